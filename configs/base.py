@@ -1,0 +1,74 @@
+"""Every field of a run, with its default and what it means. Other configs are deltas of this one.
+
+The returned config is locked: a field that is not listed here cannot be set, here or on the
+command line (`--config.recipe.epochs=3`).
+"""
+
+from ml_collections import ConfigDict
+
+
+def get_config() -> ConfigDict:
+    """The defaults of every run, locked."""
+    config = ConfigDict()
+    config.seeds = (0,)  # one complete leave-one-subject-out run per seed
+
+    config.data = data = ConfigDict()
+    data.dataset = "synthetic_me"  # a folder of tfds_builders
+    data.builder_config = ""  # the builder's variant ('' = its first)
+    data.protocol = "synthetic/3"  # which clips, which classes: see merclip_jax/protocols.py
+    data.manual_dir = ""  # where the corpus lies as its owner distributes it
+    data.data_dir = "data"  # where prepared datasets and packed clips are kept
+    data.frames = 16  # frames that the model sees of each clip
+    data.image_size = 224  # pixels: short side resized, centre cropped
+    data.temporal = "uniform"  # 'uniform': spread over the clip; 'first': its first frames
+    data.motion = "full"  # 'full', or 'none': every frame is the onset frame (a sanity check)
+    data.placement = "auto"  # where packed clips live: 'auto', 'device', 'host' or 'memmap'
+
+    config.model = model = ConfigDict()
+    model.variant = "b16"  # a classmethod of models.merclip.MerClipConfig
+    model.init_from = ""  # a directory of save_pretrained; '' = random weights
+    model.dtype = "auto"  # compute: 'float32', 'bfloat16'; auto = float32 on CPU, else bfloat16
+
+    config.text = text = ConfigDict()
+    text.style = "ours"  # wording of the sentences: 'ours' or 'released'
+    text.trainable = False  # train the text tower too (it then joins every step)
+
+    config.recipe = recipe = ConfigDict()
+    recipe.epochs = 55
+    recipe.batch_size = 8  # clips per fold and step, over all devices
+    recipe.learning_rate = 5e-5  # peak, after warm-up
+    recipe.lr_reference_batch = 0  # the release scales by batch / 128; 0 = use the rate as given
+    recipe.warmup_epochs = 5
+    recipe.weight_decay = 0.05
+    recipe.decay_form = "sound"  # what is decayed: 'sound' (matrices) or 'released'
+    recipe.clip_norm = 20.0  # global L2 norm of the gradient
+    recipe.balanced = True  # class-balanced batches; False = plain shuffle
+    recipe.alignment_start = 2.0  # weight of the alignment loss in epoch 0 ...
+    recipe.alignment_end = 1.0  # ... and where it tends to; the emotion loss gets the rest
+    recipe.alignment_total = 2.0  # what the two weights sum to
+    recipe.alignment_positives = "same_sentence"  # or 'released': only the clip itself
+    recipe.focal_gamma = 2.0
+
+    config.augment = augment = ConfigDict()
+    augment.augmix = True
+    augment.flip = False  # mirrors left and right, which AU sentences name
+    augment.color = True
+    augment.face_mix = 0.5  # probability of LocalStaticFaceMix; 0 = never
+    augment.face_mix_alpha = 0.5  # weight of the other person's still face
+
+    config.folds = folds = ConfigDict()
+    folds.parallel = 0  # folds trained at once; 0 = auto (1 on CPU)
+
+    config.parallel = parallel = ConfigDict()
+    parallel.form = "jit"  # 'jit' over a ('fold', 'data') mesh, or 'pmap' (data parallel)
+    parallel.devices = 0  # devices to use; 0 = all
+
+    config.eval = evaluation = ConfigDict()
+    evaluation.selection = "last"  # which epoch predicts the held-out subject: the final one
+    evaluation.batch_size = 16
+
+    config.checkpoint = checkpoint = ConfigDict()
+    checkpoint.every_epochs = 1
+    checkpoint.keep = 2  # newest checkpoints kept per fold while it trains
+
+    return config.lock()
