@@ -25,8 +25,10 @@ def get_config() -> ConfigDict:
     data.placement = "auto"  # where packed clips live: 'auto', 'device', 'host' or 'memmap'
 
     config.model = model = ConfigDict()
-    model.variant = "b16"  # a classmethod of models.merclip.MerClipConfig
-    model.init_from = ""  # a directory of save_pretrained; '' = random weights
+    model.variant = "b16"  # sizes: "b16", "l14" or "tiny" (see models/config.py)
+    model.patch_size = 0  # pixels; 0 = the variant's
+    model.init_from = ""  # a directory of saved weights; "" = random weights
+    model.init_head = False  # take the emotion head too; the release starts a new one
     model.dtype = "auto"  # compute: 'float32', 'bfloat16'; auto = float32 on CPU, else bfloat16
 
     config.text = text = ConfigDict()
@@ -57,6 +59,7 @@ def get_config() -> ConfigDict:
     augment.face_mix_alpha = 0.5  # weight of the other person's still face
 
     config.folds = folds = ConfigDict()
+    folds.scheme = "loso"  # "loso": leave one subject out; "hold_out": test every tenth subject
     folds.parallel = 0  # folds trained at once; 0 = auto (1 on CPU)
 
     config.parallel = parallel = ConfigDict()
@@ -70,5 +73,7 @@ def get_config() -> ConfigDict:
     config.checkpoint = checkpoint = ConfigDict()
     checkpoint.every_epochs = 1
     checkpoint.keep = 2  # newest checkpoints kept per fold while it trains
+    checkpoint.keep_finished = True  # keep the last one of a finished fold
+    checkpoint.export = False  # also save the model of each fold, to predict with or start from
 
     return config.lock()

@@ -1,0 +1,29 @@
+"""The demo: twelve synthetic subjects, leave one subject out, a few minutes on two cores.
+
+make demo
+python -m merclip_jax.train --config=configs/demo.py --workdir=runs/demo
+
+It starts from assets/demo_model, which this project trained on synthetic macro-expressions of
+other identities (configs/pretrain_synthetic.py).
+"""
+
+from ml_collections import ConfigDict
+
+from configs import base
+
+
+def get_config() -> ConfigDict:
+    """Micro-expressions of twelve people, three classes."""
+    config = base.get_config()
+    config.data.dataset = "synthetic_me"
+    config.data.builder_config = "demo"
+    config.data.image_size = 112
+    config.data.frames = 16
+    config.model.init_from = "assets/demo_model"
+    config.model.init_head = True
+    config.recipe.epochs = 6
+    config.recipe.warmup_epochs = 1
+    config.recipe.batch_size = 16
+    config.recipe.learning_rate = 3e-4
+    config.augment.augmix = False
+    return config

@@ -1,0 +1,147 @@
+"""Clip records -> one packed array of frames and one table, cached on disk by content.
+
+The pack of a corpus serves every protocol: it holds all of its clips, each from onset to offset, at
+the model's image size. A protocol then selects rows of the table.
+"""
+
+import hashlib
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import tensorflow_datasets as tfds
+from jaxtyping import Array, Int, UInt8
+from tqdm import tqdm
+
+from merclip_jax import workdir
+from merclip_jax.errors import ConfigError, DataError
+
+PACK_VERSION = 1  # raise when the packed pixels or columns of the same records change
+DEVICE_SHARE = 0.4  # of the device's memory that 'auto' gives to clips
+TEXT_COLUMNS = ("clip_id", "dataset", "subject", "clip", "emotion", "aus")
+NUMBER_COLUMNS = ("objective_class", "onset_used", "apex_used", "offset_used")
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Packed clips.
+
+    Attributes:
+      table: one row per clip: the record's text and numbers, `n_frames`, and `start`, the clip's
+        first row in `frames`.
+      frames: all frames of all clips, RGB, in memory of the device, of the host, or on disk.
+    """
+
+    table: pd.DataFrame
+    frames: UInt8[np.ndarray, "n h w 3"] | UInt8[Array, "n h w 3"]
+
+    @property
+    def on_device(self) -> bool:
+        """Whether a jitted step can gather from `frames` itself."""
+        return isinstance(self.frames, jax.Array)
+
+
+def load(builder: tfds.core.DatasetBuilder, image_size: int, data_dir: Path, placement: str) -> Clips:
+    """Pack a prepared dataset, or open its pack.
+
+    Args:
+      builder: a prepared dataset of clip records.
+      image_size: pixels; the short side is resized to it, the centre is cropped.
+      data_dir: packs are kept in its folder 'packed'.
+      placement: 'device', 'host', 'memmap', or 'auto': on the device where it fits there beside
+        the model, else read from disk.
+
+    Raises:
+      ConfigError: an unknown placement.
+      DataError: frames that cannot be decoded, or a clip without frames.
+    """
+    folder = data_dir / "packed" / _content_key(builder, image_size)
+    if not (folder / "clips.csv").exists():
+        _pack(builder, image_size, folder)
+    table = workdir.read_table(folder / "clips.csv")
+    shape = (int(table["n_frames"].sum()), image_size, image_size, 3)
+    frames = np.memmap(folder / "frames.bin", np.uint8, "r", shape=shape)
+    return Clips(table, _place(frames, placement))
+
+
+def resize_and_crop(image: UInt8[np.ndarray, "h w 3"], size: int) -> UInt8[np.ndarray, "s s 3"]:
+    """Short side to `size` (bilinear), then the centre square, as the MER-CLIP release does."""
+    height, width = image.shape[:2]
+    scale = size / min(height, width)
+    new = (max(size, int(width * scale + 0.5)), max(size, int(height * scale + 0.5)))
+    image = cv2.resize(image, new, interpolation=cv2.INTER_LINEAR)
+    top, left = (image.shape[0] - size) // 2, (image.shape[1] - size) // 2
+    return image[top : top + size, left : left + size]
+
+
+def _content_key(builder: tfds.core.DatasetBuilder, image_size: int) -> str:
+    sha = hashlib.sha256(f"{PACK_VERSION} {image_size}".encode())
+    for path in sorted(Path(builder.data_dir).glob("*.array_record*")):
+        with path.open("rb") as file:
+            sha.update(hashlib.file_digest(file, "sha256").digest())
+    return f"{builder.info.name}-{image_size}-{sha.hexdigest()[:16]}"
+
+
+def _pack(builder: tfds.core.DatasetBuilder, image_size: int, folder: Path) -> None:
+    source = builder.as_data_source(split="train")
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    rows, start = [], 0
+    with (partial / "frames.bin").open("wb") as out:
+        for i in tqdm(range(len(source)), desc="packing", unit="clip", leave=False, disable=None):
+            row, frames = _read(source, i)
+            for frame in frames:
+                out.write(resize_and_crop(frame, image_size).tobytes())
+            rows.append(row | {"start": start, "n_frames": len(frames)})
+            start += len(frames)
+    workdir.write_table(partial / "clips.csv", pd.DataFrame(rows))
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
+
+
+def _read(source, i: int) -> tuple[dict, list[UInt8[np.ndarray, "h w 3"]]]:
+    """One record: its row of the table and its frames from onset to offset."""
+    try:
+        record = source[i]
+    except Exception as error:  # noqa: BLE001 - the decoder's own errors name no clip
+        raise DataError(
+            f"record {i} of the prepared dataset cannot be decoded ({error}); delete the prepared "
+            "dataset, mend the image, and run again"
+        ) from error
+    row = {name: record[name].decode() for name in TEXT_COLUMNS}
+    row |= {name: int(record[name]) for name in NUMBER_COLUMNS}
+    frames = [
+        frame
+        for number, frame in zip(record["frame_numbers"], record["frames"], strict=True)
+        if row["onset_used"] <= number <= row["offset_used"]
+    ]
+    if not frames:
+        raise DataError(
+            f"clip {row['clip_id']} has no frame between onset {row['onset_used']} and offset "
+            f"{row['offset_used']}; correct its row in the annotation"
+        )
+    return row, frames
+
+
+def _place(frames: np.memmap, placement: str) -> np.ndarray | jax.Array:
+    if placement == "auto":
+        stats = jax.local_devices()[0].memory_stats() or {}
+        placement = "device" if frames.nbytes < DEVICE_SHARE * stats.get("bytes_limit", 0) else "memmap"
+    if placement == "device":
+        return jnp.asarray(frames)
+    if placement == "host":
+        return np.array(frames)
+    if placement == "memmap":
+        return frames
+    raise ConfigError(f"data.placement={placement!r}: give 'auto', 'device', 'host' or 'memmap'")
+
+
+def first_rows(table: pd.DataFrame) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:
+    """Where each clip starts in the packed frames, and how many frames it has."""
+    return table["start"].to_numpy(np.int32), table["n_frames"].to_numpy(np.int32)

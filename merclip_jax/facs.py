@@ -1,0 +1,235 @@
+"""Action units of the Facial Action Coding System (FACS): notation, names and sentences.
+
+One parser reads the action-unit cell of every corpus (CASME II '4+L10', SAMM 'ref(7B)+43C',
+MMEW '12L', CAS(ME)^3 part C '4,7', 4DME 'AU4(k)+L7', DFME 'AD38'). It keeps what the annotator
+wrote and adds nothing. The words are in facs_text.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Literal
+
+from merclip_jax.errors import DataError
+from merclip_jax.facs_text import NAMES, OURS, RELEASED, TEMPLATES, TEMPLATES_RELEASED
+
+__all__ = [
+    "NAMES",
+    "TEMPLATES",
+    "TEMPLATES_RELEASED",
+    "ActionUnit",
+    "ActionUnits",
+    "canonical",
+    "numbers",
+    "parse",
+    "sentence",
+]
+
+HEAD = range(51, 59)  # movements of the head: kept as 'M57', dropped when written bare
+EYES = range(61, 70)  # directions of the eyes: always dropped
+
+_SIDES = {"L": "Left", "R": "Right"}
+_UNIT = re.compile(
+    r"(?P<kind>AU|AD|M)?"
+    r"(?P<mark>A/[LR]|[LRATB])?"
+    r"(?P<number>\d{1,2})"
+    r"(?P<intensity>[A-E](?:/[A-E])?)?"
+    r"(?P<side>[LR])?"
+    r"(?P<static>\(K\))?"
+    r"(?P<doubt>\?)?"
+)
+_NOT_ACTION_UNITS = frozenset({"SOFT FOCUS"})
+
+
+@dataclass(frozen=True)
+class ActionUnit:
+    """One scored action.
+
+    Attributes:
+      number: the FACS number.
+      side: 'L' or 'R' as the person has them (L is the right half of the picture); '' both.
+      quality: 'A' asymmetric (both sides, one stronger), 'T' top lip, 'B' bottom lip, or ''.
+        With a side, 'A' means the annotator left open which of the two it is ('A/L12').
+      intensity: 'A' (trace) to 'E' (maximum), 'A/B' where undecided, or '' if not scored.
+      kind: 'AU', or as marked in the cell: 'AD' (action descriptor), 'M' (head movement).
+      possible: scored as perhaps present, 'ref(24)' or '24?'.
+      static: held through the whole clip, '4(k)': no movement of this clip.
+    """
+
+    number: int
+    side: str = ""
+    quality: str = ""
+    intensity: str = ""
+    kind: str = "AU"
+    possible: bool = False
+    static: bool = False
+
+    @property
+    def name(self) -> str:
+        """The FACS name, such as 'Left Inner Brow Raiser'."""
+        return " ".join(filter(None, (_SIDES.get(self.side), NAMES[self.number])))
+
+    def __str__(self) -> str:
+        before, after = self.side or self.quality, ""
+        if self.side and self.quality == "A":
+            before = f"A/{self.side}"
+        elif self.side and self.quality:
+            before, after = self.quality, self.side
+        text = f"{'' if self.kind == 'AU' else self.kind}{before}{self.number}"
+        text += f"{self.intensity}{after}{'(k)' if self.static else ''}"
+        return f"ref({text})" if self.possible else text
+
+
+@dataclass(frozen=True)
+class ActionUnits:
+    """A parsed cell.
+
+    Attributes:
+      terms: the cell's terms in its order: an action unit, or a tuple of action units of which
+        the annotator saw one without knowing which ('R6 or R12').
+      unknown: the cell says '?': units moved that nobody named. Not the same as no unit.
+      ignored: tokens that name no action unit, such as 'soft focus' or eye direction 61.
+    """
+
+    terms: tuple[ActionUnit | tuple[ActionUnit, ...], ...] = ()
+    unknown: bool = False
+    ignored: tuple[str, ...] = ()
+
+    @property
+    def units(self) -> tuple[ActionUnit, ...]:
+        """The units that stand alone; no member of an alternative is silently one of them."""
+        return tuple(term for term in self.terms if isinstance(term, ActionUnit))
+
+    @property
+    def alternatives(self) -> tuple[tuple[ActionUnit, ...], ...]:
+        """The groups of which one, unknown which, was present."""
+        return tuple(term for term in self.terms if isinstance(term, tuple))
+
+
+def parse(cell: str | float | None) -> ActionUnits:
+    """Read one action-unit cell.
+
+    Args:
+      cell: as the workbook gives it: text, a number (4 or 4.0), or None or NaN for no unit.
+
+    Raises:
+      DataError: a token is no action unit; the message names the token and the cell.
+    """
+    if cell is None or cell != cell:  # NaN, the empty cell of a data frame
+        return ActionUnits()
+    # NFKC makes the full-width comma and plus plain; a column read as float says '12.0'.
+    text = unicodedata.normalize("NFKC", str(cell)).upper().strip().removesuffix(".0")
+    terms: list[ActionUnit | tuple[ActionUnit, ...]] = []
+    ignored: list[str] = []
+    unknown = False
+    for token in map(str.strip, re.split(r"[+,]", text)) if text else ():
+        if token == "?":
+            unknown = True
+        elif _names_no_unit(token):
+            ignored.append(token.lower())
+        else:
+            terms.append(_term(token, cell))
+    return ActionUnits(tuple(terms), unknown, tuple(ignored))
+
+
+def _names_no_unit(token: str) -> bool:
+    bare = token.isdecimal() and (int(token) in HEAD or int(token) in EYES)
+    return bare or token in _NOT_ACTION_UNITS
+
+
+def _term(token: str, cell: object) -> ActionUnit | tuple[ActionUnit, ...]:
+    options = re.split(r"\s+OR\s+", token)
+    if len(options) == 1:
+        return _unit(token, cell)
+    if token.startswith("(") and token.endswith(")") and token.count("(") == 1:
+        options = re.split(r"\s+OR\s+", token[1:-1])
+    return tuple(_unit(option.strip(), cell) for option in options)
+
+
+def _unit(token: str, cell: object) -> ActionUnit:
+    reflected = re.fullmatch(r"REF\s*\(\s*(.*?)\s*\)", token)
+    found = _UNIT.fullmatch(reflected[1] if reflected else token)
+    if not found or not _consistent(found):
+        raise DataError(
+            f"action units {cell!r}: token {token.lower()!r} is not understood; write it as "
+            "'4', 'L12', '12B' or 'AD38', joined by '+', or correct the annotation"
+        )
+    mark = found["mark"] or ""
+    return ActionUnit(
+        number=int(found["number"]),
+        side=found["side"] or (mark[-1] if mark.endswith(("L", "R")) else ""),
+        quality=mark[0] if mark.startswith(("A", "T", "B")) else "",
+        intensity=found["intensity"] or "",
+        kind=found["kind"] or "AU",
+        possible=bool(reflected or found["doubt"]),
+        static=bool(found["static"]),
+    )
+
+
+def _consistent(found: re.Match[str]) -> bool:
+    """Whether number and kind exist together, and at most one mark names the side."""
+    number, movement = int(found["number"]), found["kind"] == "M"
+    one_side = not found["side"] or found["mark"] in (None, "T", "B")
+    return number in NAMES and (number in HEAD) == movement and one_side
+
+
+def canonical(units: ActionUnits) -> str:
+    """The normal form of a cell: `parse` gives it back, less the ignored tokens."""
+    terms = [
+        str(term) if isinstance(term, ActionUnit) else f"({' or '.join(map(str, term))})"
+        for term in units.terms
+    ]
+    return "+".join(terms + ["?"] * units.unknown)
+
+
+def numbers(cell: str | float | None) -> frozenset[int]:
+    """The numbers of the units that moved: sides merged, possible ones kept, static ones not.
+
+    Of an alternative only what all its members share counts: 'L12 or R12' is 12, 'R6 or R12'
+    nothing (MEB @f731b0a picks the second member, MER-CLIP @31037e9 keeps the words).
+    """
+    moved = set()
+    for term in parse(cell).terms:
+        options = (term,) if isinstance(term, ActionUnit) else term
+        if len({unit.number for unit in options}) == 1 and not any(u.static for u in options):
+            moved.add(options[0].number)
+    return frozenset(moved)
+
+
+def sentence(units: ActionUnits, style: Literal["released", "ours"] = "released") -> str:
+    """One sentence about a clip: 'a combination of X, Y and Z' (MER-CLIP, Section III).
+
+    'released' reproduces the CASME II map of MER-CLIP @31037e9: order of the cell, units
+    without a published phrase left out. (Its CAS(ME)^3 and DFME maps join by commas alone.)
+    'ours' mends the phrases (see facs_text), tells top from bottom lip, and orders by number,
+    so that '4+7+6' and '6+4+7' are one sentence. Both leave out intensity, asymmetry and
+    static units, and say of a possible unit that it might be present.
+
+    Returns:
+      The sentence, or '' where there is nothing certain to say: no unit, or an unknown one.
+    """
+    if units.unknown:
+        return ""
+    groups = [(term,) if isinstance(term, ActionUnit) else term for term in units.terms]
+    if style == "ours":
+        groups.sort(key=lambda group: (group[0].number, group[0].side))
+    options = [[_phrase(unit, style) for unit in group] for group in groups]
+    phrases = list(dict.fromkeys(" or ".join(words) for words in options if all(words)))
+    if len(phrases) < 2:
+        return "".join(phrases)
+    return f"a combination of {', '.join(phrases[:-1])} and {phrases[-1]}"
+
+
+def _phrase(unit: ActionUnit, style: str) -> str:
+    """One unit's words, '' if the style has none or the unit does not move."""
+    phrase = (RELEASED if style == "released" else OURS).get(unit.number)
+    if phrase is None or unit.static:
+        return ""
+    words = phrase.both
+    if unit.side:
+        words = phrase.sided.format(side=_SIDES[unit.side].lower())
+    if style == "ours" and unit.quality in ("T", "B"):
+        words = words.replace(
+            "the lips", "the top lip" if unit.quality == "T" else "the bottom lip"
+        )
+    return f"{words} might be present" if unit.possible else words

@@ -1,0 +1,171 @@
+"""The report's pictures: numbers in, SVG text out, ready to stand inside a page.
+
+Colours are names of the page's CSS variables and letters are real text, so that a picture
+follows the reader's light or dark setting and fonts. Every picture carries a description.
+"""
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from jaxtyping import Num
+from markupsafe import Markup, escape
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
+
+# matplotlib wants colours: these stand for CSS variables, and are exchanged in the SVG.
+INK, MUTED, ACCENT, LINE, PAPER = (f"#01010{i}" for i in range(1, 6))
+_VARIABLES = dict(zip((INK, MUTED, ACCENT, LINE, PAPER), "ink muted accent line paper".split()))
+_STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "merclip",  # the same numbers give the same bytes
+    "font.sans-serif": ["DejaVu Sans"],  # for the layout; the page sets its own face
+    "font.size": 10,
+    "text.color": INK,
+    "axes.labelcolor": MUTED,
+    "axes.edgecolor": LINE,
+    "axes.facecolor": "none",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid.axis": "both",
+    "grid.color": LINE,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": MUTED,
+}
+_WIDTH = 4.8  # inches: narrow, so that letters stay readable on a phone
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One row of the score chart: a dot, with an interval if it was measured."""
+
+    name: str
+    value: float
+    interval: tuple[float, float] | None = None
+
+
+def score_chart(marks: Sequence[Mark], description: str) -> Markup:
+    """Scores from 0 to 1, one row each; the first mark's interval is shaded over all rows."""
+    figure, (axes,) = _canvas(0.34 * len(marks) + 0.5)
+    rows = np.arange(len(marks))[::-1]
+    if marks[0].interval:
+        axes.axvspan(*marks[0].interval, color=ACCENT, alpha=0.14, lw=0)
+    for row, mark in zip(rows, marks, strict=True):
+        color = ACCENT if mark.interval else MUTED
+        if mark.interval:
+            axes.plot(mark.interval, (row, row), color=color, lw=2.5, solid_capstyle="round")
+        axes.plot(mark.value, row, "o", color=color, ms=7 if mark.interval else 5)
+        right = mark.interval[1] if mark.interval else mark.value
+        axes.annotate(
+            f"{mark.value:.2f}", (right, row), (7, 0), textcoords="offset points", va="center"
+        )
+    axes.set_yticks(rows, [mark.name for mark in marks])
+    axes.tick_params(axis="y", length=0, labelcolor=INK)
+    axes.set(xlim=(0, 1.08), ylim=(-0.6, len(marks) - 0.4), xlabel="UF1")
+    axes.set_xticks(np.arange(0, 1.01, 0.25))
+    axes.spines["left"].set_visible(False)
+    return _svg(figure, description)
+
+
+def confusion_chart(counts: Num[np.ndarray, "c c"], classes: Sequence[str]) -> Markup:
+    """The confusion matrix: numbers are clips, shade is the share of the true class."""
+    size = len(classes)
+    figure, (axes,) = _canvas(0.52 * size + 0.9)
+    share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    for truth, guess in np.ndindex(size, size):
+        part = share[truth, guess]
+        axes.add_patch(
+            Rectangle(
+                (guess - 0.48, truth - 0.48), 0.96, 0.96, color=ACCENT, alpha=0.06 + 0.94 * part, lw=0
+            )
+        )
+        axes.text(
+            guess,
+            truth,
+            f"{counts[truth, guess]:g}",
+            ha="center",
+            va="center",
+            color=PAPER if part > 0.55 else INK,
+        )
+    axes.set(xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5))
+    slant = {"rotation": 30, "ha": "right"} if size > 4 else {}
+    axes.set_xticks(range(size), classes, **slant)
+    axes.set_yticks(range(size), classes)
+    axes.set(xlabel="predicted", ylabel="true")
+    axes.tick_params(length=0, labelcolor=INK)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    cells = "; ".join(
+        f"true {name}: " + ", ".join(f"{counts[i, j]:g} {other}" for j, other in enumerate(classes))
+        for i, name in enumerate(classes)
+    )
+    return _svg(figure, f"Confusion matrix, clips by true and predicted class. {cells}.")
+
+
+def learning_curves(history: pd.DataFrame) -> Markup:
+    """Training loss and accuracy by epoch: a thin line per fold and seed, a thick one for the mean."""
+    figure, panels = _canvas(4.2, 2)
+    for axes, column in zip(panels, ("loss", "accuracy"), strict=True):
+        for _, fold in history.groupby(["seed", "fold"], sort=False):
+            axes.plot(fold["epoch"], fold[column], color=MUTED, lw=0.6, alpha=0.35)
+        mean = history.groupby("epoch")[column].mean()
+        axes.plot(mean.index, mean, color=ACCENT, lw=2.2, marker="o" if len(mean) == 1 else "")
+        axes.set_ylabel(column)
+        axes.grid(axis="y", lw=0.6)
+    panels[1].set(xlabel="epoch", ylim=(-0.02, 1.02))
+    panels[1].xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    means = history.groupby("epoch")[["loss", "accuracy"]].mean()
+    first, last = means.iloc[0], means.iloc[-1]
+    return _svg(
+        figure,
+        f"Learning curves on the training clips. Over {len(means)} epochs the mean loss goes from "
+        f"{first['loss']:.2f} to {last['loss']:.2f}, the mean accuracy from "
+        f"{first['accuracy']:.2f} to {last['accuracy']:.2f}.",
+    )
+
+
+def reliability_chart(table: pd.DataFrame) -> Markup:
+    """How often the model is right (accuracy) against how sure it is (confidence), in bins.
+
+    Args:
+      table: from `metrics.reliability`; dots grow with the number of clips.
+    """
+    figure, (axes,) = _canvas(3.4)
+    axes.plot((0, 1), (0, 1), color=LINE, lw=1.5)
+    area = 20 + 180 * table["n"] / table["n"].max()
+    axes.plot(table["confidence"], table["accuracy"], color=ACCENT, lw=1)
+    axes.scatter(table["confidence"], table["accuracy"], s=area, color=ACCENT, lw=0)
+    axes.set(xlim=(0, 1.05), ylim=(-0.05, 1.05), xlabel="confidence", ylabel="share right")
+    points = "; ".join(
+        f"confidence {row.confidence:.2f}: {row.accuracy:.2f} right of {row.n} clips"
+        for row in table.itertuples()
+    )
+    return _svg(figure, f"Reliability of the predicted probabilities. {points}.")
+
+
+def _canvas(height: float, panels: int = 1) -> tuple[Figure, Sequence[Axes]]:
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(_WIDTH, height), layout="constrained")
+        return figure, list(figure.subplots(panels, 1, sharex=True, squeeze=False)[:, 0])
+
+
+def _svg(figure: Figure, description: str) -> Markup:
+    """The figure as an inline SVG element that screen readers announce as one picture."""
+    target = io.StringIO()
+    with mpl.rc_context(_STYLE):
+        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        figure.savefig(target, format="svg", transparent=True, metadata=nothing)
+    svg = target.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r' id="[^"]*_\d+"', "", svg)  # names repeat from figure to figure; nothing refers
+    for color, name in _VARIABLES.items():
+        svg = svg.replace(color, f"var(--{name})")
+    return Markup(svg.replace("<svg ", f'<svg role="img" aria-label="{escape(description)}" ', 1))

@@ -1,0 +1,242 @@
+"""Train a group of folds to the end and predict their held-out clips.
+
+Order: restore, then per epoch train, log, save; then predict and write. The sampler is advanced only by
+training, so that its saved position and the saved state always belong together.
+"""
+
+import json
+import shutil
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from flax import nnx
+from jaxtyping import Float, Int
+from ml_collections import ConfigDict
+from tensorboardX import SummaryWriter
+from tokenizers import Tokenizer
+from tqdm import tqdm
+
+from merclip_jax import clips, parallel, sampling, step, workdir
+from merclip_jax.checkpoints import FoldCheckpoints
+from merclip_jax.protocols import Fold, Protocol
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What all folds of one seed share.
+
+    Attributes:
+      sentences: row of the sentence table for every clip of `table`, -1 for none.
+      params, rest: trained parameters and BatchNorm statistics before the first step.
+      about: what `merclip.json` will say of exported weights.
+    """
+
+    config: ConfigDict
+    seed: int
+    workdir: Path
+    protocol: Protocol
+    clips: clips.Clips
+    table: pd.DataFrame
+    sentences: Int[np.ndarray, " n"]
+    learner: step.Learner
+    engine: parallel.Engine
+    shared: step.Shared
+    params: nnx.State
+    rest: nnx.State
+    tokenizer: Tokenizer
+
+    def folder(self, fold: Fold) -> Path:
+        """Where a fold keeps its files."""
+        return self.workdir / "folds" / fold.name
+
+
+@dataclass
+class Member:
+    """A fold in training: its sampler, its checkpoints and what it logged so far."""
+
+    fold: Fold
+    sampler: sampling.grain.DatasetIterator
+    checkpoints: FoldCheckpoints
+    state: step.State
+    history: list[dict]
+
+
+def results(folder: Path, kind: str, seed: int) -> Path:
+    """A fold's finished table of 'predictions' or 'history'."""
+    return folder / f"{kind}-seed{seed}.csv"
+
+
+def train_folds(setup: Setup, folds: Sequence[Fold], bar: tqdm) -> None:
+    """Train folds, as many at once as the engine takes, and write what they predict."""
+    at_once = setup.engine.folds
+    for first in range(0, len(folds), at_once):
+        members = [_restore(setup, fold) for fold in folds[first : first + at_once]]
+        steps = {int(member.state.step) for member in members}
+        for done in sorted(steps):  # interrupted at different epochs: they cannot step together
+            _train_group(setup, [m for m in members if int(m.state.step) == done], done, bar)
+
+
+def _restore(setup: Setup, fold: Fold) -> Member:
+    """A fold as its newest whole checkpoint left it, or at its start."""
+    recipe, labels = setup.config.recipe, setup.table["label"].to_numpy()
+    sampler = sampling.iterate(
+        sampling.batches(
+            fold,
+            labels,
+            batch_size=recipe.batch_size,
+            balanced=recipe.balanced,
+            seed=setup.seed,
+        )
+    )
+    folder = setup.folder(fold) / "checkpoints" / f"seed{setup.seed}"
+    checkpoints = FoldCheckpoints(folder, setup.config.checkpoint.keep)
+    state = setup.learner.start(setup.params, setup.rest, _key(setup.seed, fold))
+    found = checkpoints.restore(state._replace(key=()))
+    if found is None:
+        return Member(fold, sampler, checkpoints, state, [])
+    _, saved, position = found
+    if position["digest"] != sampling.digest(fold, labels):
+        warnings.warn(
+            f"fold {fold.name}: its training clips changed since {folder} was saved; starting anew",
+            stacklevel=2,
+        )
+        return Member(fold, sampler, checkpoints, state, [])
+    sampler.set_state(position["sampler"])
+    return Member(fold, sampler, checkpoints, saved._replace(key=state.key), position["history"])
+
+
+def _key(seed: int, fold: Fold) -> jax.Array:
+    return jax.random.fold_in(jax.random.key(seed), sampling.fold_number(fold))
+
+
+def _train_group(setup: Setup, members: list[Member], done: int, bar: tqdm) -> None:
+    engine, config, per_epoch = setup.engine, setup.config, setup.learner.steps_per_epoch
+    # A short last group is filled up with copies of its folds: one compiled step serves all groups.
+    slots = [members[i % len(members)] for i in range(engine.folds)]
+    state = engine.put(parallel.stack([member.state for member in slots]), "fold")
+    writers = [SummaryWriter(_tensorboard(setup, member)) for member in members]
+    names = ", ".join(member.fold.name for member in members)
+    trained = len(members) * config.recipe.batch_size
+    bar.update(done * trained)
+    for epoch in range(done // per_epoch, config.recipe.epochs):
+        began, compile_s, logged = time.monotonic(), engine.compile_s, []
+        for _ in range(per_epoch):
+            drawn = [next(member.sampler) for member in members]
+            indices = np.stack([drawn[i % len(members)] for i in range(engine.folds)])
+            state, scalars = engine.train(state, *_batch(setup, state, indices))
+            logged.append(scalars)
+            bar.update(trained)
+        means = jax.device_get(jax.tree.map(lambda *x: jnp.stack(x).mean(0), *logged))
+        seconds = time.monotonic() - began - (engine.compile_s - compile_s)
+        for i, (member, writer) in enumerate(zip(members, writers, strict=True)):
+            _log(setup, member, writer, {name: float(x[i]) for name, x in means.items()}, seconds / len(members))
+        bar.set_postfix_str(f"fold {names}, epoch {epoch + 1}, loss {means['loss'].mean():.3f}")
+        if (epoch + 1) % config.checkpoint.every_epochs == 0 or epoch + 1 == config.recipe.epochs:
+            for i, member in enumerate(members):
+                _save(setup, member, parallel.unstack(state._replace(key=()), i))
+    probabilities = _predict(setup, state, [member.fold.test for member in slots])
+    for member, found in zip(members, probabilities, strict=False):
+        _finish(setup, member, found)
+        if config.checkpoint.export:
+            _export(setup, member, parallel.unstack(state, members.index(member)))
+
+
+def _batch(
+    setup: Setup, state: step.State, indices: Int[np.ndarray, "k b"]
+) -> tuple[step.Batch, step.Shared]:
+    """A training batch and where its rows point: the packed frames, or just its own frames."""
+    starts, lengths = clips.first_rows(setup.table)
+    rows = setup.engine.choose_rows(state, starts[indices], lengths[indices], True)
+    rows, shared = _gather(setup, rows)
+    labels = setup.table["label"].to_numpy(np.int32)[indices]
+    batch = step.Batch(rows, labels, setup.sentences[indices])
+    return setup.engine.put_batch(batch), shared
+
+
+def _gather(setup: Setup, rows: jax.Array) -> tuple[jax.Array | np.ndarray, step.Shared]:
+    """Rows and the frames they point into; packs outside the device give just the rows' frames."""
+    if setup.clips.on_device:
+        return rows, setup.shared
+    rows = np.asarray(rows)
+    frames = setup.engine.put(setup.clips.frames[rows.reshape(-1)])
+    return np.arange(rows.size, dtype=np.int32).reshape(rows.shape), setup.shared._replace(frames=frames)
+
+
+def _log(setup: Setup, member: Member, writer: SummaryWriter, scalars: dict, seconds: float) -> None:
+    epoch = len(member.history)
+    rate = float(setup.learner.schedule(int(epoch * setup.learner.steps_per_epoch)))
+    row = {"fold": member.fold.name, "seed": setup.seed, "epoch": epoch, **scalars}
+    member.history.append(row | {"learning_rate": rate, "seconds": seconds})
+    for name, value in scalars.items():
+        writer.add_scalar(name, value, epoch)
+    writer.flush()
+
+
+def _tensorboard(setup: Setup, member: Member) -> str:
+    return str(setup.workdir / "tensorboard" / f"seed{setup.seed}" / member.fold.name)
+
+
+def _save(setup: Setup, member: Member, state: step.State) -> None:
+    position = {
+        "sampler": member.sampler.get_state(),
+        "digest": sampling.digest(member.fold, setup.table["label"].to_numpy()),
+        "history": member.history,
+    }
+    member.checkpoints.save(int(state.step), state, position)
+
+
+def _predict(
+    setup: Setup, state: step.State, tests: Sequence[Int[np.ndarray, " n"]]
+) -> list[Float[np.ndarray, "n c"]]:
+    """Class probabilities of each fold's held-out clips; batches are padded, no clip is dropped."""
+    size = setup.config.eval.batch_size
+    padded = -(-max(map(len, tests)) // size) * size
+    indices = np.stack([np.resize(test, padded) for test in tests])
+    starts, lengths = clips.first_rows(setup.table)
+    found = []
+    for part in np.split(indices, padded // size, axis=1):
+        rows = setup.engine.choose_rows(state, starts[part], lengths[part], False)
+        found.append(np.asarray(setup.engine.predict(state, *_gather(setup, rows))))
+    together = np.concatenate(found, axis=1)
+    return [together[i, : len(test)] for i, test in enumerate(tests)]
+
+
+def _finish(setup: Setup, member: Member, probabilities: Float[np.ndarray, "n c"]) -> None:
+    """Write what a fold logged and predicted, and drop what is not to be kept."""
+    fold, folder = member.fold, setup.folder(member.fold)
+    table = setup.table.iloc[fold.test][["clip_id", "dataset", "subject", "label"]].assign(
+        fold=fold.name,
+        seed=setup.seed,
+        selection="last",
+        epoch=setup.config.recipe.epochs - 1,
+        prediction=probabilities.argmax(1),
+    )
+    for name, column in zip(setup.protocol.classes, probabilities.T, strict=True):
+        table[f"p_{name}"] = column
+    workdir.write_table(results(folder, "history", setup.seed), pd.DataFrame(member.history))
+    workdir.write_table(results(folder, "predictions", setup.seed), table)
+    member.checkpoints.close()
+    if not setup.config.checkpoint.keep_finished:
+        shutil.rmtree(folder / "checkpoints")
+
+
+def _export(setup: Setup, member: Member, state: step.State) -> None:
+    """Save a fold's model to predict with or to start from, and say what it has seen."""
+    seen = setup.table.iloc[member.fold.train]
+    about = {
+        "classes": list(setup.protocol.classes),
+        "protocol": setup.protocol.name,
+        "dataset": setup.protocol.dataset,
+        "seen_subjects": sorted(set(seen["subject"])),
+        "seed": setup.seed,
+        "config": json.loads(setup.config.to_json()),
+    }
+    model = nnx.merge(setup.learner.graphdef, state.params, setup.shared.frozen, state.rest)
+    model.save_pretrained(setup.folder(member.fold) / "model", setup.tokenizer, about)

@@ -1,0 +1,204 @@
+"""Sizes and rates of every part of MER-CLIP, and their JSON form.
+
+A config holds all that is needed to rebuild a model. The compute dtype of each tower is that of the
+parameters and inputs when `dtype` is None; "bfloat16" runs its matrix products in bfloat16.
+"""
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from merclip_jax.errors import ConfigError
+
+
+def _check_heads(width: int, heads: int, where: str) -> None:
+    """Raise ConfigError unless `width` divides into `heads`."""
+    if heads < 1 or width % heads:
+        raise ConfigError(
+            f"{where}: width {width} does not divide into {heads} heads; change one of them"
+        )
+
+
+@dataclass(frozen=True)
+class VisionConfig:
+    """Sizes of the video tower; the defaults are the release's (ViT-B/16, 16 frames of 224 px).
+
+    `frames` is what the model is trained with: no parameter depends on it. `local_width` is the
+    number of channels inside the LMHRA (the release: int(width // 1.5)). `global_layers` are the
+    blocks followed by a global block. `drop_path` and `global_drop_path` are the rates of the last
+    block; they grow linearly from 0.
+    """
+
+    frames: int = 16
+    image_size: int = 224
+    patch_size: int = 16
+    temporal_downsample: bool = True
+    width: int = 768
+    layers: int = 12
+    heads: int = 12
+    mlp_ratio: float = 4.0
+    local_width: int = 512
+    global_layers: tuple[int, ...] = tuple(range(4, 12))
+    global_heads: int = 12
+    global_mlp_ratio: float = 4.0
+    global_dropout: float = 0.5
+    drop_path: float = 0.0
+    global_drop_path: float = 0.0
+    output_dim: int = 512
+    dtype: str | None = None
+
+    def __post_init__(self):
+        _check_heads(self.width, self.heads, "video tower")
+        _check_heads(self.width, self.global_heads, "global blocks")
+        if self.image_size % self.patch_size:
+            raise ConfigError(
+                f"video tower: image_size {self.image_size} is not a multiple of patch_size "
+                f"{self.patch_size}"
+            )
+        if not set(self.global_layers) <= set(range(self.layers)):
+            raise ConfigError(
+                f"video tower: global_layers {self.global_layers} must lie in 0..{self.layers - 1}"
+            )
+
+    @property
+    def grid(self) -> int:
+        """Patches along one side of a frame."""
+        return self.image_size // self.patch_size
+
+    @classmethod
+    def b16(cls, **changes) -> "VisionConfig":
+        """ViT-B/16, as released."""
+        return cls(**changes)
+
+    @classmethod
+    def l14(cls, **changes) -> "VisionConfig":
+        """ViT-L/14 with global blocks on the last eight layers."""
+        large = cls(
+            patch_size=14,
+            width=1024,
+            layers=24,
+            heads=16,
+            local_width=682,
+            global_layers=tuple(range(16, 24)),
+            global_heads=16,
+            output_dim=768,
+        )
+        return replace(large, **changes)
+
+    @classmethod
+    def tiny(cls, **changes) -> "VisionConfig":
+        """A tower for tests and demonstrations."""
+        small = cls(
+            frames=8,
+            image_size=64,
+            patch_size=8,
+            width=64,
+            layers=4,
+            heads=2,
+            local_width=42,
+            global_layers=(2, 3),
+            global_heads=2,
+            output_dim=64,
+        )
+        return replace(small, **changes)
+
+
+@dataclass(frozen=True)
+class TextConfig:
+    """Sizes of CLIP's text tower; the defaults are those of CLIP ViT-B/16."""
+
+    vocab_size: int = 49408
+    context: int = 77
+    width: int = 512
+    layers: int = 12
+    heads: int = 8
+    mlp_ratio: float = 4.0
+    output_dim: int = 512
+    dtype: str | None = None
+
+    def __post_init__(self):
+        _check_heads(self.width, self.heads, "text tower")
+
+    @classmethod
+    def b16(cls, **changes) -> "TextConfig":
+        """The text tower beside ViT-B/16."""
+        return cls(**changes)
+
+    @classmethod
+    def l14(cls, **changes) -> "TextConfig":
+        """The text tower beside ViT-L/14."""
+        return replace(cls(width=768, heads=12, output_dim=768), **changes)
+
+    @classmethod
+    def tiny(cls, **changes) -> "TextConfig":
+        """A text tower for tests and demonstrations."""
+        small = cls(vocab_size=512, context=32, width=64, layers=2, heads=2, output_dim=64)
+        return replace(small, **changes)
+
+
+@dataclass(frozen=True)
+class EmotionConfig:
+    """Sizes of the Emotion Inference Module; its width is the towers' output_dim.
+
+    `dropout` acts on each block's token before the classifier.
+    """
+
+    classes: int = 7
+    layers: int = 2
+    heads: int = 4
+    mlp_ratio: float = 4.0
+    dropout: float = 0.1
+    dtype: str | None = None
+
+
+@dataclass(frozen=True)
+class MerClipConfig:
+    """The whole model: two towers that share an output space, and the emotion head."""
+
+    vision: VisionConfig = field(default_factory=VisionConfig)
+    text: TextConfig = field(default_factory=TextConfig)
+    emotion: EmotionConfig = field(default_factory=EmotionConfig)
+
+    def __post_init__(self):
+        if self.vision.output_dim != self.text.output_dim:
+            raise ConfigError(
+                f"the video tower's output_dim {self.vision.output_dim} and the text tower's "
+                f"{self.text.output_dim} must be equal"
+            )
+        _check_heads(self.vision.output_dim, self.emotion.heads, "emotion head")
+
+    @classmethod
+    def b16(cls, classes: int = 7) -> "MerClipConfig":
+        """The released model: 233,384,968 parameters with 7 classes."""
+        return cls(VisionConfig.b16(), TextConfig.b16(), EmotionConfig(classes))
+
+    @classmethod
+    def l14(cls, classes: int = 7) -> "MerClipConfig":
+        """The larger CLIP."""
+        return cls(VisionConfig.l14(), TextConfig.l14(), EmotionConfig(classes))
+
+    @classmethod
+    def tiny(cls, classes: int = 3) -> "MerClipConfig":
+        """A model for tests and demonstrations."""
+        return cls(VisionConfig.tiny(), TextConfig.tiny(), EmotionConfig(classes, heads=2))
+
+    def to_json(self) -> dict[str, Any]:
+        """A dict that `json` can write."""
+        return {"model_type": "merclip", **asdict(self)}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "MerClipConfig":
+        """Rebuild from `to_json`'s dict.
+
+        Raises:
+          ConfigError: a part or a field is missing, unknown or impossible.
+        """
+        try:
+            vision = dict(values["vision"])
+            vision["global_layers"] = tuple(vision["global_layers"])
+            return cls(
+                VisionConfig(**vision),
+                TextConfig(**values["text"]),
+                EmotionConfig(**values["emotion"]),
+            )
+        except (KeyError, TypeError) as error:
+            raise ConfigError(f"model config: {error}") from error

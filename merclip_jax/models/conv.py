@@ -1,0 +1,166 @@
+"""Convolutional parts of the video tower: tubelets, depthwise convolution, BatchNorm, LMHRA.
+
+Arrays are channels-last. Every convolution here is a matrix product or a few shifted multiply-adds.
+Spec: MER-CLIP release @31037e9 (UniFormerV2's local multi-head relation aggregator).
+"""
+
+import itertools
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from flax.nnx.nn.dtypes import promote_dtype
+from jaxtyping import Array, Float
+
+from merclip_jax.models import clip
+
+
+class PatchEmbedding(nnx.Module):
+    """Tubelets to tokens: a convolution without bias, written as one matrix product.
+
+    With `temporal_downsample` the tubelet is (3, p, p), the stride (2, p, p), and time is padded by
+    1 on *both* sides (XLA's SAME would pad (0, 1)); without it, single frames.
+    """
+
+    def __init__(
+        self,
+        patch_size: int,
+        width: int,
+        *,
+        temporal_downsample: bool,
+        dtype: Any,
+        rngs: nnx.Rngs,
+    ):
+        self.patch_size = patch_size
+        self.temporal_downsample = temporal_downsample
+        taps = 3 if temporal_downsample else 1
+        self.projection = nnx.Linear(
+            taps * patch_size**2 * 3,
+            width,
+            use_bias=False,
+            kernel_init=clip.torch_kernel,
+            dtype=dtype,
+            rngs=rngs,
+        )
+
+    def __call__(self, frames: Float[Array, "b t h w 3"]) -> Float[Array, "b t2 h2 w2 c"]:
+        """Embed; t2 is ceil(t / 2) with temporal downsampling, else t."""
+        p = self.patch_size
+        b, t, h, w, _ = frames.shape
+        x = frames.reshape(b, t, h // p, p, w // p, p, 3).transpose(0, 1, 2, 4, 3, 5, 6)
+        x = x.reshape(b, t, h // p, w // p, p * p * 3)
+        if self.temporal_downsample:
+            padded = jnp.pad(x, ((0, 0), (1, 1)) + ((0, 0),) * 3)
+            x = jnp.concatenate([padded[:, tap : tap + t : 2] for tap in range(3)], axis=-1)
+        return self.projection(x)
+
+
+class DepthwiseConv(nnx.Module):
+    """Depthwise (t, h, w) convolution with zero 'same' padding of odd kernels.
+
+    Written as shifted multiply-adds: XLA fuses them into one loop, where its grouped convolution is
+    slow.
+    """
+
+    def __init__(
+        self,
+        kernel_shape: tuple[int, int, int],
+        width: int,
+        *,
+        bias_init: clip.Initializer,
+        dtype: Any,
+        rngs: nnx.Rngs,
+    ):
+        # PyTorch's default has the same bound for kernel and bias; the fan-in is one channel's.
+        uniform = clip.torch_bias(math.prod(kernel_shape))
+        self.kernel = nnx.Param(uniform(rngs.params(), (*kernel_shape, width), jnp.float32))
+        self.bias = nnx.Param(bias_init(rngs.params(), (width,), jnp.float32))
+        self.dtype = dtype
+
+    def __call__(self, x: Float[Array, "b t h w c"]) -> Float[Array, "b t h w c"]:
+        """Convolve; the shape stays."""
+        x, kernel, bias = promote_dtype((x, self.kernel[...], self.bias[...]), dtype=self.dtype)
+        _, t, h, w, _ = x.shape
+        padding = [(size // 2, size // 2) for size in kernel.shape[:3]]
+        padded = jnp.pad(x, [(0, 0), *padding, (0, 0)])
+        out = jnp.broadcast_to(bias, x.shape)
+        for i, j, k in itertools.product(*map(range, kernel.shape[:3])):
+            out = out + padded[:, i : i + t, j : j + h, k : k + w] * kernel[i, j, k]
+        return out
+
+
+class BatchNorm(nnx.Module):
+    """Batch normalisation as PyTorch defines it (eps 1e-5, momentum 0.1).
+
+    Training normalises by the batch's biased variance and stores the *unbiased* one, which Flax's
+    own module does not. Statistics are taken in at least float32. Under pmap or shard_map,
+    `axis_name` makes them those of the whole batch; under jit with sharded inputs they are so by
+    themselves.
+    """
+
+    def __init__(self, width: int, *, momentum: float = 0.1, eps: float = 1e-5):
+        self.momentum, self.eps = momentum, eps
+        self.scale = nnx.Param(jnp.ones((width,), jnp.float32))
+        self.bias = nnx.Param(jnp.zeros((width,), jnp.float32))
+        self.mean = nnx.BatchStat(jnp.zeros((width,), jnp.float32))
+        self.var = nnx.BatchStat(jnp.ones((width,), jnp.float32))
+
+    def __call__(
+        self, x: Float[Array, "*batch c"], train: bool = False, axis_name: str | None = None
+    ) -> Float[Array, "*batch c"]:
+        """Normalise over all axes but the last; in training, update the running statistics."""
+        wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+        mean, var = self.mean[...], self.var[...]
+        if train:
+            mean, var, count = self._batch_statistics(wide, axis_name)
+            unbiased = var * (count / jnp.maximum(count - 1, 1))
+            self.mean[...] = self._moved(self.mean[...], mean)
+            self.var[...] = self._moved(self.var[...], unbiased)
+        normed = (wide - mean) * jax.lax.rsqrt(var + self.eps)
+        return (normed * self.scale[...] + self.bias[...]).astype(x.dtype)
+
+    def _moved(self, running: Float[Array, " c"], batch: Float[Array, " c"]) -> Float[Array, " c"]:
+        moved = (1 - self.momentum) * running + self.momentum * jax.lax.stop_gradient(batch)
+        return moved.astype(running.dtype)
+
+    @staticmethod
+    def _batch_statistics(x: Float[Array, "*batch c"], axis_name: str | None):
+        axes = tuple(range(x.ndim - 1))
+        mean = jnp.mean(x, axes)
+        count = jnp.asarray(x.size // x.shape[-1], x.dtype)
+        if axis_name is not None:
+            mean, count = jax.lax.pmean(mean, axis_name), jax.lax.psum(count, axis_name)
+        var = jnp.mean(jnp.square(x - mean), axes)
+        if axis_name is not None:
+            var = jax.lax.pmean(var, axis_name)
+        return mean, var, count
+
+
+class LocalMHRA(nnx.Module):
+    """Local temporal relation aggregator: BatchNorm, narrow, mix three time steps, widen.
+
+    Linear, without activation. Its last layer starts at zero, so that a new block changes nothing.
+    """
+
+    def __init__(self, width: int, local_width: int, *, dtype: Any, rngs: nnx.Rngs):
+        self.norm = BatchNorm(width)
+        self.down = nnx.Linear(
+            width,
+            local_width,
+            kernel_init=clip.torch_kernel,
+            bias_init=clip.torch_bias(width),
+            dtype=dtype,
+            rngs=rngs,
+        )
+        self.temporal = DepthwiseConv(
+            (3, 1, 1), local_width, bias_init=clip.torch_bias(3), dtype=dtype, rngs=rngs
+        )
+        self.up = nnx.Linear(local_width, width, kernel_init=clip.zeros, dtype=dtype, rngs=rngs)
+
+    def __call__(
+        self, x: Float[Array, "b t h w c"], train: bool = False, axis_name: str | None = None
+    ) -> Float[Array, "b t h w c"]:
+        """The branch's value, to be added to `x`."""
+        return self.up(self.temporal(self.down(self.norm(x, train, axis_name))))

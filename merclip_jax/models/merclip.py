@@ -1,0 +1,178 @@
+"""MER-CLIP: the two towers, the Emotion Inference Module, and the model's own directory format.
+
+Source: arXiv 2505.05937 and the release @31037e9, where the module is a two-block transformer over
+the video tower's tokens.
+"""
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import safetensors
+import safetensors.numpy
+from flax import nnx
+from jaxtyping import Array, Float, Int
+from tokenizers import Tokenizer
+
+from merclip_jax.errors import ConfigError, DataError
+from merclip_jax.models import clip, leaves
+from merclip_jax.models.config import EmotionConfig, MerClipConfig
+from merclip_jax.models.video import VideoTower
+
+_normal = nnx.initializers.normal(0.02)  # released as truncated at +-2, a hundred sigma
+EMOTION_INIT = clip.BlockInit(qkv=_normal, out=_normal, c_fc=_normal, c_proj=_normal)
+
+
+class Output(NamedTuple):
+    """What the model says about clips; embedding and tokens are before any L2 normalisation."""
+
+    clip_embedding: Float[Array, "b e"]
+    tokens: Float[Array, "b n e"]
+    logits: Float[Array, "b classes"]
+
+
+class EmotionInference(nnx.Module):
+    """Emotion Inference Module: a transformer whose every block votes with its first token.
+
+    LayerNorm eps 1e-6 and exact GELU, unlike the towers. No positional embedding.
+    """
+
+    def __init__(self, cfg: EmotionConfig, width: int, *, rngs: nnx.Rngs):
+        self.blocks = nnx.List(
+            clip.Block(
+                width,
+                cfg.heads,
+                cfg.mlp_ratio,
+                clip.exact_gelu,
+                init=EMOTION_INIT,
+                eps=1e-6,
+                dtype=cfg.dtype,
+                rngs=rngs,
+            )
+            for _ in range(cfg.layers)
+        )
+        self.norm = clip.layer_norm(width, eps=1e-6, dtype=cfg.dtype, rngs=rngs)
+        self.dropout = nnx.Dropout(cfg.dropout)
+        self.fc = nnx.Linear(width, cfg.classes, kernel_init=_normal, dtype=cfg.dtype, rngs=rngs)
+
+    def __call__(
+        self,
+        tokens: Float[Array, "b n e"],
+        *,
+        train: bool = False,
+        rngs: nnx.Rngs | None = None,
+        intermediates: dict[str, Any] | None = None,
+    ) -> Float[Array, "b classes"]:
+        """Mean over the blocks of the logits read at token 0, in at least float32.
+
+        Of the last block nothing but token 0 is used, so nothing else is computed, unless
+        `intermediates` (a dict, filled with every block's output) asks for it.
+        """
+        firsts = []
+        for index, block in enumerate(self.blocks):
+            last = index == len(self.blocks) - 1
+            tokens = block.first_token(tokens) if last and intermediates is None else block(tokens)
+            firsts.append(tokens[:, 0])
+            if intermediates is not None:
+                intermediates[f"emotion{index}"] = tokens
+        votes = self.norm(jnp.stack(firsts, axis=1))
+        logits = self.fc(self.dropout(votes, deterministic=not train, rngs=rngs))
+        return logits.astype(jnp.promote_types(logits.dtype, jnp.float32)).mean(axis=1)
+
+
+class MerClip(nnx.Module):
+    """Video and text towers with one output space, and emotion logits from the video tokens."""
+
+    def __init__(self, cfg: MerClipConfig, *, rngs: nnx.Rngs):
+        self.cfg = cfg
+        self.vision = VideoTower(cfg.vision, rngs=rngs)
+        self.text = clip.TextTower(cfg.text, rngs=rngs)
+        self.emotion = EmotionInference(cfg.emotion, cfg.vision.output_dim, rngs=rngs)
+        self.logit_scale = nnx.Param(jnp.asarray(math.log(1 / 0.07), jnp.float32))
+
+    def __call__(
+        self,
+        frames: Float[Array, "b t h w 3"],
+        *,
+        train: bool = False,
+        rngs: nnx.Rngs | None = None,
+        axis_name: str | None = None,
+        intermediates: dict[str, Any] | None = None,
+    ) -> Output:
+        """Embed and classify normalised clips; the arguments are those of `VideoTower`."""
+        embedding, tokens = self.vision(
+            frames, train=train, rngs=rngs, axis_name=axis_name, intermediates=intermediates
+        )
+        logits = self.emotion(tokens, train=train, rngs=rngs, intermediates=intermediates)
+        return Output(embedding, tokens, logits)
+
+    def encode_text(self, token_ids: Int[Array, "n l"]) -> Float[Array, "n e"]:
+        """Sentence features before L2 normalisation; ids are padded behind the end of text."""
+        return self.text(token_ids)
+
+    @classmethod
+    def from_pretrained(cls, directory: str | os.PathLike) -> "MerClip":
+        """Load a model that `save_pretrained` wrote.
+
+        Raises:
+          ConfigError: the directory lacks a file, or its config.json cannot be used.
+          DataError: the weights are damaged or do not fit the config; all misfits are listed.
+        """
+        directory = Path(directory)
+        config, weights = directory / "config.json", directory / "model.safetensors"
+        for path in (config, weights):
+            if not path.is_file():
+                raise ConfigError(f"{directory}: no {path.name}; name a saved model's directory")
+        try:
+            cfg = MerClipConfig.from_json(json.loads(config.read_text(encoding="utf-8")))
+        except (ConfigError, ValueError) as error:
+            raise ConfigError(f"{config}: {error}") from error
+        try:
+            arrays = safetensors.numpy.load_file(weights)
+        except safetensors.SafetensorError as error:
+            raise DataError(f"{weights}: unreadable ({error}); copy it again") from error
+        return leaves.fill(abstract(cfg), arrays, str(weights))
+
+    def save_pretrained(
+        self,
+        directory: str | os.PathLike,
+        tokenizer: Tokenizer | None = None,
+        meta: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write config.json and model.safetensors; with a tokenizer its tokenizer.json too.
+
+        Args:
+          directory: made if it does not exist; files of the same names are replaced, each at once.
+          tokenizer: the text tower's.
+          meta: what is to be known of these weights (labels, action units, protocol fingerprint,
+            what they have seen); written to merclip.json.
+        """
+        directory = Path(directory)
+        directory.mkdir(parents=True, exist_ok=True)
+        arrays = safetensors.numpy.save(leaves.arrays(self), metadata={"format": "np"})
+        _replace(directory / "model.safetensors", arrays)
+        if tokenizer is not None:
+            _replace(directory / "tokenizer.json", tokenizer.to_str(pretty=True).encode())
+        if meta is not None:
+            _replace(directory / "merclip.json", _json(dict(meta)))
+        _replace(directory / "config.json", _json(self.cfg.to_json()))
+
+
+def abstract(cfg: MerClipConfig) -> MerClip:
+    """The model as shapes only, at no cost in memory."""
+    return nnx.eval_shape(lambda: MerClip(cfg, rngs=nnx.Rngs(0)))
+
+
+def _json(values: dict[str, Any]) -> bytes:
+    return (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write beside `path`, then rename: a killed run leaves the old file or the new one."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(content)
+    partial.replace(path)

@@ -1,0 +1,85 @@
+"""The model that a run starts from: random, or taken from saved weights."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+from flax import nnx
+from ml_collections import ConfigDict
+from tokenizers import Tokenizer
+
+from merclip_jax import text
+from merclip_jax.errors import ConfigError
+from merclip_jax.models import MerClip, MerClipConfig
+
+VARIANTS = ("b16", "l14", "tiny")
+
+
+def build(config: ConfigDict, classes: tuple[str, ...], seed: int) -> tuple[MerClip, Tokenizer]:
+    """A model for `classes`, and the tokenizer of its text tower.
+
+    With `model.init_from`, sizes and weights of the towers come from there, those of the emotion
+    head too if `model.init_head` is set (its classes must be the same); what is not taken starts
+    at random from `seed`.
+
+    Raises:
+      ConfigError: an unknown variant, missing files, or weights made for other clips or classes.
+    """
+    dtype = config.model.dtype
+    if dtype == "auto":
+        dtype = "float32" if jax.default_backend() == "cpu" else "bfloat16"
+    if config.model.init_from:
+        return _from_saved(config, Path(config.model.init_from), classes, seed, dtype)
+    if config.model.variant not in VARIANTS:
+        raise ConfigError(f"model.variant={config.model.variant!r}: give one of {VARIANTS}")
+    if config.model.variant != "tiny":
+        raise ConfigError(
+            f"model.variant={config.model.variant!r} needs weights with a tokenizer: set "
+            "model.init_from to their directory"
+        )
+    tokenizer = text.small_tokenizer()
+    cfg = MerClipConfig.tiny(len(classes))
+    patch = config.model.patch_size or cfg.vision.patch_size
+    vision = replace(cfg.vision, image_size=config.data.image_size, patch_size=patch)
+    small_text = replace(cfg.text, vocab_size=tokenizer.get_vocab_size(), context=64)
+    return MerClip(
+        _typed(replace(cfg, vision=vision, text=small_text), dtype), rngs=nnx.Rngs(seed)
+    ), tokenizer
+
+
+def _from_saved(
+    config: ConfigDict, directory: Path, classes: tuple[str, ...], seed: int, dtype: str
+) -> tuple[MerClip, Tokenizer]:
+    saved = MerClip.from_pretrained(directory)
+    if saved.cfg.vision.image_size != config.data.image_size:
+        raise ConfigError(
+            f"model.init_from={directory} was trained at {saved.cfg.vision.image_size} px: set "
+            f"data.image_size to that (it is {config.data.image_size})"
+        )
+    tokenizer_file, about_file = directory / "tokenizer.json", directory / "merclip.json"
+    if not tokenizer_file.is_file():
+        raise ConfigError(f"model.init_from={directory}: no tokenizer.json there")
+    cfg = replace(saved.cfg, emotion=replace(saved.cfg.emotion, classes=len(classes)))
+    model = MerClip(_typed(cfg, dtype), rngs=nnx.Rngs(seed))
+    parts = ["vision", "text"]
+    if config.model.init_head:
+        found = json.loads(about_file.read_text())["classes"] if about_file.is_file() else None
+        if found != list(classes):
+            raise ConfigError(
+                f"model.init_head: the head in {directory} tells {found}, this run needs "
+                f"{list(classes)}; set model.init_head=False to start a new one"
+            )
+        parts += ["emotion", "logit_scale"]
+    for part in parts:
+        nnx.update(getattr(model, part), nnx.state(getattr(saved, part)))
+    return model, Tokenizer.from_file(str(tokenizer_file))
+
+
+def _typed(cfg: MerClipConfig, dtype: str) -> MerClipConfig:
+    return replace(
+        cfg,
+        vision=replace(cfg.vision, dtype=dtype),
+        text=replace(cfg.text, dtype=dtype),
+        emotion=replace(cfg.emotion, dtype=dtype),
+    )

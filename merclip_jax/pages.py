@@ -1,0 +1,130 @@
+"""The report for people: facts and figures put into the templates report.html and report.md."""
+
+import base64
+import json
+from functools import cache
+
+import jinja2
+import numpy as np
+
+from merclip_jax import bounds, figures, metrics
+from merclip_jax.figures import Mark
+from merclip_jax.results import Results
+
+
+def render(template: str, run: Results, words: dict) -> str:
+    """Fill one template.
+
+    Args:
+      template: 'report.html' or 'report.md'.
+      run: the finished run.
+      words: the values of report.json, and its 'statement' and 'verdict' in words.
+    """
+    known = {name: uf1 for name, uf1 in words["bounds"].items() if uf1 is not None}
+    return (
+        _templates()
+        .get_template(template)
+        .render(
+            words,
+            run=run.run,
+            meanings=bounds.MEANINGS,
+            known_bounds=known,
+            synthetic=any(name.startswith("synthetic") for name in run.clips["dataset"]),
+            notices=[*run.run["notices"], *_absent_classes(words)],
+            n_folds=run.clips["fold"].nunique(),
+            mean_of_folds=_mean_of_folds(run),
+            calibration_error=metrics.calibration_error(*_pooled_probabilities(run)),
+            pictures=_pictures(run, words, known) if template.endswith(".html") else {},
+            examples=_examples(run) if template.endswith(".html") else [],
+            config=json.dumps(run.run["config"], indent=2),
+        )
+    )
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("merclip_jax", "."),
+        autoescape=jinja2.select_autoescape(["html"]),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["score"] = "{:.3f}".format
+    return environment
+
+
+def _absent_classes(words: dict) -> list[str]:
+    absent = [name for name, count in words["protocol"]["counts"].items() if count == 0]
+    if not absent:
+        return []
+    return [
+        f"No clip shows {', '.join(absent)}. F1 and recall of a class without clips count 0, "
+        "so UF1 and UAR cannot reach 1."
+    ]
+
+
+def _mean_of_folds(run: Results) -> float:
+    """UF1 computed in each fold over the classes that occur there, averaged over folds and seeds."""
+    counts = metrics.subject_confusions(
+        run.labels, run.headline.classes, run.clips["fold"].to_numpy(object), len(run.class_names)
+    )
+    return float(metrics.present_uf1(counts).mean())
+
+
+def _pooled_probabilities(run: Results) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities and labels of all seeds, one under the other."""
+    probabilities = run.headline.probabilities
+    return np.concatenate(probabilities), np.tile(run.labels, len(probabilities))
+
+
+def _pictures(run: Results, words: dict, known: dict[str, float]) -> dict[str, str]:
+    uf1 = words["metrics"]["uf1"]
+    low, high = uf1["ci95"]
+    marks = [Mark("this run", uf1["value"], (low, high))]
+    marks += [Mark(bounds.MEANINGS[name][0], value) for name, value in known.items()]
+    others = ", ".join(f"{mark.name} {mark.value:.2f}" for mark in marks[1:])
+    scores = figures.score_chart(
+        marks,
+        f"UF1 of this run, {uf1['value']:.2f} with 95 % interval {low:.2f} to {high:.2f}, "
+        f"beside what needs no model: {others}.",
+    )
+    return {
+        "scores": scores,
+        "confusion": figures.confusion_chart(np.array(words["confusion"]), run.class_names),
+        "curves": figures.learning_curves(run.history) if len(run.history) else "",
+        "reliability": figures.reliability_chart(
+            metrics.reliability(*_pooled_probabilities(run))
+        ),
+    }
+
+
+def _examples(run: Results) -> list[dict]:
+    """For each class the surest right and the surest wrong answer of the first seed."""
+    guesses, probabilities = run.headline.classes[0], run.headline.probabilities[0]
+    sureness = probabilities[np.arange(len(guesses)), guesses]
+    examples = []
+    for right in (True, False):
+        for label in range(len(run.class_names)):
+            rows = np.flatnonzero((run.labels == label) & ((guesses == label) == right))
+            if len(rows):
+                row = int(rows[sureness[rows].argmax()])
+                examples.append(
+                    run.clips.iloc[row].to_dict()
+                    | {
+                        "right": right,
+                        "predicted": run.class_names[guesses[row]],
+                        "probability": float(sureness[row]),
+                        "strip": _strip(run, run.clips["clip_id"].iloc[row]),
+                    }
+                )
+    return examples
+
+
+def _strip(run: Results, clip_id: str) -> str | None:
+    """The clip's film strip as a data address, or None if the run left none."""
+    path = run.workdir / "strips" / f"{clip_id.replace('/', '__')}.jpg"
+    if not path.is_file():
+        return None
+    return "data:image/jpeg;base64," + base64.b64encode(path.read_bytes()).decode()

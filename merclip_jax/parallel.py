@@ -1,0 +1,123 @@
+"""One step on many folds and many devices: a ('fold', 'data') mesh under jit, or pmap.
+
+Every array of a state has a leading axis of folds. jit spreads the folds over the mesh's 'fold' axis and
+each fold's batch over its 'data' axis; XLA adds the communication. pmap spreads the batch of a single
+fold and names the axis that BatchNorm, the contrastive loss and the gradient are summed over.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+
+from merclip_jax.errors import ConfigError
+from merclip_jax.step import Batch, Learner, Shared, State
+
+FORMS = ("jit", "pmap")
+
+
+class Engine:
+    """A learner's step, compiled once for `folds` folds on the devices in use."""
+
+    def __init__(self, learner: Learner, folds: int):
+        settings, batch_size = learner.config.parallel, learner.config.recipe.batch_size
+        devices = jax.devices()[: settings.devices or None]
+        if settings.form not in FORMS:
+            raise ConfigError(f"parallel.form={settings.form!r}: give one of {', '.join(FORMS)}")
+        over_folds = math.gcd(folds, len(devices)) if settings.form == "jit" else 1
+        over_data = len(devices) // over_folds
+        if batch_size % over_data:
+            raise ConfigError(
+                f"recipe.batch_size={batch_size} does not divide over {over_data} devices; change "
+                "it, or set parallel.devices"
+            )
+        if settings.form == "pmap" and folds > 1:
+            raise ConfigError("parallel.form='pmap' trains one fold at a time: set folds.parallel=1")
+        self.folds = folds
+        self.form = settings.form
+        # Explicit axes, the default of make_mesh, would need shardings on every operation.
+        self._mesh = jax.make_mesh(
+            (over_folds, over_data), ("fold", "data"), (AxisType.Auto,) * 2, devices=devices
+        )
+        self.predict = jax.jit(_on_folds(learner.predict, folds, (0, 0, None)))
+        self.choose_rows = jax.jit(
+            _on_folds(learner.choose_rows, folds, (0, 0, 0, None)), static_argnums=3
+        )
+        self.compile_s = 0.0  # the first step's time: compilation and one execution
+        if self.form == "jit":
+            self._train = jax.jit(_on_folds(learner.train, folds, (0, 0, None)), donate_argnums=0)
+        else:
+            self._train = _pmapped(learner, devices)
+
+    def train(self, state: State, batch: Batch, shared: Shared) -> tuple[State, dict]:
+        """One step of every fold; `state` is used up."""
+        if self.compile_s:
+            return self._train(state, batch, shared)
+        began = time.monotonic()
+        stepped = jax.block_until_ready(self._train(state, batch, shared))
+        self.compile_s = time.monotonic() - began
+        return stepped
+
+    def put(self, tree: Any, *axes: str) -> Any:
+        """Place arrays on the devices, their first dimensions spread over the named mesh axes."""
+        return jax.device_put(tree, NamedSharding(self._mesh, PartitionSpec(*axes)))
+
+    def put_batch(self, batch: Batch) -> Batch:
+        """Place a training batch `[folds, b, ...]`."""
+        return self.put(batch, "fold", "data") if self.form == "jit" else batch
+
+
+def _on_folds(function: Callable, folds: int, in_axes: tuple) -> Callable:
+    """`function` of one fold as a function of stacked folds.
+
+    A single fold is not vmapped: on CPU a batched convolution is slower than the plain one.
+    """
+    if folds > 1:
+        return jax.vmap(function, in_axes=in_axes)
+
+    def alone(*args):
+        args = [
+            jax.tree.map(lambda x: x[0], arg) if axis == 0 else arg
+            for arg, axis in zip(args, in_axes, strict=True)
+        ]
+        return jax.tree.map(lambda x: x[None], function(*args))
+
+    return alone
+
+
+def _pmapped(learner: Learner, devices: list[jax.Device]) -> Callable:
+    """The training step of a single fold with its batch spread over `devices` by pmap."""
+    prepare = jax.jit(_on_folds(learner.prepare, 1, (0, 0, None)))
+    update = jax.pmap(
+        partial(learner.update, axis_name="data"),
+        axis_name="data",
+        devices=devices,
+        in_axes=(None, 0, None),
+        out_axes=None,
+    )
+
+    def train(state: State, batch: Batch, shared: Shared) -> tuple[State, dict]:
+        prepared = prepare(state, batch, shared)
+        shares = jax.tree.map(
+            lambda x: x.reshape(len(devices), x.shape[1] // len(devices), *x.shape[2:]), prepared
+        )
+        alone = jax.tree.map(lambda x: x[0], state)
+        return jax.tree.map(lambda x: x[None], update(alone, shares, shared.frozen))
+
+    return train
+
+
+def stack(trees: list[Any]) -> Any:
+    """Stack the states of folds along a new leading axis."""
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+
+
+def unstack(tree: Any, fold: int) -> Any:
+    """The state of one fold, on the host."""
+    return jax.tree.map(lambda leaf: np.asarray(leaf[fold]), tree)

@@ -1,0 +1,201 @@
+"""Predictions -> report.json, report.md and report.html; nothing but the workdir's files is read.
+
+report.json is a contract: its keys are listed in docs/design.md. The other two say the same in
+words and pictures, for people.
+"""
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int
+
+from merclip_jax import bounds, metrics, pages, protocols, results
+from merclip_jax import workdir as files
+from merclip_jax.results import Predictions, Results
+
+NAMES = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy", "weighted_f1": "weighted F1"}
+
+
+@dataclass(frozen=True)
+class Report:
+    """The scores of a finished run.
+
+    Attributes:
+      workdir: where the run lies.
+      values: the content of report.json.
+    """
+
+    workdir: Path
+    values: dict
+
+    @property
+    def metrics(self) -> dict[str, dict]:
+        """uf1, uar, accuracy and weighted_f1: {value, ci95: [lo, hi], seeds: [...]}."""
+        return self.values["metrics"]
+
+    @property
+    def statement(self) -> str:
+        """In words: which published list of clips these are, or that they are none."""
+        published = self.values["protocol"]["matches"]
+        if published:
+            return f"Exactly the clips, subjects and classes of the published list {published}."
+        return "The clips match no published list; published scores are no measure for these."
+
+    @property
+    def verdict(self) -> str:
+        """In words: whether the run is shown to be better than guessing."""
+        low = self.metrics["uf1"]["ci95"][0]
+        guess = max(self.values["bounds"]["majority"], self.values["bounds"]["random"])
+        if low > guess:
+            return f"Better than guessing: the interval of UF1 begins above {guess:.3f}."
+        return f"Not shown to be better than guessing, which scores a UF1 of {guess:.3f}."
+
+    def table(self) -> str:
+        """The scores beside their bounds, as text for a terminal."""
+        protocol, paper = self.values["protocol"], self.values["paper"]
+        lines = [
+            f"{protocol['name']}: {protocol['n_clips']} clips, {protocol['n_subjects']} subjects, "
+            f"{len(protocol['classes'])} classes; epoch: {self.values['selection']}",
+            self.statement,
+            self.verdict,
+            "",
+            f"{'':24}value   95 % interval",
+        ]
+        for key, name in NAMES.items():
+            score = self.metrics[key]
+            low, high = score["ci95"]
+            lines.append(f"  {name:22}{score['value']:.3f}   {low:.3f} to {high:.3f}")
+        if paper:
+            lines += ["", f"{'Epoch chosen on the test subjects (a leak)':44}UF1     gain"]
+            value, gap = paper["metrics"]["uf1"]["value"], paper["gap"]["uf1"]
+            lines.append(f"{'  as published code does it':44}{value:.3f}  {gap:+.3f}")
+        lines += ["", "UF1 without any model"]
+        for key, uf1 in self.values["bounds"].items():
+            lines.append(
+                f"  {bounds.MEANINGS[key][0]:22}" + ("no AUs" if uf1 is None else f"{uf1:.3f}")
+            )
+        return "\n".join([*lines, "", f"Report: {self.workdir / 'report.html'}"])
+
+
+def write(workdir: str | Path) -> Report:
+    """Score a finished run and write report.json, report.md and report.html into its workdir.
+
+    Raises:
+      ConfigError: there is no such folder.
+      DataError: the run is not complete, or its files do not belong together.
+    """
+    run = results.read(Path(workdir))
+    report = build(run)
+    words = report.values | {"statement": report.statement, "verdict": report.verdict}
+    texts = {
+        "report.json": json.dumps(report.values, indent=2, allow_nan=False) + "\n",
+        "report.md": pages.render("report.md", run, words),
+        "report.html": pages.render("report.html", run, words),
+    }
+    for name, text in texts.items():
+        files.write(run.workdir / name, text)
+    return report
+
+
+def build(run: Results) -> Report:
+    """Score a run without writing anything."""
+    protocol = _protocol(run)
+    marks = bounds.all_bounds(
+        run.labels,
+        run.subjects,
+        [bounds.au_set(cell) for cell in run.clips["aus"]],
+        len(run.class_names),
+    )
+    values = {
+        "protocol": protocol,
+        "selection": run.run["selection"],
+        "metrics": _scores(run, run.headline),
+        "per_class": _per_class(run),
+        "per_subject": _per_subject(run),
+        "confusion": confusion(run).tolist(),
+        "bounds": {name: mark.uf1 if mark else None for name, mark in marks.items()},
+        "paper": _paper(run),
+        "timing": run.run["timing"],
+        "environment": run.run["environment"],
+    }
+    return Report(run.workdir, values)
+
+
+def confusion(run: Results) -> Int[np.ndarray, "c c"]:
+    """Clips by truth (rows) and prediction, summed over the seeds."""
+    return subject_counts(run, run.headline).sum((0, 1))
+
+
+def subject_counts(run: Results, predictions: Predictions) -> Int[np.ndarray, "k s c c"]:
+    """Confusion matrices per seed and subject."""
+    return metrics.subject_confusions(
+        run.labels, predictions.classes, run.subjects, len(run.class_names)
+    )
+
+
+def _protocol(run: Results) -> dict:
+    fingerprint = protocols.fingerprint(run.clips)
+    counts = Counter(run.clips["class"])
+    return {
+        "name": run.run["protocol"]["name"],
+        "fingerprint": fingerprint,
+        "matches": protocols.match(fingerprint),
+        "classes": run.class_names,
+        "n_clips": len(run.clips),
+        "n_subjects": len(set(run.subjects)),
+        "counts": {name: counts[name] for name in run.class_names},
+    }
+
+
+def _scores(run: Results, predictions: Predictions) -> dict[str, dict]:
+    """Pooled scores: per seed, their mean, and its interval over subjects (and seeds)."""
+    counts = subject_counts(run, predictions)
+    scores = {}
+    for name, metric in metrics.HEADLINE.items():
+        seeds = metric(counts.sum(1))
+        scores[name] = {
+            "value": float(seeds.mean()),
+            "ci95": list(metrics.bootstrap_interval(counts, metric)),
+            "seeds": seeds.tolist(),
+        }
+    return scores
+
+
+def _per_class(run: Results) -> dict[str, dict]:
+    """Scores of each class, averaged over the seeds."""
+    tables = [
+        metrics.per_class(run.labels, row, run.class_names) for row in run.headline.classes
+    ]
+    mean = sum(tables[1:], tables[0]) / len(tables)
+    return {
+        str(name): row.to_dict() | {"support": int(row["support"])} for name, row in mean.iterrows()
+    }
+
+
+def _per_subject(run: Results) -> list[dict]:
+    """Clips of each subject and how many were right (mean over the seeds)."""
+    one_corpus = run.clips["dataset"].nunique() == 1
+    names = run.clips["subject"] if one_corpus else run.clips["dataset"] + "/" + run.clips["subject"]
+    seeds = len(run.headline.classes)
+    right = (run.headline.classes == run.labels).sum(0)
+    groups = run.clips.assign(name=names, right=right).groupby("name", sort=False)["right"]
+    return [
+        {
+            "subject": str(name),
+            "n": len(part),
+            "correct": int(part.sum()) if seeds == 1 else float(part.sum() / seeds),
+        }
+        for name, part in groups
+    ]
+
+
+def _paper(run: Results) -> dict | None:
+    """The scores with the epoch chosen on the test subjects, and what that choice alone gains."""
+    if "paper" not in run.predictions or "last" not in run.predictions:
+        return None
+    scores, honest = _scores(run, run.predictions["paper"]), _scores(run, run.predictions["last"])
+    gap = {name: scores[name]["value"] - honest[name]["value"] for name in scores}
+    return {"metrics": scores, "gap": gap}

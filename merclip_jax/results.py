@@ -1,0 +1,205 @@
+"""What a run left in its workdir, read back and checked; every report and comparison starts here."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int, Shaped
+
+from merclip_jax import workdir as files
+from merclip_jax.errors import ConfigError, DataError
+
+RUN = ("protocol", "selection", "seeds", "config", "timing", "environment", "notices")
+CLIPS = (
+    *("clip_id", "dataset", "subject", "clip", "emotion", "class", "label", "aus", "n_frames"),
+    "fold",
+)
+PREDICTIONS = ("clip_id", "fold", "seed", "epoch", "label", "prediction", "selection")
+HISTORY = ("fold", "seed", "epoch", "loss", "accuracy")
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What one way of choosing the epoch predicted, in the order of the clips.
+
+    Attributes:
+      classes: predicted class of each clip, one row per seed.
+      probabilities: of every class, as the model gave them.
+    """
+
+    classes: Int[np.ndarray, "k n"]
+    probabilities: Float[np.ndarray, "k n c"]
+
+
+@dataclass(frozen=True)
+class Results:
+    """A finished run.
+
+    Attributes:
+      workdir: where it lies.
+      run: run.json as it stands.
+      clips: one row per clip (clips.csv).
+      history: one row per seed, fold and epoch (history.csv); may be empty.
+      predictions: by selection, 'last', 'inner' or 'paper'.
+    """
+
+    workdir: Path
+    run: dict
+    clips: pd.DataFrame
+    history: pd.DataFrame
+    predictions: dict[str, Predictions]
+
+    @property
+    def class_names(self) -> list[str]:
+        """The protocol's classes, in the order of their labels."""
+        return self.run["protocol"]["classes"]
+
+    @property
+    def labels(self) -> Int[np.ndarray, " n"]:
+        """The true class of each clip."""
+        return self.clips["label"].to_numpy(np.int64)
+
+    @property
+    def subjects(self) -> Shaped[np.ndarray, " n"]:
+        """'dataset/subject' of each clip: corpora may use the same subject names."""
+        return (self.clips["dataset"] + "/" + self.clips["subject"]).to_numpy(object)
+
+    @property
+    def headline(self) -> Predictions:
+        """The predictions that count: a choice made on the test subjects never does."""
+        return self.predictions["inner" if self.run["selection"] == "inner" else "last"]
+
+
+def read(workdir: Path) -> Results:
+    """Read a finished run and check that its files belong together.
+
+    Raises:
+      ConfigError: there is no such folder.
+      DataError: a file is missing or damaged, folds are missing, or the predictions are not
+        those of the run's clips.
+    """
+    if not workdir.is_dir():
+        raise ConfigError(f"--workdir={workdir}: there is no such folder")
+    run = _read_run(workdir / "run.json")
+    clips = _table(workdir / "clips.csv", CLIPS, whole=("label", "n_frames"))
+    _check_clips(workdir / "clips.csv", clips, run["protocol"]["classes"])
+    path = workdir / "predictions.csv"
+    probabilities = [f"p_{name}" for name in run["protocol"]["classes"]]
+    columns, whole = (*PREDICTIONS, *probabilities), ("seed", "epoch", "label", "prediction")
+    table = _table(path, columns, whole, real=probabilities)
+    declared = ("last", "paper") if run["selection"] == "paper" else (run["selection"],)
+    selections = dict.fromkeys((*declared, *table["selection"]))
+    predictions = {
+        selection: _predictions(path, table[table["selection"] == selection], clips, run)
+        for selection in selections
+    }
+    history = _table(workdir / "history.csv", HISTORY, ("seed", "epoch"))
+    return Results(workdir, run, clips, history, predictions)
+
+
+def _read_run(path: Path) -> dict:
+    try:
+        run = json.loads(path.read_text())
+        missing = [key for key in RUN if key not in run]
+        missing += [f"protocol.{key}" for key in ("name", "classes") if key not in run["protocol"]]
+    except FileNotFoundError as error:
+        raise _absent(path) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} is damaged ({error}): train again in a new workdir") from error
+    if missing:
+        raise DataError(f"{path} lacks {', '.join(missing)}: it was not written by this version")
+    if run["selection"] not in ("last", "inner", "paper"):
+        raise DataError(f"{path}: selection {run['selection']!r} is none of last, inner, paper")
+    return run
+
+
+def _table(
+    path: Path, columns: Iterable[str], whole: Iterable[str], real: Iterable[str] = ()
+) -> pd.DataFrame:
+    """Read a table, check its columns and its numbers."""
+    try:
+        table = files.read_table(path)
+    except FileNotFoundError as error:
+        raise _absent(path) from error
+    except ValueError as error:  # pandas' parser errors and broken UTF-8 are ValueErrors
+        raise DataError(f"{path} is damaged ({error}): train again in a new workdir") from error
+    missing = [column for column in columns if column not in table]
+    if missing:
+        raise DataError(f"{path} lacks the columns {', '.join(missing)}")
+    for column in (*whole, *real):
+        numbers = pd.to_numeric(table[column], errors="coerce")
+        good = numbers.notna() & ((numbers % 1 == 0) | (column in real))
+        _refuse(path, f"{column} is no number here", table[~good], column)
+        table[column] = numbers.astype(np.float64 if column in real else np.int64)
+    return table
+
+
+def _check_clips(path: Path, clips: pd.DataFrame, classes: list[str]) -> None:
+    if clips.empty:
+        raise DataError(f"{path} lists no clips")
+    _refuse(path, "the clip is listed twice", clips[clips["clip_id"].duplicated()], "clip_id")
+    named = clips["label"].map(dict(enumerate(classes)))
+    wrong = clips[named != clips["class"]]
+    _refuse(path, f"label and class disagree (classes: {', '.join(classes)})", wrong, "label")
+
+
+def _predictions(path: Path, rows: pd.DataFrame, clips: pd.DataFrame, run: dict) -> Predictions:
+    """The predictions of one selection, complete and in the order of the clips."""
+    classes, seeds = run["protocol"]["classes"], run["seeds"]
+    known = rows["clip_id"].isin(clips["clip_id"])
+    _refuse(path, "the clip is not in clips.csv", rows[~known], "clip_id")
+    _refuse(path, f"run.json knows only seeds {seeds}", rows[~rows["seed"].isin(seeds)], "seed")
+    twice = rows[rows.duplicated(["seed", "clip_id"])]
+    _refuse(path, "the clip is predicted twice", twice, "clip_id")
+    _check_complete(path, rows, clips, seeds)
+    order = pd.MultiIndex.from_product([seeds, clips["clip_id"]], names=["seed", "clip_id"])
+    rows = rows.assign(line=rows.index).set_index(["seed", "clip_id"]).loc[order].reset_index()
+    truth = np.tile(clips["label"].to_numpy(), len(seeds))
+    _refuse(path, "label is not that of clips.csv", rows[rows["label"] != truth], "label")
+    beyond = rows[~rows["prediction"].between(0, len(classes) - 1)]
+    _refuse(path, f"prediction is no class (0 to {len(classes) - 1})", beyond, "prediction")
+    shape = (len(seeds), len(clips))
+    probabilities = rows[[f"p_{name}" for name in classes]].to_numpy(np.float64)
+    return Predictions(
+        rows["prediction"].to_numpy(np.int64).reshape(shape),
+        probabilities.reshape(*shape, len(classes)),
+    )
+
+
+def _check_complete(
+    path: Path, rows: pd.DataFrame, clips: pd.DataFrame, seeds: Iterable[int]
+) -> None:
+    """Every seed must have predicted every clip; else the folds that lack are named."""
+    faults = []
+    for seed in seeds:
+        done = rows.loc[rows["seed"] == seed, "clip_id"]
+        lacking = clips[~clips["clip_id"].isin(done)]
+        if len(lacking):
+            folds = ", ".join(dict.fromkeys(lacking["fold"]))
+            faults.append(f"seed {seed}: folds {folds} ({len(lacking)} clips)")
+    if faults:
+        raise DataError(
+            f"{path}: the run is not complete, and a score of some folds would mislead. "
+            "Give the same train command again; it resumes where it stopped.",
+            faults,
+        )
+
+
+def _refuse(path: Path, problem: str, rows: pd.DataFrame, column: str) -> None:
+    """Raise an error that names file, line and value, if any row is at fault."""
+    if rows.empty:
+        return
+    # Line 1 is the header; 'line' is kept where the rows have been put into another order.
+    lines = rows["line"] if "line" in rows else rows.index
+    faults = [f"line {line + 2}: {value}" for line, value in zip(lines, rows[column], strict=True)]
+    raise DataError(f"{path}: {problem}. Correct it, or train again in a new workdir.", faults)
+
+
+def _absent(path: Path) -> DataError:
+    return DataError(
+        f"{path} is missing: the run has not finished, or this is no workdir of a run. "
+        f"Run python -m merclip_jax.train --workdir={path.parent} with its configuration first."
+    )

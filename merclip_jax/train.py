@@ -1,0 +1,244 @@
+"""Train and test every fold of a protocol, then write the report.
+
+Order: data, model, step, folds, tables, report. A fold that is done is never trained again; one that
+was interrupted goes on from its last checkpoint.
+"""
+
+import importlib.metadata
+import json
+import platform
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import jax
+import numpy as np
+import pandas as pd
+from absl import flags
+from ml_collections import ConfigDict, config_flags
+from tqdm import tqdm
+
+from merclip_jax import app, clips, facs, loop, parallel, prepare, protocols, report, step, text, workdir
+from merclip_jax.errors import ConfigError
+from merclip_jax.models import start
+from merclip_jax.report import Report
+
+USAGE = """Train and test every fold of a protocol and write the report; run it again to resume.
+
+Example:
+  python -m merclip_jax.train --config=configs/casme2.py:classes=5 \\
+      --config.data.manual_dir=/where/CASME2/lies --workdir=runs/casme2 --config.recipe.epochs=30
+
+configs/base.py lists every field with its meaning. The report is workdir/report.html."""
+
+CHOICES = {
+    "data.temporal": ("uniform", "first"),
+    "data.motion": ("full", "none"),
+    "model.dtype": ("auto", "float32", "bfloat16"),
+    "recipe.decay_form": ("sound", "released"),
+    "recipe.alignment_positives": ("same_sentence", "released"),
+    "folds.scheme": ("loso", "hold_out"),
+    "eval.selection": ("last",),
+}
+POSITIVE = ("recipe.epochs", "recipe.batch_size", "data.frames", "data.image_size", "eval.batch_size")
+STRIP_FRAMES, STRIP_HEIGHT = 8, 96  # of the film strips in the report
+
+
+def run(config: ConfigDict, directory: str | Path) -> Report:
+    """Run a config to its report; `directory` is created, or resumed if it holds the same run.
+
+    Raises:
+      ConfigError: a field that cannot be used, or a workdir that cannot be written.
+      DataError: data that cannot be used.
+    """
+    began = time.monotonic()
+    directory = Path(directory)
+    _check(config)
+    protocol = protocols.get(config.data.protocol)
+    workdir.open_run(directory, config)
+    packed, table = load_clips(config, protocol)
+    folds = _folds(config, table)
+    _describe_clips(directory, packed, table, folds)
+    timing = {"build_s": time.monotonic() - began, "compile_s": 0.0}
+
+    per_epoch = max(1, round(np.mean([len(f.train) for f in folds]) / config.recipe.batch_size))
+    total = len(config.seeds) * len(folds) * config.recipe.epochs * per_epoch
+    with tqdm(
+        total=total * config.recipe.batch_size,
+        desc="training",
+        unit="clip",
+        mininterval=0.5 if sys.stderr.isatty() else 30,
+    ) as bar:
+        for seed in config.seeds:
+            pending = [f for f in folds if not _is_done(directory, f, seed)]
+            bar.update((len(folds) - len(pending)) * total // len(folds) // len(config.seeds))
+            if pending:
+                setup = _set_up(config, directory, seed, packed, table, protocol, len(pending), per_epoch)
+                loop.train_folds(setup, pending, bar)
+                timing["compile_s"] += setup.engine.compile_s
+    _collect(directory, config, protocol, folds, timing)
+    return report.write(directory)
+
+
+def load_clips(
+    config: ConfigDict, protocol: protocols.Protocol
+) -> tuple[clips.Clips, pd.DataFrame]:
+    """The packed corpus of a config, prepared if need be, and the protocol's rows of its table."""
+    data = config.data
+    builder = prepare.prepare(data.dataset, data.manual_dir, data.data_dir, data.builder_config)
+    packed = clips.load(builder, data.image_size, Path(data.data_dir), data.placement)
+    return packed, protocols.select(protocol, packed.table)
+
+
+def _check(config: ConfigDict) -> None:
+    def value(name: str):
+        part, leaf = name.split(".")
+        return config[part][leaf]
+
+    for name, allowed in CHOICES.items():
+        if value(name) not in allowed:
+            raise ConfigError(f"{name}={value(name)!r}: give one of {', '.join(allowed)}")
+    for name in POSITIVE:
+        if value(name) < 1:
+            raise ConfigError(f"{name}={value(name)}: must be at least 1")
+    if not config.seeds:
+        raise ConfigError("seeds=(): give at least one seed, such as (0,)")
+
+
+def _folds(config: ConfigDict, table: pd.DataFrame) -> list[protocols.Fold]:
+    if config.folds.scheme == "loso":
+        return protocols.leave_one_subject_out(table)
+    return [protocols.hold_out(table)]
+
+
+def _is_done(directory: Path, fold: protocols.Fold, seed: int) -> bool:
+    return loop.results(directory / "folds" / fold.name, "predictions", seed).exists()
+
+
+def _set_up(
+    config: ConfigDict,
+    directory: Path,
+    seed: int,
+    packed: clips.Clips,
+    table: pd.DataFrame,
+    protocol: protocols.Protocol,
+    pending: int,
+    per_epoch: int,
+) -> loop.Setup:
+    """Model, texts, step and devices for the folds of one seed."""
+    model, tokenizer = start.build(config, protocol.classes, seed)
+    sentences = text.sentence_table(
+        table["aus"], tokenizer, model.cfg.text.context, config.text.style
+    )
+    texts = step.shared_texts(model, sentences.token_ids, config.text.trainable)
+    learner, params, rest, frozen = step.Learner.create(model, config, per_epoch)
+    at_once = config.folds.parallel or (1 if jax.default_backend() == "cpu" else 4)
+    engine = parallel.Engine(learner, min(at_once, pending))
+    frames = packed.frames if packed.on_device else np.zeros((0,), np.uint8)
+    return loop.Setup(
+        config=config,
+        seed=seed,
+        workdir=directory,
+        protocol=protocol,
+        clips=packed,
+        table=table,
+        sentences=sentences.of_clip,
+        learner=learner,
+        engine=engine,
+        shared=engine.put(step.Shared(frames, texts, frozen)),
+        params=params,
+        rest=rest,
+        tokenizer=tokenizer,
+    )
+
+
+def _describe_clips(
+    directory: Path, packed: clips.Clips, table: pd.DataFrame, folds: list[protocols.Fold]
+) -> None:
+    """Write clips.csv, and a film strip of every clip for the report."""
+    fold_of = {int(i): fold.name for fold in folds for i in fold.test}
+    described = table[["clip_id", "dataset", "subject", "clip", "emotion", "class", "label", "n_frames"]]
+    described = described.assign(
+        aus=[facs.canonical(facs.parse(cell)) for cell in table["aus"]],
+        fold=[fold_of.get(i, "") for i in range(len(table))],
+    )
+    workdir.write_table(directory / "clips.csv", described)
+    (directory / "strips").mkdir(exist_ok=True)
+    for clip_id, start_row, count in zip(
+        table["clip_id"], table["start"], table["n_frames"], strict=True
+    ):
+        path = directory / "strips" / f"{clip_id.replace('/', '__')}.jpg"
+        if not path.exists():
+            rows = start_row + np.linspace(0, count - 1, STRIP_FRAMES).round().astype(int)
+            frames = [
+                cv2.resize(frame, (STRIP_HEIGHT, STRIP_HEIGHT), interpolation=cv2.INTER_AREA)
+                for frame in np.asarray(packed.frames[rows])
+            ]
+            strip = cv2.cvtColor(np.hstack(frames), cv2.COLOR_RGB2BGR)
+            workdir.write(path, cv2.imencode(".jpg", strip)[1].tobytes())
+
+
+def _collect(
+    directory: Path,
+    config: ConfigDict,
+    protocol: protocols.Protocol,
+    folds: list[protocols.Fold],
+    timing: dict[str, float],
+) -> None:
+    """Join the folds' tables, mark the folds done, and write run.json."""
+    for kind in ("predictions", "history"):
+        files = [
+            loop.results(directory / "folds" / fold.name, kind, seed)
+            for seed in config.seeds
+            for fold in folds
+        ]
+        workdir.write_table(directory / f"{kind}.csv", pd.concat(map(workdir.read_table, files)))
+    for fold in folds:
+        workdir.write(directory / "folds" / fold.name / "DONE", "")
+    history = workdir.read_table(directory / "history.csv")
+    train_s = float(history["seconds"].sum())
+    per_epoch = max(1, round(np.mean([len(f.train) for f in folds]) / config.recipe.batch_size))
+    trained = len(history) * per_epoch * config.recipe.batch_size
+    timing |= {
+        "train_s": train_s,
+        "clips_per_s": trained / train_s,
+        "folds_per_hour": len(folds) * len(config.seeds) * 3600 / train_s,
+    }
+    about = {
+        "protocol": {"name": protocol.name, "classes": list(protocol.classes)},
+        "selection": config.eval.selection,
+        "seeds": list(config.seeds),
+        "config": json.loads(config.to_json()),
+        "timing": timing,
+        "environment": _environment(),
+        "notices": [],
+    }
+    workdir.write(directory / "run.json", json.dumps(about, indent=2) + "\n")
+
+
+def _environment() -> dict[str, str]:
+    packages = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
+    versions = {name: importlib.metadata.version(name) for name in packages}
+    devices = jax.devices()
+    return {
+        "merclip_jax": importlib.metadata.version("merclip_jax"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "devices": f"{len(devices)} x {devices[0].device_kind}",
+        **versions,
+    }
+
+
+def main() -> None:
+    """The command: flags in, the report's table out."""
+    if not flags.FLAGS.workdir:
+        raise ConfigError("--workdir is missing: name the folder of this run")
+    found = run(_CONFIG.value, flags.FLAGS.workdir)
+    sys.stdout.write(found.table() + "\n")
+
+
+if __name__ == "__main__":
+    _CONFIG = config_flags.DEFINE_config_file("config", help_string="the run's config file")
+    flags.DEFINE_string("workdir", None, "the run's folder; the same folder resumes")
+    app.run(main, USAGE)

@@ -1,0 +1,68 @@
+"""Files of a run: written whole or not at all, and never mixed between runs."""
+
+import json
+import os
+from pathlib import Path
+
+import pandas as pd
+from ml_collections import ConfigDict
+
+from merclip_jax.errors import ConfigError
+
+# Fields that say where and how fast a run goes, not what it computes: a resumed run may change them.
+FREE = ("folds.parallel", "parallel.", "checkpoint.", "data.data_dir", "data.manual_dir", "data.placement")
+
+
+def write(path: Path, content: str | bytes) -> None:
+    """Write a file so that a reader, or a killed run, never sees half of it."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial.write_bytes(content.encode() if isinstance(content, str) else content)
+    os.replace(partial, path)
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as CSV; floats keep every digit."""
+    write(path, table.to_csv(index=False, lineterminator="\n"))
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a table written here; ids such as '01' stay text and 'NA' is no missing value."""
+    ids = dict.fromkeys(("clip_id", "dataset", "subject", "clip", "emotion", "class", "aus", "fold"), str)
+    return pd.read_csv(path, dtype=ids, keep_default_na=False, float_precision="round_trip")
+
+
+def open_run(workdir: Path, config: ConfigDict) -> None:
+    """Create or reopen the workdir of a run.
+
+    Raises:
+      ConfigError: it cannot be written, or holds a run of another config.
+    """
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        wanted = json.loads(config.to_json())
+        if (workdir / "config.json").exists():
+            _same_run(workdir, json.loads((workdir / "config.json").read_text()), wanted)
+        write(workdir / "config.json", json.dumps(wanted, indent=2) + "\n")
+    except (OSError, json.JSONDecodeError) as error:
+        raise ConfigError(f"--workdir={workdir} cannot be used: {error}") from error
+
+
+def _same_run(workdir: Path, found: dict, wanted: dict) -> None:
+    old, new = _flat(found), _flat(wanted)
+    changed = [
+        f"{field}: {old.get(field)!r} there, {new.get(field)!r} now"
+        for field in sorted(old | new)
+        if old.get(field) != new.get(field) and not field.startswith(FREE)
+    ]
+    if changed:
+        raise ConfigError(
+            f"--workdir={workdir} holds a run of another configuration ({'; '.join(changed)}). "
+            "Give the same configuration to resume it, or another --workdir."
+        )
+
+
+def _flat(tree: dict, prefix: str = "") -> dict:
+    flat = {}
+    for key, value in tree.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return flat

@@ -1,0 +1,47 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from merclip_jax.checkpoints import FoldCheckpoints
+
+
+def state(value: float) -> dict:
+    return {"w": jnp.full((300, 7), value), "count": jnp.int32(value)}
+
+
+def test_state_and_position_come_back_together(tmp_path):
+    checkpoints = FoldCheckpoints(tmp_path / "c", keep=2)
+    assert checkpoints.restore(state(0)) is None
+    for step in (1, 2, 3):
+        checkpoints.save(step, state(step), {"sampler": {"next_index": step}})
+    checkpoints.close()
+    step, found, position = FoldCheckpoints(tmp_path / "c", keep=2).restore(state(0))
+    assert (step, position) == (3, {"sampler": {"next_index": 3}})
+    jax.tree.map(np.testing.assert_array_equal, found, state(3))
+    assert not (tmp_path / "c" / "1").exists()
+
+
+def flip_a_byte(folder):
+    data = max(folder.rglob("d/*"), key=lambda path: path.stat().st_size)
+    content = bytearray(data.read_bytes())
+    content[len(content) // 2] ^= 0x10
+    data.write_bytes(content)
+
+
+def truncate(folder):
+    data = max(folder.rglob("d/*"), key=lambda path: path.stat().st_size)
+    data.write_bytes(data.read_bytes()[:20])
+
+
+@pytest.mark.parametrize("damage", [flip_a_byte, truncate])
+def test_a_damaged_newest_checkpoint_falls_back_with_a_warning(tmp_path, damage):
+    checkpoints = FoldCheckpoints(tmp_path / "c", keep=2)
+    noise = {"w": jax.random.normal(jax.random.key(0), (300, 7)), "count": jnp.int32(0)}
+    for step in (1, 2):
+        checkpoints.save(step, noise, {})
+    checkpoints.close()
+    damage(tmp_path / "c" / "2" / "state")
+    with pytest.warns(UserWarning, match="checkpoint 2"):
+        step, found, _ = FoldCheckpoints(tmp_path / "c", keep=2).restore(noise)
+    assert step == 1
+    np.testing.assert_array_equal(found["w"], noise["w"])

@@ -1,0 +1,1 @@
+"""CASME II, from the files as its owner distributes them."""

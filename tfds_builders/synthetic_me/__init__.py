@@ -1,0 +1,1 @@
+"""The synthetic micro-expression corpus: faces by code, action units with exact truth."""

@@ -1,0 +1,72 @@
+"""From a corpus's definition to pixels: identities are cached, clips are rendered on demand."""
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from tfds_builders.records import Clip
+from tfds_builders.synthetic_me import face, story
+from tfds_builders.synthetic_me.motion import Rig
+from tfds_builders.synthetic_me.story import Corpus, Story
+from tfds_builders.synthetic_me.traits import Traits
+
+
+@lru_cache(maxsize=16)
+def identity(seed: int, subject: int, size: int) -> Rig:
+    """The drawn person `subject` of the corpora with this seed, ready to move."""
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(subject, 0)))
+    return Rig(face.draw(Traits.sample(rng)), size)
+
+
+def render_clip(
+    corpus: Corpus, subject: int, index: int
+) -> tuple[UInt8[np.ndarray, "t h w 3"], Clip]:
+    """Clip `index` of the corpus's subject `subject` (both from 0): RGB frames, and the truth.
+
+    The same arguments give the same bytes. The record's own `frames` are left empty, as the
+    pixels stand beside it; `encode` makes the bytes that a stored record carries.
+    """
+    number = corpus.first_subject + subject
+    told = story.tell(corpus, number, index)
+    frames = film(identity(corpus.seed, number, corpus.size), told, corpus.noise)
+    return frames, record(told, f"s{number:02d}", f"c{index:03d}")
+
+
+def film(rig: Rig, told: Story, noise: float) -> UInt8[np.ndarray, "t h w 3"]:
+    """Act out a story with a face, and photograph it; `noise` in grey levels."""
+    seen = rig.frames(told.strengths, told.closed, told.head, told.gain)
+    grain = np.random.Generator(np.random.SFC64(told.noise_seed))  # the quickest of NumPy's
+    grey = grain.standard_normal(seen.shape, dtype=np.float32)
+    grey *= noise
+    grey += seen
+    return np.clip(np.rint(grey, out=grey), 0, 255, out=grey).astype(np.uint8)
+
+
+def record(told: Story, subject: str, clip: str) -> Clip:
+    """The clip record of a story, without frames; frame numbers count from 1."""
+    onset, apex, offset = told.onset + 1, told.apex + 1, told.offset + 1
+    return Clip(
+        dataset="synthetic_me",
+        subject=subject,
+        clip=clip,
+        emotion=told.emotion,
+        aus=told.aus,
+        onset=onset,
+        apex=apex,
+        offset=offset,
+        onset_used=onset,
+        apex_used=apex,
+        offset_used=offset,
+        apex_valid=True,
+        fps=story.FPS,
+        frame_numbers=list(range(1, len(told.gain) + 1)),
+        frames=[],
+    )
+
+
+def encode(frames: UInt8[np.ndarray, "t h w 3"]) -> list[bytes]:
+    """PNG bytes: lossless, so that sub-pixel motion survives."""
+    quick = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+    return [cv2.imencode(".png", frame[..., ::-1], quick)[1].tobytes() for frame in frames]
