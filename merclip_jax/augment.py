@@ -141,9 +141,7 @@ def color_jitter(
     """
     order_key, factor_key, hue_key = jax.random.split(key, 3)
     b = len(clips)
-    order = jax.random.permutation(
-        order_key, jnp.tile(jnp.arange(4), (b, 1)), axis=1, independent=True
-    )
+    order = jnp.argsort(jax.random.uniform(order_key, (b, 4)), axis=1)
     spread = jnp.array([brightness, contrast, saturation])
     factors = jax.random.uniform(factor_key, (b, 3), minval=1.0 - spread, maxval=1.0 + spread)
     circle = 180 if form == "sound" else 255

@@ -160,7 +160,7 @@ def adjust_sharpness(frames: Frames, factor: Scalar) -> Frames:
 
 
 class Operation(NamedTuple):
-    """An operation and its argument: base + span * level / 10, the span's sign drawn if `signed`."""
+    """An operation whose argument is base + span * level / 10, of drawn sign if `signed`."""
 
     apply: Callable[[Frames, Scalar], Frames]
     base: float = 0.0

@@ -55,7 +55,9 @@ def all_bounds(
     n_classes: int,
     seed: int = 0,
 ) -> dict[str, Bound | None]:
-    """Every bound under its name in report.json; the oracles are None if no clip has an AU.
+    """Every bound under its name in report.json, None where it is not defined.
+
+    The oracles need action units, the one that leaves a subject out needs a second subject.
 
     Args:
       labels: class of each clip.
@@ -64,20 +66,19 @@ def all_bounds(
       n_classes: classes of the protocol.
       seed: of the guesses and restarts.
     """
-    annotated = any(au_sets)
-    return {
+    guessers = {
         "majority": majority(labels, n_classes),
         "random": random_best_of_epochs(labels, subjects, n_classes, 1, seed),
         "random_best_of_epochs": random_best_of_epochs(
             labels, subjects, n_classes, EPOCHS[-1], seed
         ),
-        "au_oracle_loso": au_oracle_loso(labels, subjects, au_sets, n_classes)
-        if annotated
-        else None,
-        "au_oracle_ceiling": au_oracle_ceiling(labels, au_sets, n_classes, seed=seed)
-        if annotated
-        else None,
     }
+    loso = ceiling = None
+    if any(au_sets):
+        ceiling = au_oracle_ceiling(labels, au_sets, n_classes, seed=seed)
+        if len(np.unique(subjects)) > 1:
+            loso = au_oracle_loso(labels, subjects, au_sets, n_classes)
+    return guessers | {"au_oracle_loso": loso, "au_oracle_ceiling": ceiling}
 
 
 def au_set(cell: str) -> frozenset[Hashable]:

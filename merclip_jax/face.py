@@ -54,7 +54,7 @@ class _Detector:
 
 
 # MediaPipe's published anchor options: modules/face_detection/*_common.pbtxt. Near finds faces
-# within about two metres; far finds the smaller ones that near has missed.
+# within about two metres, far the smaller ones in a group or at a distance.
 _NEAR = _Detector("face_detection_short_range.tflite", 128, ((8, 2), (16, 6)))
 _FAR = _Detector("face_detection_full_range.tflite", 192, ((4, 1),))
 
@@ -77,14 +77,8 @@ def detect(image: UInt8[np.ndarray, "h w 3"], threshold: float = 0.5) -> list[Fa
     corners, sizes = values[:, 0], values[:, 1]
     boxes = np.hstack([corners, sizes]).tolist()
     kept = cv2.dnn.NMSBoxes(boxes, scores.tolist(), threshold, _OVERLAP)
-    return [
-        Face(
-            box=np.concatenate([corners[i], corners[i] + sizes[i]]),
-            score=float(scores[i]),
-            keypoints=values[i, 2:],
-        )
-        for i in kept
-    ]
+    ends = np.hstack([corners, corners + sizes])
+    return [Face(ends[i], float(scores[i]), values[i, 2:]) for i in kept]
 
 
 def landmarks(
@@ -106,7 +100,8 @@ def landmarks(
     Raises:
       ConfigError: the package that carries the networks is not installed.
     """
-    faces = sorted(detect(image), key=_area, reverse=True) if face is None else [face]
+    by_size = sorted(detect(image), key=lambda face: np.prod(face.box[2:] - face.box[:2]))
+    faces = by_size[::-1] if face is None else [face]
     meshes = (_refined_mesh(image, face) for face in faces)
     return next((mesh for mesh in meshes if mesh is not None), None)
 
@@ -136,8 +131,8 @@ def alignment(
     """
     mesh = np.median(np.stack(meshes), axis=0)
     roll = _roll(*eye_centres(mesh))
-    low, high = _extent(mesh[:, :2] @ _rotation(-roll).T)
-    side = (high - low).max() / (1 - 2 * margin)
+    low, high = _extent(mesh[:, :2] @ _rotation(-roll).T)  # the box of the upright mesh
+    side = float((high - low).max()) / (1 - 2 * margin)
     return _to_square(_rotation(roll) @ ((low + high) / 2), side, roll, size)
 
 
@@ -162,7 +157,7 @@ def _candidates(
     scores = expit(logits.ravel())
     likely = scores >= threshold
     # Per anchor: centre, size, six keypoints; all but the size are relative to the anchor.
-    values = offsets.reshape(-1, 8, 2)[likely]
+    values = offsets.reshape(-1, 8, 2)[likely].astype(np.float64)
     values[:, [0, *range(2, 8)]] += _anchors(detector)[likely, None]
     values[:, 0] -= values[:, 1] / 2
     values /= scale
@@ -193,7 +188,7 @@ def _mesh(
     image: np.ndarray, box: np.ndarray, right_eye: np.ndarray, left_eye: np.ndarray
 ) -> np.ndarray | None:
     """One pass of the mesh network over a square around `box`, turned to level the eyes."""
-    side = _MESH_CROP * (box[2:] - box[:2]).max()
+    side = _MESH_CROP * float((box[2:] - box[:2]).max())
     roll = _roll(right_eye, left_eye)
     matrix = _to_square((box[:2] + box[2:]) / 2, side, roll, _MESH_INPUT)
     square = _warp(image, matrix, _MESH_INPUT, cv2.BORDER_CONSTANT)
@@ -201,8 +196,7 @@ def _mesh(
     if presence.item() < 0:  # a logit: 0 is one half
         return None
     points = points.reshape(MESH_POINTS, 3).astype(np.float64)
-    inverse = cv2.invertAffineTransform(matrix)
-    points[:, :2] = cv2.transform(points[None, :, :2] - _HALF, inverse)[0]
+    points[:, :2] = (points[:, :2] - _HALF - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
     points[:, 2] *= side / _MESH_INPUT
     return points
 
@@ -227,16 +221,11 @@ def _rotation(angle: float) -> np.ndarray:
 
 def _roll(right_eye: np.ndarray, left_eye: np.ndarray) -> float:
     """The head's roll in radians, clockwise in the picture: the angle of the line of the eyes."""
-    x, y = left_eye - right_eye
-    return float(np.arctan2(y, x))
+    return float(np.arctan2(*(left_eye - right_eye)[::-1]))
 
 
 def _extent(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return points.min(axis=0), points.max(axis=0)
-
-
-def _area(face: Face) -> float:
-    return float(np.prod(face.box[2:] - face.box[:2]))
 
 
 def _forward(model: str, blob: np.ndarray) -> list[np.ndarray]:

@@ -10,6 +10,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from merclip_jax.errors import DataError
 from merclip_jax.facs_text import NAMES, OURS, RELEASED, TEMPLATES, TEMPLATES_RELEASED
 
@@ -24,6 +26,8 @@ __all__ = [
     "parse",
     "sentence",
 ]
+
+Cell = str | int | float | np.generic | None  # an annotation cell as pandas reads it
 
 HEAD = range(51, 59)  # movements of the head: kept as 'M57', dropped when written bare
 EYES = range(61, 70)  # directions of the eyes: always dropped
@@ -106,7 +110,7 @@ class ActionUnits:
         return tuple(term for term in self.terms if isinstance(term, tuple))
 
 
-def parse(cell: str | float | None) -> ActionUnits:
+def parse(cell: Cell) -> ActionUnits:
     """Read one action-unit cell.
 
     Args:
@@ -137,16 +141,16 @@ def _names_no_unit(token: str) -> bool:
     return bare or token in _NOT_ACTION_UNITS
 
 
-def _term(token: str, cell: object) -> ActionUnit | tuple[ActionUnit, ...]:
+def _term(token: str, cell: Cell) -> ActionUnit | tuple[ActionUnit, ...]:
     options = re.split(r"\s+OR\s+", token)
     if len(options) == 1:
         return _unit(token, cell)
-    if token.startswith("(") and token.endswith(")") and token.count("(") == 1:
+    if token.startswith("(") and token.endswith(")"):
         options = re.split(r"\s+OR\s+", token[1:-1])
     return tuple(_unit(option.strip(), cell) for option in options)
 
 
-def _unit(token: str, cell: object) -> ActionUnit:
+def _unit(token: str, cell: Cell) -> ActionUnit:
     reflected = re.fullmatch(r"REF\s*\(\s*(.*?)\s*\)", token)
     found = _UNIT.fullmatch(reflected[1] if reflected else token)
     if not found or not _consistent(found):
@@ -182,7 +186,7 @@ def canonical(units: ActionUnits) -> str:
     return "+".join(terms + ["?"] * units.unknown)
 
 
-def numbers(cell: str | float | None) -> frozenset[int]:
+def numbers(cell: Cell) -> frozenset[int]:
     """The numbers of the units that moved: sides merged, possible ones kept, static ones not.
 
     Of an alternative only what all its members share counts: 'L12 or R12' is 12, 'R6 or R12'

@@ -8,6 +8,7 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -21,8 +22,8 @@ from matplotlib.ticker import MaxNLocator
 
 # matplotlib wants colours: these stand for CSS variables, and are exchanged in the SVG.
 INK, MUTED, ACCENT, LINE, PAPER = (f"#01010{i}" for i in range(1, 6))
-_VARIABLES = dict(zip((INK, MUTED, ACCENT, LINE, PAPER), "ink muted accent line paper".split()))
-_STYLE = {
+_VARIABLES = {INK: "ink", MUTED: "muted", ACCENT: "accent", LINE: "line", PAPER: "paper"}
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "merclip",  # the same numbers give the same bytes
     "font.sans-serif": ["DejaVu Sans"],  # for the layout; the page sets its own face
@@ -33,14 +34,13 @@ _STYLE = {
     "axes.facecolor": "none",
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.grid.axis": "both",
     "grid.color": LINE,
     "xtick.color": MUTED,
     "ytick.color": MUTED,
     "xtick.labelcolor": MUTED,
     "ytick.labelcolor": MUTED,
 }
-_WIDTH = 4.8  # inches: narrow, so that letters stay readable on a phone
+_WIDTH = 4.2  # inches: narrow, so that letters stay readable on a phone
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,12 @@ def score_chart(marks: Sequence[Mark], description: str) -> Markup:
         axes.plot(mark.value, row, "o", color=color, ms=7 if mark.interval else 5)
         right = mark.interval[1] if mark.interval else mark.value
         axes.annotate(
-            f"{mark.value:.2f}", (right, row), (7, 0), textcoords="offset points", va="center"
+            f"{mark.value:.2f}",
+            (right, row),
+            (7, 0),
+            textcoords="offset points",
+            va="center",
+            color=INK,
         )
     axes.set_yticks(rows, [mark.name for mark in marks])
     axes.tick_params(axis="y", length=0, labelcolor=INK)
@@ -84,7 +89,12 @@ def confusion_chart(counts: Num[np.ndarray, "c c"], classes: Sequence[str]) -> M
         part = share[truth, guess]
         axes.add_patch(
             Rectangle(
-                (guess - 0.48, truth - 0.48), 0.96, 0.96, color=ACCENT, alpha=0.06 + 0.94 * part, lw=0
+                (guess - 0.48, truth - 0.48),
+                0.96,
+                0.96,
+                color=ACCENT,
+                alpha=0.06 + 0.94 * part,
+                lw=0,
             )
         )
         axes.text(
@@ -96,8 +106,10 @@ def confusion_chart(counts: Num[np.ndarray, "c c"], classes: Sequence[str]) -> M
             color=PAPER if part > 0.55 else INK,
         )
     axes.set(xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5))
-    slant = {"rotation": 30, "ha": "right"} if size > 4 else {}
-    axes.set_xticks(range(size), classes, **slant)
+    many = size > 4
+    axes.set_xticks(
+        range(size), classes, rotation=30 if many else 0, ha="right" if many else "center"
+    )
     axes.set_yticks(range(size), classes)
     axes.set(xlabel="predicted", ylabel="true")
     axes.tick_params(length=0, labelcolor=INK)
@@ -111,7 +123,7 @@ def confusion_chart(counts: Num[np.ndarray, "c c"], classes: Sequence[str]) -> M
 
 
 def learning_curves(history: pd.DataFrame) -> Markup:
-    """Training loss and accuracy by epoch: a thin line per fold and seed, a thick one for the mean."""
+    """Training loss and accuracy by epoch: thin lines for folds and seeds, thick for the mean."""
     figure, panels = _canvas(4.2, 2)
     for axes, column in zip(panels, ("loss", "accuracy"), strict=True):
         for _, fold in history.groupby(["seed", "fold"], sort=False):

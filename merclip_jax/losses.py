@@ -39,17 +39,20 @@ def alignment_targets(
 ) -> Float[Array, "b n"]:
     """Give the target distribution of each local clip over the keys of the whole batch.
 
-    `sentences` are ids of AU sentences, negative for a clip without AUs; local clip i is key
-    `offset + i`. same_sentence: every key with the same sentence is an equal positive, since AU
-    sentences recur in nearly every batch and must not repel each other. A clip without AUs gets a
-    row of zeros (no loss) and must also be kept out of the keys: pass `all_sentences >= 0` as
-    `key_mask` to `alignment_loss`. released: one-hot at the clip itself, whatever its sentence.
-    All rows but those of zeros sum to 1.
+    `sentences` are ids of AU sentences; local clip i is key `offset + i`. same_sentence: every key
+    with the same sentence is an equal positive, since AU sentences recur in nearly every batch and
+    must not repel each other. released: the clip itself alone, whoever else has its sentence.
+
+    Rows sum to 1, but a clip without AUs (negative id; the release has none) gets a row of zeros,
+    so no loss. It must also be kept out of the keys: pass `all_sentences >= 0` as `key_mask` to
+    `alignment_loss`.
     """
     if form == "released":
-        return jax.nn.one_hot(offset + jnp.arange(len(sentences)), len(all_sentences))
-    same = (sentences[:, None] == all_sentences) & (sentences[:, None] >= 0)
-    return same / jnp.maximum(same.sum(1, keepdims=True), 1)
+        positive = (offset + jnp.arange(len(sentences)))[:, None] == jnp.arange(len(all_sentences))
+    else:
+        positive = sentences[:, None] == all_sentences
+    positive &= sentences[:, None] >= 0
+    return positive / jnp.maximum(positive.sum(1, keepdims=True), 1)
 
 
 def alignment_loss(

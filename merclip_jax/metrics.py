@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int, Num, Shaped
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 from sklearn import metrics as sk
 
 Confusion = Num[np.ndarray, "*batch c c"]
@@ -224,6 +224,6 @@ def _bias_corrected(values: Float[np.ndarray, " b"], observed: float) -> tuple[f
     """The 95 % interval whose percentiles are shifted by the bootstrap's median bias."""
     below = (values < observed).mean() + (values == observed).mean() / 2  # ties: half and half
     # The observed value may lie outside all samples: then the shift is as far as they can tell.
-    shift = norm.ppf(np.clip(below, 0.5 / len(values), 1 - 0.5 / len(values)))
-    low, high = np.quantile(values, norm.cdf(2 * shift + norm.ppf([0.025, 0.975])))
+    shift = ndtri(np.clip(below, 0.5 / len(values), 1 - 0.5 / len(values)))
+    low, high = np.quantile(values, ndtr(2 * shift + ndtri([0.025, 0.975])))
     return float(low), float(high)

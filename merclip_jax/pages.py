@@ -28,9 +28,8 @@ def render(template: str, run: Results, words: dict) -> str:
             words,
             run=run.run,
             meanings=bounds.MEANINGS,
-            known_bounds=known,
             synthetic=any(name.startswith("synthetic") for name in run.clips["dataset"]),
-            notices=[*run.run["notices"], *_absent_classes(words)],
+            notices=_notices(run, words),
             n_folds=run.clips["fold"].nunique(),
             mean_of_folds=_mean_of_folds(run),
             calibration_error=metrics.calibration_error(*_pooled_probabilities(run)),
@@ -55,18 +54,29 @@ def _templates() -> jinja2.Environment:
     return environment
 
 
-def _absent_classes(words: dict) -> list[str]:
-    absent = [name for name, count in words["protocol"]["counts"].items() if count == 0]
-    if not absent:
-        return []
-    return [
-        f"No clip shows {', '.join(absent)}. F1 and recall of a class without clips count 0, "
-        "so UF1 and UAR cannot reach 1."
-    ]
+def _notices(run: Results, words: dict) -> list[str]:
+    """What a reader must know before the scores: the run's own notices, then what we see here."""
+    protocol, notices = words["protocol"], list(run.run["notices"])
+    absent = [name for name, count in protocol["counts"].items() if count == 0]
+    if absent:
+        notices.append(
+            f"No clip shows {', '.join(absent)}. F1 and recall of a class without clips count 0, "
+            "so UF1 and UAR cannot reach 1."
+        )
+    if run.n_only_trained:
+        notices.append(
+            f"Hold-out: {run.n_only_trained} further clips were only trained on. Counts, "
+            "fingerprint and scores are those of the tested clips."
+        )
+    if protocol["n_subjects"] < 10:
+        notices.append(
+            f"{protocol['n_subjects']} subjects are few: take the intervals as a rough guide."
+        )
+    return notices
 
 
 def _mean_of_folds(run: Results) -> float:
-    """UF1 computed in each fold over the classes that occur there, averaged over folds and seeds."""
+    """UF1 of each fold over the classes that occur there, averaged over folds and seeds."""
     counts = metrics.subject_confusions(
         run.labels, run.headline.classes, run.clips["fold"].to_numpy(object), len(run.class_names)
     )
@@ -94,9 +104,7 @@ def _pictures(run: Results, words: dict, known: dict[str, float]) -> dict[str, s
         "scores": scores,
         "confusion": figures.confusion_chart(np.array(words["confusion"]), run.class_names),
         "curves": figures.learning_curves(run.history) if len(run.history) else "",
-        "reliability": figures.reliability_chart(
-            metrics.reliability(*_pooled_probabilities(run))
-        ),
+        "reliability": figures.reliability_chart(metrics.reliability(*_pooled_probabilities(run))),
     }
 
 

@@ -13,7 +13,7 @@ from importlib import resources
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 
 from merclip_jax.errors import ConfigError, DataError
 
@@ -159,30 +159,35 @@ def leave_one_subject_out(table: pd.DataFrame) -> list[Fold]:
     Raises:
       DataError: fewer than two subjects, so that nothing would be left to train on.
     """
-    subject = table["subject"]
-    if table["dataset"].nunique() > 1:
-        subject = table["dataset"] + "-" + subject
-    names = subject.unique()
-    if len(names) < 2:
-        raise DataError(
-            f"leave one subject out: {len(table)} clips of {len(names)} subject(s) "
-            f"({', '.join(names) or 'none'}) leave an empty fold; at least 2 subjects are needed"
-        )
-    held_out = {name: (subject == name).to_numpy() for name in names}
-    return [
-        Fold(name, np.flatnonzero(~test), np.flatnonzero(test)) for name, test in held_out.items()
-    ]
+    subject = _subjects(table)
+    return [_fold(name, (subject == name).to_numpy()) for name in subject.unique()]
 
 
 def hold_out(table: pd.DataFrame) -> Fold:
-    """One fold that tests every tenth subject and trains on the others, for pre-training.
+    """The single fold that tests on every tenth subject, from the first on.
 
     Raises:
-      DataError: fewer than two subjects.
+      DataError: fewer than two subjects, so that nothing would be left to train on.
     """
-    folds = leave_one_subject_out(table)
-    test = np.sort(np.concatenate([fold.test for fold in folds[::10]]))
-    return Fold("hold_out", np.setdiff1d(np.arange(len(table)), test), test)
+    subject = _subjects(table)
+    return _fold("hold_out", subject.isin(subject.unique()[::10]).to_numpy())
+
+
+def _subjects(table: pd.DataFrame) -> pd.Series:
+    subject = table["subject"]
+    if table["dataset"].nunique() > 1:
+        subject = table["dataset"] + "-" + subject
+    if subject.nunique() < 2:
+        raise DataError(
+            f"{len(table)} clips of {subject.nunique()} subject(s) "
+            f"({', '.join(subject.unique()) or 'none'}) leave an empty fold; subjects are held "
+            "out whole, so at least 2 are needed"
+        )
+    return subject
+
+
+def _fold(name: str, test: Bool[np.ndarray, " n"]) -> Fold:
+    return Fold(name, np.flatnonzero(~test), np.flatnonzero(test))
 
 
 def fingerprint(table: pd.DataFrame) -> str:

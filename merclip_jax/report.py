@@ -75,7 +75,7 @@ class Report:
         lines += ["", "UF1 without any model"]
         for key, uf1 in self.values["bounds"].items():
             lines.append(
-                f"  {bounds.MEANINGS[key][0]:22}" + ("no AUs" if uf1 is None else f"{uf1:.3f}")
+                f"  {bounds.MEANINGS[key][0]:22}" + ("not defined" if uf1 is None else f"{uf1:.3f}")
             )
         return "\n".join([*lines, "", f"Report: {self.workdir / 'report.html'}"])
 
@@ -166,9 +166,7 @@ def _scores(run: Results, predictions: Predictions) -> dict[str, dict]:
 
 def _per_class(run: Results) -> dict[str, dict]:
     """Scores of each class, averaged over the seeds."""
-    tables = [
-        metrics.per_class(run.labels, row, run.class_names) for row in run.headline.classes
-    ]
+    tables = [metrics.per_class(run.labels, row, run.class_names) for row in run.headline.classes]
     mean = sum(tables[1:], tables[0]) / len(tables)
     return {
         str(name): row.to_dict() | {"support": int(row["support"])} for name, row in mean.iterrows()
@@ -178,7 +176,9 @@ def _per_class(run: Results) -> dict[str, dict]:
 def _per_subject(run: Results) -> list[dict]:
     """Clips of each subject and how many were right (mean over the seeds)."""
     one_corpus = run.clips["dataset"].nunique() == 1
-    names = run.clips["subject"] if one_corpus else run.clips["dataset"] + "/" + run.clips["subject"]
+    names = (
+        run.clips["subject"] if one_corpus else run.clips["dataset"] + "/" + run.clips["subject"]
+    )
     seeds = len(run.headline.classes)
     right = (run.headline.classes == run.labels).sum(0)
     groups = run.clips.assign(name=names, right=right).groupby("name", sort=False)["right"]

@@ -1,4 +1,4 @@
-"""What a run left in its workdir, read back and checked; every report and comparison starts here."""
+"""What a run left in its workdir, read back and checked: every report starts here."""
 
 import json
 from collections.abc import Iterable
@@ -41,7 +41,8 @@ class Results:
     Attributes:
       workdir: where it lies.
       run: run.json as it stands.
-      clips: one row per clip (clips.csv).
+      clips: one row per clip that a fold tests (clips.csv).
+      n_only_trained: clips that no fold tests, in a hold-out run.
       history: one row per seed, fold and epoch (history.csv); may be empty.
       predictions: by selection, 'last', 'inner' or 'paper'.
     """
@@ -49,6 +50,7 @@ class Results:
     workdir: Path
     run: dict
     clips: pd.DataFrame
+    n_only_trained: int
     history: pd.DataFrame
     predictions: dict[str, Predictions]
 
@@ -86,6 +88,7 @@ def read(workdir: Path) -> Results:
     run = _read_run(workdir / "run.json")
     clips = _table(workdir / "clips.csv", CLIPS, whole=("label", "n_frames"))
     _check_clips(workdir / "clips.csv", clips, run["protocol"]["classes"])
+    tested = clips[clips["fold"] != ""].reset_index(drop=True)
     path = workdir / "predictions.csv"
     probabilities = [f"p_{name}" for name in run["protocol"]["classes"]]
     columns, whole = (*PREDICTIONS, *probabilities), ("seed", "epoch", "label", "prediction")
@@ -93,11 +96,11 @@ def read(workdir: Path) -> Results:
     declared = ("last", "paper") if run["selection"] == "paper" else (run["selection"],)
     selections = dict.fromkeys((*declared, *table["selection"]))
     predictions = {
-        selection: _predictions(path, table[table["selection"] == selection], clips, run)
+        selection: _predictions(path, table[table["selection"] == selection], tested, run)
         for selection in selections
     }
     history = _table(workdir / "history.csv", HISTORY, ("seed", "epoch"))
-    return Results(workdir, run, clips, history, predictions)
+    return Results(workdir, run, tested, len(clips) - len(tested), history, predictions)
 
 
 def _read_run(path: Path) -> dict:
@@ -138,8 +141,8 @@ def _table(
 
 
 def _check_clips(path: Path, clips: pd.DataFrame, classes: list[str]) -> None:
-    if clips.empty:
-        raise DataError(f"{path} lists no clips")
+    if (clips["fold"] == "").all():
+        raise DataError(f"{path} lists no clip that a fold tests: train again in a new workdir")
     _refuse(path, "the clip is listed twice", clips[clips["clip_id"].duplicated()], "clip_id")
     named = clips["label"].map(dict(enumerate(classes)))
     wrong = clips[named != clips["class"]]
@@ -150,7 +153,7 @@ def _predictions(path: Path, rows: pd.DataFrame, clips: pd.DataFrame, run: dict)
     """The predictions of one selection, complete and in the order of the clips."""
     classes, seeds = run["protocol"]["classes"], run["seeds"]
     known = rows["clip_id"].isin(clips["clip_id"])
-    _refuse(path, "the clip is not in clips.csv", rows[~known], "clip_id")
+    _refuse(path, "no fold of clips.csv tests this clip", rows[~known], "clip_id")
     _refuse(path, f"run.json knows only seeds {seeds}", rows[~rows["seed"].isin(seeds)], "seed")
     twice = rows[rows.duplicated(["seed", "clip_id"])]
     _refuse(path, "the clip is predicted twice", twice, "clip_id")

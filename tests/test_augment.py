@@ -16,6 +16,14 @@ GOLDENS = Path(__file__).parent / "goldens"
 DRAWS = json.loads((GOLDENS / "small_draws.json").read_text())
 NAMES = [operation.apply.__name__ for operation in augmix.OPERATIONS]
 KEY = jax.random.key(0)
+# Compiled once for all tests that share shapes; eager calls would compile every small step.
+run = jax.jit(augment.augment)
+jitter = jax.jit(
+    augment.color_jitter,
+    static_argnames=("brightness", "contrast", "saturation", "hue", "form"),
+)
+apply_jitter = jax.jit(augment.apply_color_jitter)
+shift_hue = jax.jit(augment.shift_hue)
 
 
 def golden(name):
@@ -81,7 +89,7 @@ class TestColorJitter:
         clip = np.stack([values["image"], values["image"][::-1]])[None]
         drawn = DRAWS["color_jitter"][draw]
         factors = [[drawn[name] for name in ("brightness", "contrast", "saturation")]]
-        jittered = augment.apply_color_jitter(
+        jittered = apply_jitter(
             jnp.asarray(clip),
             jnp.array([drawn["fn_idx"]]),
             jnp.array(factors, jnp.float32),
@@ -93,7 +101,7 @@ class TestColorJitter:
         """Against the four steps in numpy, one after the other, in all 24 orders."""
         orders = np.array(list(permutations(range(4))))
         clips = np.resize(np.asarray(noise), (24, *noise.shape[1:]))
-        jittered = augment.apply_color_jitter(
+        jittered = apply_jitter(
             jnp.asarray(clips),
             jnp.asarray(orders),
             jnp.tile(jnp.array([1.4, 0.6, 0.7]), (24, 1)),
@@ -111,11 +119,13 @@ class TestColorJitter:
                 elif step == 2:
                     x = 0.7 * x + 0.3 * grey
                 else:
-                    turned = augment.shift_hue(jnp.asarray(x, jnp.float32)[None], jnp.array([11]))
+                    turned = shift_hue(jnp.asarray(x, jnp.float32)[None], jnp.array([11]))
                     x = np.asarray(turned[0], np.float64)
             return np.clip(x, 0, 255).astype(np.uint8)
 
-        expected = np.stack([one_by_one(c.astype(float), o) for c, o in zip(clips, orders)])
+        expected = np.stack(
+            [one_by_one(c.astype(float), o) for c, o in zip(clips, orders, strict=True)]
+        )
         # A value within 1e-2 of a whole number may fall to either side of it, once before the hue
         # (which may move its neighbours by another level) and once at the end.
         apart = grey_levels_apart(jittered, expected)
@@ -128,25 +138,25 @@ class TestColorJitter:
         rgb[8:16] //= 32
         hsv = cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV)
         hsv[..., 0] = (hsv[..., 0].astype(int) - 18) % 180
-        turned = augment.shift_hue(jnp.asarray(rgb, jnp.float32)[None, None], jnp.array([-18]))
+        turned = shift_hue(jnp.asarray(rgb, jnp.float32)[None, None], jnp.array([-18]))
         # A tie of the last rounding may go either way in float32: 1 value in 6000 was seen.
         apart = grey_levels_apart(turned[0, 0], cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB))
         assert apart.max() <= 1 and (apart > 0).mean() < 2e-3
 
     def test_hue_turns_red_to_green_and_blue(self):
         red = jnp.full((2, 1, 1, 1, 3), jnp.array([200.0, 0.0, 0.0]))
-        turned = augment.shift_hue(red, jnp.array([60, -60]))
+        turned = shift_hue(red, jnp.array([60, -60]))
         np.testing.assert_array_equal(turned[:, 0, 0, 0], [[0, 200, 0], [0, 0, 200]])
 
     def test_no_range_changes_nothing_but_hue_rounding(self, noise):
         greys = jnp.broadcast_to(noise[..., :1], noise.shape)
-        np.testing.assert_array_equal(augment.color_jitter(KEY, greys, 0.0, 0.0, 0.0, 0.0), greys)
+        np.testing.assert_array_equal(jitter(KEY, greys, 0.0, 0.0, 0.0, 0.0), greys)
 
     @pytest.mark.parametrize("form, widest", [("sound", 18), ("released", 25)])
     def test_hue_reaches_its_share_of_the_circle(self, form, widest):
         """The release's 255 * 0.1 on a circle of 180 units is 50 degrees, not 36."""
         red = jnp.full((4000, 1, 1, 1, 3), jnp.array([255, 0, 0], jnp.uint8))
-        jittered = augment.color_jitter(KEY, red, 0.0, 0.0, 0.0, 0.1, form)
+        jittered = jitter(KEY, red, 0.0, 0.0, 0.0, 0.1, form)
         green, blue = np.asarray(jittered, int).reshape(-1, 3).T[1:]
         # One of 30 units between red and yellow (or magenta) is 8.5 levels of green (or blue).
         assert np.rint(green.max() / 8.5) in (widest - 1, widest)
@@ -154,7 +164,7 @@ class TestColorJitter:
 
     def test_clips_differ_and_frames_do_not(self):
         clips = jnp.broadcast_to(jnp.array([120, 80, 60], jnp.uint8), (6, 4, 2, 2, 3))
-        jittered = np.asarray(augment.color_jitter(KEY, clips))
+        jittered = np.asarray(jitter(KEY, clips))
         assert (jittered == jittered[:, :1]).all()
         assert len(np.unique(jittered[:, 0, 0, 0], axis=0)) == 6
 
@@ -169,7 +179,12 @@ class TestAugMix:
         apart = grey_levels_apart(ours, values[case])
         # Blends of equal values and warps that end on a half are ties: torch's float32 order of
         # operations decides them, by one grey level.
-        ties = {"AdjustSharpness": 0.05, "AdjustSaturation": 0.005, "ShearX": 0.005, "ShearY": 0.005}
+        ties = {
+            "AdjustSharpness": 0.05,
+            "AdjustSaturation": 0.005,
+            "ShearX": 0.005,
+            "ShearY": 0.005,
+        }
         assert apart.max() <= 1
         assert (apart > 0).mean() <= ties.get(case.split("_")[0], 0.0)
 
@@ -222,7 +237,9 @@ class TestAugMix:
     def test_draws_have_the_stated_ranges(self):
         weights, keep, operations, arguments = (
             np.asarray(part)
-            for part in jax.vmap(augmix._draw, in_axes=(0, None))(jax.random.split(KEY, 3000), 1.0)
+            for part in jax.jit(jax.vmap(lambda k: augmix._draw(k, 1.0)))(
+                jax.random.split(KEY, 3000)
+            )
         )
         np.testing.assert_allclose(weights.sum(1), 1.0, rtol=1e-6)
         # Dirichlet(1, 1, 1): each weight has mean 1/3 and variance 1/18.
@@ -242,7 +259,7 @@ class TestAugMix:
 
     def test_a_still_clip_stays_still(self, noise):
         still = jnp.broadcast_to(noise[:2, :1], noise[:2].shape)
-        mixed = np.asarray(augmix.augmix(KEY, still))
+        mixed = np.asarray(jax.jit(augmix.augmix)(KEY, still))
         np.testing.assert_array_equal(mixed, np.broadcast_to(mixed[:, :1], mixed.shape))
 
 
@@ -292,23 +309,22 @@ class TestFaceMix:
         touched = change[:, 0, :, :, 0] != 0
         masks = augment.region_masks(8, 8)
         assert all(any((t == mask).all() for mask in masks) for t in touched)
-        partners = [(m[0][t][0, 0] - 0.25 * i) / 0.75 for i, (m, t) in enumerate(zip(mixed, touched))]
+        partners = [
+            (m[0][t][0, 0] - 0.25 * i) / 0.75
+            for i, (m, t) in enumerate(zip(mixed, touched, strict=True))
+        ]
         assert len(set(partners)) > 30 and {round(p) for p in partners} <= set(range(64))
 
     def test_probability(self, noise):
         frames = augment.normalize(noise)
-        np.testing.assert_array_equal(
-            augment.local_static_face_mix(KEY, frames, prob=0.0), frames
-        )
+        np.testing.assert_array_equal(augment.local_static_face_mix(KEY, frames, prob=0.0), frames)
         many = jnp.arange(2000.0)[:, None, None, None, None] * jnp.ones((1, 1, 4, 4, 1))
         changed = (augment.local_static_face_mix(KEY, many) != many).any((1, 2, 3, 4))
         assert abs(float(changed.mean()) - 0.5) < 0.05
 
     def test_a_batch_of_one_has_no_partner(self, noise):
         frames = augment.normalize(noise[:1])
-        np.testing.assert_array_equal(
-            augment.local_static_face_mix(KEY, frames, prob=1.0), frames
-        )
+        np.testing.assert_array_equal(augment.local_static_face_mix(KEY, frames, prob=1.0), frames)
 
 
 class TestAugment:
@@ -320,21 +336,22 @@ class TestAugment:
     def test_flip_mirrors_whole_clips(self, noise):
         clips = jnp.concatenate([noise] * 8)
         flipped = np.asarray(augment.flip(KEY, clips))
-        same = [(f == c).all() for f, c in zip(flipped, np.asarray(clips))]
-        mirrored = [(f == c[..., ::-1, :]).all() for f, c in zip(flipped, np.asarray(clips))]
+        same = [(f == c).all() for f, c in zip(flipped, np.asarray(clips), strict=True)]
+        mirrored = [
+            (f == c[..., ::-1, :]).all() for f, c in zip(flipped, np.asarray(clips), strict=True)
+        ]
         assert np.logical_xor(same, mirrored).all() and 4 < sum(mirrored) < 28
 
     def test_folds_at_once_equal_folds_one_by_one(self, noise):
         keys = jax.random.split(KEY, 2)
         folds = jnp.stack([noise[:2], noise[2:]])
-        run = jax.jit(augment.augment)
         at_once = jax.jit(jax.vmap(augment.augment))(keys, folds)
-        one_by_one = jnp.stack([run(key, clips) for key, clips in zip(keys, folds)])
+        one_by_one = jnp.stack([run(key, clips) for key, clips in zip(keys, folds, strict=True)])
         # Another fusion may tip a value at a tie to the next grey level, 1/57 when normalised.
         apart = np.abs(np.asarray(at_once - one_by_one))
         assert apart.max() < 0.05 and (apart > 1e-6).mean() < 1e-3
 
     def test_same_key_same_result_other_key_other(self, noise):
-        run = jax.jit(augment.augment)
-        np.testing.assert_array_equal(run(KEY, noise), run(KEY, noise))
-        assert (run(KEY, noise) != run(jax.random.key(1), noise)).any()
+        clips = noise[:2]
+        np.testing.assert_array_equal(run(KEY, clips), run(KEY, clips))
+        assert (run(KEY, clips) != run(jax.random.key(1), clips)).any()

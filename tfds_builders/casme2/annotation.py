@@ -5,10 +5,12 @@ Read from the sheet alone, so that counts and bounds need no images. Known are t
 objective classes), with or without their blank columns, with subjects as text or as numbers.
 """
 
+import csv
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -58,8 +60,11 @@ def find_workbook(folder: Path) -> Path:
 
 def read_corrections() -> Corrections:
     """The corrections beside this file; a value that is no number reads as ABSENT."""
-    table = pd.read_csv(CORRECTIONS, dtype=str)
-    return {(row.key, row.column): (_frame(row.old), _frame(row.new)) for row in table.itertuples()}
+    with CORRECTIONS.open(newline="", encoding="utf-8") as file:
+        return {
+            (row["key"], row["column"]): (_frame(row["old"]), _frame(row["new"]))
+            for row in csv.DictReader(file)
+        }
 
 
 def read(workbook: Path, corrections: Corrections) -> Sheet:
@@ -90,7 +95,7 @@ def middle(onset: int, offset: int) -> int:
     return (onset + offset) // 2
 
 
-def _rows(workbook: Path) -> Iterator[tuple[str, dict[str, object]]]:
+def _rows(workbook: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """(place, cells by column name) of each row below the header that is not blank."""
     sheet, top = _header(workbook)
     names = {_plain(name): i for i, name in enumerate(sheet.iloc[top]) if isinstance(name, str)}
@@ -120,7 +125,7 @@ def _header(workbook: Path) -> tuple[pd.DataFrame, int]:
     raise DataError(f"{workbook}: no row has a cell 'Subject', so the columns are not named")
 
 
-def _clip(cells: Mapping[str, object], corrections: Corrections) -> Clip:
+def _clip(cells: Mapping[str, Any], corrections: Corrections) -> Clip:
     subject, name = _subject(cells["Subject"]), _text(cells["Filename"])
     onset, apex, offset = (_frame(cells[c]) for c in ("OnsetFrame", "ApexFrame", "OffsetFrame"))
     if not name:
@@ -154,23 +159,23 @@ def _clip(cells: Mapping[str, object], corrections: Corrections) -> Clip:
     )
 
 
-def _plain(cell: object) -> str:
+def _plain(cell: Any) -> str:
     """A column name without case, blanks and punctuation."""
     return re.sub(r"[\W_]", "", str(cell)).lower()
 
 
-def _text(cell: object) -> str:
+def _text(cell: Any) -> str:
     """A cell as stripped text: '' if blank, '12' for 12 and for 12.0."""
     return "" if pd.isna(cell) else str(cell).strip().removesuffix(".0")
 
 
-def _frame(cell: object) -> int:
+def _frame(cell: Any) -> int:
     """A frame number; ABSENT for a blank, a slash, a backslash or any other text."""
     text = "" if cell is None else _text(cell)
     return int(text) if text.isdecimal() else ABSENT
 
 
-def _subject(cell: object) -> str:
+def _subject(cell: Any) -> str:
     """'01' for '01', 1, 1.0 and 'sub01': two digits, as the folders have them."""
     text = _text(cell).lower().removeprefix("sub")
     if not text.isdecimal():

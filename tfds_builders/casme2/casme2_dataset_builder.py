@@ -175,9 +175,8 @@ def _check(
     _, known = corrections.get((f"{clip.subject}/{clip.clip}", "Frames"), (0, 0))
     if not inside or (missing and len(inside) != known):
         listed = ", ".join(map(str, missing[:8])) + (", ..." if len(missing) > 8 else "")
-        raise DataError(
-            f"{folder}: {len(missing)} of the frames {clip.onset} to {clip.offset} missing: {listed}"
-        )
+        span = f"onset {clip.onset} and offset {clip.offset}"
+        raise DataError(f"{folder}: frames missing between {span}: {listed}; copy it again")
     bad = frames.unreadable(inside.values())
     if bad:
         raise DataError(f"not a readable image: {', '.join(map(str, bad[:8]))}; copy it again")

@@ -53,7 +53,7 @@ class Canvas:
         """Coverage of antialiased polylines."""
         shift = 4  # fractional bits that OpenCV understands
         origin = np.array([self.x[0, 0], self.y[0, 0]])
-        pixels = [np.int32((line - origin) / self.pixel * 2**shift) for line in lines]
+        pixels = [((line - origin) / self.pixel * 2**shift).astype(np.int32) for line in lines]
         mask = np.zeros(self.x.shape, np.uint8)
         thickness = max(1, round(width / self.pixel))
         cv2.polylines(mask, pixels, False, 255, thickness, cv2.LINE_AA, shift)
@@ -78,4 +78,4 @@ def over(picture: Picture, colour: np.ndarray, cover: Map) -> Picture:
 
 def linear(srgb: Float[np.ndarray, " 3"]) -> Float32[np.ndarray, " 3"]:
     """A colour in linear intensity."""
-    return np.float32(np.clip(srgb, 0, 1) ** GAMMA)
+    return (np.clip(srgb, 0, 1) ** GAMMA).astype(np.float32)

@@ -8,8 +8,9 @@ from jaxtyping import UInt8
 
 from tfds_builders.records import Clip
 from tfds_builders.synthetic_me import face, story
+from tfds_builders.synthetic_me.corpus import Corpus
 from tfds_builders.synthetic_me.motion import Rig
-from tfds_builders.synthetic_me.story import Corpus, Story
+from tfds_builders.synthetic_me.story import Story
 from tfds_builders.synthetic_me.traits import Traits
 
 

@@ -46,24 +46,24 @@ def draw(traits: Traits) -> Face:
     features.eyes(canvas, traits, picture, light)
     picture = features.in_front(canvas, traits, picture, light, rng)
     srgb = np.clip(canvas.blur(picture, 0.006), 0, 1) ** (1 / GAMMA)
-    return Face(np.uint8(srgb * 255 + 0.5), anchors(traits))
+    return Face(np.rint(srgb * 255).astype(np.uint8), anchors(traits))
 
 
-def skin(
-    canvas: Canvas, traits: Traits, rng: np.random.Generator
-) -> Float32[np.ndarray, "n n 3"]:
+def skin(canvas: Canvas, traits: Traits, rng: np.random.Generator) -> Float32[np.ndarray, "n n 3"]:
     """The skin's colour, linear: blood, blotches, pores, lips, beard and nostrils."""
     colour = linear(traits.skin)
     nose_y, chin_y = traits.nose[1], traits.chin_y
-    blood = 0.6 * canvas.pair(0.68, 0.48, 0.26, 0.20) + 0.5 * canvas.blob(0, nose_y - 0.12, 0.18, 0.14)
+    blood = 0.6 * canvas.pair(0.68, 0.48, 0.26, 0.20) + 0.5 * canvas.blob(
+        0, nose_y - 0.12, 0.18, 0.14
+    )
     blood += 0.25 * canvas.blob(0, chin_y - 0.15, 0.25, 0.12) + 0.07 * canvas.grain(rng, 0.25)
     tired = canvas.pair(0.44, 0.17, 0.18, 0.06) * (0.4 + 0.6 * traits.age)
     speckle = 0.03 * canvas.grain(rng, 0.02) + 0.03 * canvas.grain(rng, 0.09)
-    picture = colour * (1 - blood[..., None] * np.float32([0.03, 0.18, 0.16]))
-    picture *= 1 - tired[..., None] * np.float32([0.16, 0.17, 0.10])
+    picture = colour * (1 - blood[..., None] * np.array([0.03, 0.18, 0.16], np.float32))
+    picture *= 1 - tired[..., None] * np.array([0.16, 0.17, 0.10], np.float32)
     picture *= 1 + speckle[..., None]
     line, lips = features.lip_shape(canvas, traits)
-    rosy = colour * np.float32([0.78, 0.42, 0.44])
+    rosy = colour * np.array([0.78, 0.42, 0.44], np.float32)
     lines = (1 + 0.05 * canvas.grain(rng, 0.02))[..., None]
     picture = over(picture, rosy * lines, 0.85 * canvas.blur(lips, 0.01))
     if traits.beard:

@@ -26,7 +26,9 @@ def behind(canvas: Canvas, traits: Traits, rng: np.random.Generator) -> Picture:
     picture = linear(traits.wall) * fall[..., None]
     lamp = np.clip(0.75 + 0.35 * traits.light[0] * x, 0.2, 1.2)[..., None].astype(np.float32)
     if traits.hair_style == "long":
-        edge = (1.05 + 0.14 * np.sqrt(np.clip(y + 1, 0, 4)) + 0.03 * canvas.grain(rng, 0.4)) * traits.width
+        edge = (
+            1.05 + 0.14 * np.sqrt(np.clip(y + 1, 0, 4)) + 0.03 * canvas.grain(rng, 0.4)
+        ) * traits.width
         fallen = np.minimum(edge - np.abs(x), y + 1.0)
         picture = over(picture, strands(canvas, traits, rng) * 0.6, canvas.cover(fallen, 0.04))
     skin = linear(traits.skin)
@@ -69,18 +71,21 @@ def eye(canvas: Canvas, traits: Traits, picture: Picture, light: Picture, side: 
     fold = upper - crease * (1 - 0.4 * s**2) + 0.2 * np.clip(np.abs(x) - half, 0, 1)
     line = np.exp(-0.5 * ((y - fold) / 0.012) ** 2) * canvas.cover(half * 1.12 - np.abs(x), 0.1)
     rim = np.exp(-0.5 * ((y - lower) / 0.010) ** 2) * within
-    dark = picture * np.float32([0.45, 0.38, 0.36])
+    dark = picture * np.array([0.45, 0.38, 0.36], np.float32)
     picture = over(picture, dark, np.maximum(0.5 * line, 0.35 * rim))
     lashes = np.exp(-0.5 * ((y - upper + 0.006) / 0.017) ** 2) * within * (0.75 + 0.2 * s)
-    return over(picture, np.float32([0.012, 0.009, 0.008]), lashes)
+    return over(picture, np.array([0.012, 0.009, 0.008], np.float32), lashes)
 
 
 def eyeball(canvas: Canvas, traits: Traits, x: Map, y: Map, side: int) -> Picture:
     """Sclera, iris, pupil and the lamp's reflection, around the middle of one eye."""
     away, angle = np.hypot(x, y), np.arctan2(y, x)
-    white = np.float32([0.60, 0.56, 0.53]) * (1 - 1.2 * np.clip(np.abs(x) - 0.08, 0, 1))[..., None]
+    white = (
+        np.array([0.60, 0.56, 0.53], np.float32)
+        * (1 - 1.2 * np.clip(np.abs(x) - 0.08, 0, 1))[..., None]
+    )
     pink = np.exp(-0.5 * ((x + traits.eye[0]) / 0.045) ** 2)
-    ball = over(white, np.float32([0.45, 0.22, 0.19]), 0.8 * pink)
+    ball = over(white, np.array([0.45, 0.22, 0.19], np.float32), 0.8 * pink)
     iris = 0.8 * linear(traits.iris)
     rays = 1 + 0.18 * np.sin(23 * angle + 5 * np.sin(3 * angle)) + 0.5 * (y / 0.095)
     ball = over(ball, iris * np.clip(rays, 0.4, 1.8)[..., None], canvas.cover(0.095 - away, 0.012))
@@ -144,7 +149,9 @@ def by_strand(canvas: Canvas, rng: np.random.Generator) -> Map:
 def scalp(canvas: Canvas, traits: Traits, rng: np.random.Generator) -> Map:
     """Where hair covers the head and stands off it."""
     x, y = np.abs(canvas.x), canvas.y
-    volume, low = {"short": (0.06, 0.1), "fringe": (0.11, 0.15), "long": (0.13, 1.6)}[traits.hair_style]
+    volume, low = {"short": (0.06, 0.1), "fringe": (0.11, 0.15), "long": (0.13, 1.6)}[
+        traits.hair_style
+    ]
     ragged = 0.03 * by_strand(canvas, rng) + 0.03 * canvas.grain(rng, 0.3)
     width = (1.07 + volume) * traits.width
     cap = 1 - (x / width) ** 2.4 - np.abs(np.minimum(y + 0.35, 0) / (1.42 + volume)) ** 2.2

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Float32
 
-from tfds_builders.synthetic_me.anatomy import ACTION_UNITS, ActionUnit, Fold, Pull, unit_and_sides
+from tfds_builders.synthetic_me.anatomy import ACTION_UNITS, ActionUnit, unit_and_sides
 from tfds_builders.synthetic_me.face import Face
 
 REFERENCE = 224  # amplitudes are stated in pixels of a frame this wide
@@ -54,7 +54,8 @@ class Rig:
         """
         if name not in self._forms:
             unit, sides = unit_and_sides(name)
-            field = sum(self._side(ACTION_UNITS[unit], side) for side in sides)
+            halves = [self._side(ACTION_UNITS[unit], side) for side in sides]
+            field = np.add.reduce(halves)
             largest = np.linalg.norm(field[..., :2], axis=-1).max()
             field[..., :2] *= self.size / REFERENCE / largest
             self._forms[name] = field
@@ -87,8 +88,9 @@ class Rig:
     ) -> Float32[np.ndarray, "h w"]:
         """A Gaussian of peak 1 beside an anchor, turned by `tilt` degrees."""
         named = anchor if anchor in self._place else f"{anchor}_{'l' if sign > 0 else 'r'}"
-        x, y = np.moveaxis(self._points - np.float32(self._place[named] + offset), -1, 0)
-        cos, sin = np.float32((np.cos(np.deg2rad(tilt)), np.sin(np.deg2rad(tilt))))
+        x, y = np.moveaxis(self._points - self._place[named] - offset, -1, 0)
+        turn = np.deg2rad(tilt)
+        cos, sin = float(np.cos(turn)), float(np.sin(turn))
         along, across = (cos * x + sin * y) / size[0], (cos * y - sin * x) / size[1]
         return np.exp(-0.5 * (along**2 + across**2))
 
@@ -100,7 +102,10 @@ class Rig:
         """
         edges = []
         for side in "lr":
-            place = {n: self._place[f"{n}_{side}"] for n in ("eye_inner", "eye_outer", "lid_upper", "lid_lower")}
+            place = {
+                n: self._place[f"{n}_{side}"]
+                for n in ("eye_inner", "eye_outer", "lid_upper", "lid_lower")
+            }
             inner, outer = place["eye_inner"], place["eye_outer"]
             s = np.clip(2 * (self._points[..., 0] - inner[0]) / (outer[0] - inner[0]) - 1, -1, 1)
             line = inner[1] + (outer[1] - inner[1]) * (s + 1) / 2
@@ -159,7 +164,11 @@ class Rig:
                 read -= self.blink(float(closed[index]))
             read = read * SUPERSAMPLING + (SUPERSAMPLING - 1) / 2
             seen = cv2.remap(
-                self._fine, read, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+                self._fine,
+                read[..., 0],
+                read[..., 1],
+                cv2.INTER_LINEAR,
+                borderMode=cv2.BORDER_REPLICATE,
             )
             light = np.float32(gain[index]) * (1 - np.clip(shift[..., 2], -0.6, 0.6))
             cv2.multiply(seen, cv2.merge([light] * 3), dst=out[index], dtype=cv2.CV_32F)
@@ -173,4 +182,4 @@ class Rig:
         x = along - right * self.size / REFERENCE
         y = along - down * self.size / REFERENCE
         placed = [np.add.outer(sin * y, cos * x), np.add.outer(cos * y, -sin * x)]
-        return cv2.merge([np.float32(part + middle) for part in placed])
+        return np.stack([part + middle for part in placed], -1).astype(np.float32)

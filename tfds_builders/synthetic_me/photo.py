@@ -70,7 +70,7 @@ def subjects(folder: Path) -> dict[str, list[Path]]:
     Raises:
       DataError: there are none.
     """
-    found = {}
+    found: dict[str, list[Path]] = {}
     for entry in sorted(folder.iterdir()):
         pictures = sorted(entry.iterdir()) if entry.is_dir() else [entry]
         pictures = [path for path in pictures if path.suffix.lower() in SUFFIXES]
@@ -78,7 +78,8 @@ def subjects(folder: Path) -> dict[str, list[Path]]:
             found.setdefault(entry.stem if entry.is_file() else entry.name, []).extend(pictures)
     if not found:
         raise DataError(
-            f"{folder}: no pictures; put neutral frontal photographs there, as NAME/*.png or NAME.jpg"
+            f"{folder}: no pictures; put neutral frontal photographs there, "
+            "as NAME/*.png (or .jpg), or NAME.png for a single one"
         )
     return found
 

@@ -77,7 +77,9 @@ def creases(canvas: Canvas, traits: Traits) -> Map:
     """The depth of the resting lines, which grow with age: forehead, glabella, nasolabial."""
     wing, base, _ = traits.nose
     mouth_y, half = traits.mouth[:2]
-    fold = np.array([(wing + 0.04, base - 0.15), (half + 0.03, base + 0.12), (half + 0.12, mouth_y)])
+    fold = np.array(
+        [(wing + 0.04, base - 0.15), (half + 0.03, base + 0.12), (half + 0.12, mouth_y)]
+    )
     frown = np.array([(0.10, traits.brow[0] - 0.06), (0.085, traits.brow[0] + 0.12)])
     turn = np.linspace(-0.5, 0.5, 12)
     levels = traits.brow[0] - np.array([0.22, 0.36, 0.50])
@@ -86,7 +88,9 @@ def creases(canvas: Canvas, traits: Traits) -> Map:
     deep = canvas.strokes([fold, fold * mirror], 0.05)
     fine = canvas.strokes([frown, frown * mirror, *forehead], 0.02)
     strength = 0.3 + 0.9 * traits.age
-    return 0.055 * strength * canvas.blur(deep, 0.035) + 0.03 * traits.age * canvas.blur(fine, 0.015)
+    return 0.055 * strength * canvas.blur(deep, 0.035) + 0.03 * traits.age * canvas.blur(
+        fine, 0.015
+    )
 
 
 def lighting(canvas: Canvas, traits: Traits, z: Map) -> Float32[np.ndarray, "n n 3"]:
@@ -99,15 +103,17 @@ def lighting(canvas: Canvas, traits: Traits, z: Map) -> Float32[np.ndarray, "n n
     normal = np.stack([-np.clip(slope_x, -2, 2), -np.clip(slope_y, -2, 2), np.ones_like(z)], -1)
     normal /= np.sqrt(np.einsum("ijk,ijk->ij", normal, normal))[..., None]
     facing = (normal @ traits.light.astype(np.float32))[..., None]
-    wrap = np.float32([0.28, 0.17, 0.12])
+    wrap = np.array([0.28, 0.17, 0.12], np.float32)
     diffuse = np.clip((facing + wrap) / (1 + wrap), 0, 1)
     hollow = sum(np.clip(canvas.blur(z, radius) - z, 0, None) / radius for radius in (0.04, 0.12))
     base, lip = traits.nose[1], traits.mouth[0] + 1.4 * traits.mouth[3]
     low, aside = max(0.0, -traits.light[1]), -0.15 * traits.light[0]
-    shadow = 0.6 * canvas.blob(aside, base + 0.07, 0.17, 0.05) + 0.45 * canvas.blob(aside / 2, lip, 0.2, 0.05)
+    shadow = 0.6 * canvas.blob(aside, base + 0.07, 0.17, 0.05) + 0.45 * canvas.blob(
+        aside / 2, lip, 0.2, 0.05
+    )
     diffuse *= 1 - (low * shadow)[..., None]
     halfway = traits.light + np.array([0, 0, 1])
     glint = np.clip(normal @ np.float32(halfway / np.linalg.norm(halfway)), 0, 1) ** 30
-    light = (traits.ambient + (1 - traits.ambient) * 1.12 * diffuse)
+    light = traits.ambient + (1 - traits.ambient) * 1.12 * diffuse
     light *= np.exp(-0.9 * hollow)[..., None]
     return (light + 0.08 * glint[..., None]).astype(np.float32)

@@ -4,14 +4,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import tensorflow_datasets as tfds
+from jaxtyping import UInt8
 from tqdm import tqdm
 
 from merclip_jax.errors import DataError
 from tfds_builders import records
 from tfds_builders.synthetic_me import clips, photo, story
+from tfds_builders.synthetic_me.corpus import Corpus
 from tfds_builders.synthetic_me.motion import Rig
-from tfds_builders.synthetic_me.story import Corpus
 
 
 @dataclass(eq=False)
@@ -32,52 +34,73 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         "each picture a frontal photograph of a neutral face."
     )
     BUILDER_CONFIGS = [
-        SyntheticConfig(name="demo", corpus=Corpus.demo()),
-        SyntheticConfig(name="micro", corpus=Corpus.micro()),
-        SyntheticConfig(name="macro", corpus=Corpus.macro()),
-        SyntheticConfig(name="tiny", corpus=Corpus.tiny()),
-        SyntheticConfig(name="photo", corpus=Corpus.demo(), photographs=True),
+        SyntheticConfig(name="demo", corpus=Corpus.demo(), description="12 subjects, 9 clips."),
+        SyntheticConfig(name="micro", corpus=Corpus.micro(), description="CASME II's balance."),
+        SyntheticConfig(name="macro", corpus=Corpus.macro(), description="Strong, other people."),
+        SyntheticConfig(name="tiny", corpus=Corpus.tiny(), description="9 clips of 8 frames."),
+        SyntheticConfig(
+            name="photo",
+            corpus=Corpus.demo(),
+            photographs=True,
+            description="The user's neutral photographs, moved like the drawn faces.",
+        ),
     ]
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(features=records.features())
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict:
-        photographs = self.builder_config.photographs
-        folder = Path(dl_manager.manual_dir) if photographs else None
-        return {"train": self._generate_examples(folder)}
+        config = self.builder_config
+        if config.photographs:
+            people = read_people(Path(dl_manager.manual_dir), config.corpus.size)
+            return {"train": self._generate_examples(_photographed(config.corpus, people))}
+        return {"train": self._generate_examples(_drawn(config.corpus))}
 
-    def _generate_examples(self, folder: Path | None) -> Iterator[tuple[str, dict]]:
-        corpus = self.builder_config.corpus
-        return _drawn(corpus) if folder is None else _photographed(corpus, folder)
-
-
-def _drawn(corpus: Corpus) -> Iterator[tuple[str, dict]]:
-    for subject in tqdm(range(corpus.subjects), desc="synthetic_me", unit="subject"):
-        for index in range(corpus.clips_per_subject):
-            frames, truth = clips.render_clip(corpus, subject, index)
-            yield replace(truth, frames=clips.encode(frames)).example()
+    def _generate_examples(
+        self, clips_of_subjects: Iterator[list[records.Clip]]
+    ) -> Iterator[tuple[str, dict]]:
+        bar = tqdm(clips_of_subjects, desc="drawing synthetic_me", unit="subject", disable=None)
+        return (clip.example() for subject in bar for clip in subject)
 
 
-def _photographed(corpus: Corpus, folder: Path) -> Iterator[tuple[str, dict]]:
-    """As many clips of each subject as the corpus says, its pictures taken in turn.
+def read_people(folder: Path, size: int) -> dict[str, list[Rig]]:
+    """The faces of each subject in a folder of photographs, ready to move.
 
     Raises:
-      DataError: listing every picture that cannot be used, before any clip is made.
+      DataError: listing every picture that cannot be used, before anything is written.
     """
-    people, faults = {}, []
-    for subject, paths in tqdm(photo.subjects(folder).items(), desc="photographs", unit="subject"):
+    people: dict[str, list[Rig]] = {}
+    faults: list[str] = []
+    for subject, paths in photo.subjects(folder).items():
         people[subject] = []
         for path in paths:
             try:
-                people[subject].append(Rig(photo.read(path), corpus.size))
+                people[subject].append(Rig(photo.read(path), size))
             except DataError as fault:
                 faults.append(str(fault))
     if faults:
-        raise DataError(f"{folder}: pictures that cannot be moved", faults)
+        raise DataError(f"{folder}: {len(faults)} pictures cannot be moved", faults)
+    return people
+
+
+def _drawn(corpus: Corpus) -> Iterator[list[records.Clip]]:
+    for subject in range(corpus.subjects):
+        yield [
+            _with_frames(*clips.render_clip(corpus, subject, index))
+            for index in range(corpus.clips_per_subject)
+        ]
+
+
+def _photographed(corpus: Corpus, people: dict[str, list[Rig]]) -> Iterator[list[records.Clip]]:
+    """As many clips of each subject as the corpus says, its pictures taken in turn."""
     for subject, rigs in people.items():
+        made = []
         for index in range(corpus.clips_per_subject):
             told = story.tell(corpus, photo.number(subject), index)
             frames = clips.film(rigs[index % len(rigs)], told, corpus.noise)
-            truth = clips.record(told, subject, f"c{index:03d}")
-            yield replace(truth, frames=clips.encode(frames)).example()
+            made.append(_with_frames(frames, clips.record(told, subject, f"c{index:03d}")))
+        yield made
+
+
+def _with_frames(frames: UInt8[np.ndarray, "t h w 3"], truth: records.Clip) -> records.Clip:
+    return replace(truth, frames=clips.encode(frames))

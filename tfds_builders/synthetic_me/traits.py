@@ -85,7 +85,10 @@ class Traits:
     @classmethod
     def sample(cls, rng: np.random.Generator) -> "Traits":
         """Draw an identity."""
-        normal = lambda mean, spread: mean + spread * float(np.clip(rng.standard_normal(), -2, 2))  # noqa: E731
+
+        def normal(mean: float, spread: float) -> float:
+            return mean + spread * float(np.clip(rng.standard_normal(), -2, 2))
+
         tone = rng.beta(1.1, 1.6) * (len(SKIN) - 1)
         bearded = rng.random() < 0.3
         grey = rng.random() < 0.12
@@ -93,8 +96,8 @@ class Traits:
         hair = 5 if grey else int(4.99 * rng.random() ** dark_hair * (1 - 0.16 * tone))
         lamp = np.array([rng.uniform(-0.75, 0.75), rng.uniform(-0.75, -0.2), 1.0])
         return cls(
-            scale=normal(0.232, 0.007),
-            centre=(normal(0.5, 0.008), normal(0.425, 0.010)),
+            scale=normal(0.31, 0.009),
+            centre=(normal(0.5, 0.008), normal(0.39, 0.010)),
             width=normal(1.0, 0.04),
             jaw=normal(0.98, 0.07),
             chin=normal(1.0, 0.12),

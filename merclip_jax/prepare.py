@@ -1,0 +1,122 @@
+"""A corpus, as its owner distributes it -> a prepared TFDS dataset of clip records.
+
+TFDS's own `tfds build` needs TensorFlow and Beam; this needs neither. What is prepared here can
+be read by anyone with `tfds.builder_from_directory(DIR).as_data_source("train")`.
+"""
+
+import contextlib
+import importlib
+import pkgutil
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import tensorflow_datasets as tfds
+from absl import flags
+
+import tfds_builders
+from merclip_jax import app
+from merclip_jax.errors import ConfigError
+
+SCRATCH = ".preparing-"  # the folder, beside the datasets, in which one is made
+ABANDONED_AFTER = 3600  # seconds
+
+USAGE = """Prepare a corpus for training; a prepared one is left as it is.
+
+Example:
+  python -m merclip_jax.prepare --dataset=casme2 --manual_dir=/corpora/CASME2 --data_dir=data
+
+The folder holds the corpus as its owner distributes it: see tfds_builders/casme2/README.md.
+"""
+
+
+def prepare(
+    dataset: str, manual_dir: str | Path, data_dir: str | Path, config_name: str | None = None
+) -> tfds.core.DatasetBuilder:
+    """The builder of a prepared dataset; a dataset that is not there yet is prepared first.
+
+    All faults of the corpus are found before anything is written, and the dataset appears under
+    its name only when it is complete: a killed preparation starts anew.
+
+    Args:
+      dataset: a folder of tfds_builders, such as 'casme2'.
+      manual_dir: where the corpus lies; '' where the builder needs none.
+      data_dir: where prepared datasets are kept.
+      config_name: a builder config, such as 'raw'; None or '' is the builder's first.
+
+    Raises:
+      ConfigError: no such dataset or config, or no corpus at manual_dir.
+      DataError: the corpus has faults; all are listed.
+    """
+    data_dir = Path(data_dir).absolute()
+    builder = _builder(dataset, data_dir, config_name)
+    target = Path(builder.data_dir)
+    if target.exists():
+        return builder
+    folder = Path(manual_dir).expanduser().absolute() if manual_dir else None
+    if folder and (not folder.is_dir() or not any(folder.iterdir())):
+        raise ConfigError(f"manual_dir={folder}: no such folder, or an empty one")
+    data_dir.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(data_dir)
+    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=data_dir) as scratch:
+        draft = _builder(dataset, Path(scratch), config_name)
+        _generate(draft, folder)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        Path(draft.data_dir).rename(target)  # the last act: what has the name is complete
+    return _builder(dataset, data_dir, config_name)
+
+
+def datasets() -> list[str]:
+    """The corpora that have a builder."""
+    return [module.name for module in pkgutil.iter_modules(tfds_builders.__path__) if module.ispkg]
+
+
+def _builder(dataset: str, data_dir: Path, config_name: str | None) -> tfds.core.DatasetBuilder:
+    if dataset not in datasets():
+        raise ConfigError(f"dataset {dataset!r}: give one of {', '.join(datasets())}")
+    module = importlib.import_module(f"tfds_builders.{dataset}.{dataset}_dataset_builder")
+    known = list(module.Builder.builder_configs)
+    if config_name and config_name not in known:
+        raise ConfigError(f"builder config {config_name!r}: {dataset} has {', '.join(known)}")
+    return module.Builder(config=config_name or None, data_dir=data_dir, file_format="array_record")
+
+
+def _generate(builder: tfds.core.DatasetBuilder, folder: Path | None) -> None:
+    tfds.disable_progress_bar()  # the builders show bars of their own, with time left
+    config = tfds.download.DownloadConfig(manual_dir=folder)
+    try:
+        with contextlib.redirect_stdout(None):  # TFDS prints sizes of downloads; there are none
+            builder.download_and_prepare(download_config=config)
+    except AssertionError as error:  # how TFDS says that a corpus must be given
+        if folder:
+            raise
+        raise ConfigError(
+            f"dataset {builder.name}: give manual_dir, the folder that holds the corpus. "
+            f"{builder.MANUAL_DOWNLOAD_INSTRUCTIONS}"
+        ) from error
+
+
+def _remove_leftovers(data_dir: Path) -> None:
+    """Delete what killed preparations left; what was written to within the hour may be alive."""
+    for leftover in data_dir.glob(f"{SCRATCH}*"):
+        newest = max(path.stat().st_mtime for path in (leftover, *leftover.rglob("*")))
+        if time.time() - newest > ABANDONED_AFTER:
+            shutil.rmtree(leftover)
+
+
+def main() -> None:
+    """The command: prepare, then say where the dataset lies."""
+    given = flags.FLAGS
+    builder = prepare(given.dataset, given.manual_dir, given.data_dir, given.builder_config)
+    clips = builder.info.splits["train"].num_examples
+    sys.stdout.write(f"{given.dataset}: {clips} clips in {builder.data_dir}\n")
+
+
+if __name__ == "__main__":
+    flags.DEFINE_string("dataset", "", f"the corpus: {', '.join(datasets())}")
+    flags.DEFINE_string("manual_dir", "", "where the corpus lies as its owner distributes it")
+    flags.DEFINE_string("data_dir", "data", "where prepared datasets are kept")
+    flags.DEFINE_string("builder_config", "", "the builder's variant; '' is its first")
+    app.run(main, USAGE)

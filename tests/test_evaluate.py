@@ -1,0 +1,73 @@
+import subprocess
+import sys
+
+import pytest
+from workdirs import edit, make_workdir
+
+from merclip_jax import evaluate, report, results
+from merclip_jax.errors import ConfigError
+
+
+def command(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "merclip_jax.evaluate", *arguments], capture_output=True, text=True
+    )
+
+
+def test_command_rebuilds_the_report_and_compares(tmp_path):
+    good = make_workdir(tmp_path / "good", right=0.95)
+    poor = make_workdir(tmp_path / "poor", right=0.2, draw=1)
+    done = command(f"--workdir={good}", f"--against={poor}")
+    assert done.returncode == 0, done.stderr
+    assert (good / "report.html").exists() and not (poor / "report.html").exists()
+    assert done.stdout.count("UF1 without any model") == 2
+    assert f"{good} minus {poor}, paired by subject" in done.stdout
+
+
+def test_refusal_leaves_everything_as_it_was(tmp_path):
+    run = make_workdir(tmp_path / "run", subjects=2, strips=False)
+    other = make_workdir(tmp_path / "other", subjects=3, strips=False)
+    refused = command(f"--workdir={run}", f"--against={other}")
+    assert refused.returncode == 2 and "not on the same clips" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert not list(run.glob("report*"))
+
+
+def test_missing_workdir_is_a_bad_argument():
+    done = command()
+    assert done.returncode == 2 and "--workdir is missing" in done.stderr
+
+
+def test_comparison_tells_a_better_run_from_a_worse(tmp_path):
+    runs = [
+        results.read(make_workdir(tmp_path / str(i), subjects=12, right=right, draw=i))
+        for i, right in enumerate((0.95, 0.3))
+    ]
+    outcome = evaluate.compare(*runs)["uf1"]
+    scores = [report.build(run).metrics["uf1"]["value"] for run in runs]
+    assert outcome.difference == pytest.approx(scores[0] - scores[1], abs=1e-15)
+    assert outcome.ci95[0] > 0 and outcome.p_value < 0.01
+    assert "+" in evaluate.comparison_table({"uf1": outcome})
+
+
+def test_comparison_of_a_run_with_itself(tmp_path):
+    run = results.read(make_workdir(tmp_path / "w", seeds=(0, 1)))
+    for outcome in evaluate.compare(run, run).values():
+        assert outcome.difference == 0 and outcome.p_value == 1
+
+
+def test_order_of_the_clips_does_not_matter(tmp_path):
+    first = make_workdir(tmp_path / "a")
+    second = make_workdir(tmp_path / "b", draw=1)
+    straight = evaluate.compare(results.read(first), results.read(second))
+    edit(second, "clips.csv", lambda table: table.sample(frac=1, random_state=2))
+    assert evaluate.compare(results.read(first), results.read(second)) == straight
+
+
+def test_unequal_seeds_are_refused(tmp_path):
+    runs = [
+        results.read(make_workdir(tmp_path / str(len(seeds)), seeds=seeds))
+        for seeds in ((0,), (0, 1))
+    ]
+    with pytest.raises(ConfigError, match="1 and 2 seeds"):
+        evaluate.compare(*runs)

@@ -1,0 +1,225 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from merclip_jax import facs
+from merclip_jax.errors import DataError
+from merclip_jax.facs import ActionUnit as AU
+
+# Every row of the published notations: cell -> numbers, terms.
+NOTATIONS = [
+    ("4+L10", {4, 10}, [AU(4), AU(10, side="L")]),
+    ("12L", {12}, [AU(12, side="L")]),
+    ("L12", {12}, [AU(12, side="L")]),
+    ("A12", {12}, [AU(12, quality="A")]),
+    ("12A", {12}, [AU(12, intensity="A")]),
+    ("7B", {7}, [AU(7, intensity="B")]),
+    ("B23", {23}, [AU(23, quality="B")]),
+    ("T23", {23}, [AU(23, quality="T")]),
+    ("T18+39", {18, 39}, [AU(18, quality="T"), AU(39)]),
+    ("A/L12", {12}, [AU(12, side="L", quality="A")]),
+    ("10A/B", {10}, [AU(10, intensity="A/B")]),
+    ("ref(7B)+43C", {7, 43}, [AU(7, intensity="B", possible=True), AU(43, intensity="C")]),
+    ("(R6 or R12)+R15", {15}, [(AU(6, "R"), AU(12, "R")), AU(15, "R")]),
+    ("(R6 or R12) + R15", {15}, [(AU(6, "R"), AU(12, "R")), AU(15, "R")]),
+    ("?", set(), []),
+    ("12(k)", set(), [AU(12, static=True)]),
+    ("AD38", {38}, [AU(38, kind="AD")]),
+    ("M58", {58}, [AU(58, kind="M")]),
+    ("R14+17+soft focus", {14, 17}, [AU(14, "R"), AU(17)]),
+    ("7B+56", {7}, [AU(7, intensity="B")]),
+    ("L12 + 61", {12}, [AU(12, "L")]),
+    # CASME II
+    (4, {4}, [AU(4)]),
+    (np.int64(4), {4}, [AU(4)]),
+    (12.0, {12}, [AU(12)]),
+    ("12.0", {12}, [AU(12)]),
+    ("4+7+6", {4, 6, 7}, [AU(4), AU(7), AU(6)]),
+    ("L2+26+38", {2, 26, 38}, [AU(2, "L"), AU(26), AU(38)]),
+    (None, set(), []),
+    (float("nan"), set(), []),
+    ("", set(), []),
+    # SAMM
+    ("12+15 ", {12, 15}, [AU(12), AU(15)]),
+    ("L12A", {12}, [AU(12, "L", intensity="A")]),
+    ("A14C", {14}, [AU(14, quality="A", intensity="C")]),
+    ("A1B+A2C", {1, 2}, [AU(1, quality="A", intensity="B"), AU(2, quality="A", intensity="C")]),
+    ("7B+ ref(43)", {7, 43}, [AU(7, intensity="B"), AU(43, possible=True)]),
+    ("A9E+ref(10)", {9, 10}, [AU(9, quality="A", intensity="E"), AU(10, possible=True)]),
+    ("L12 or L14", set(), [(AU(12, "L"), AU(14, "L"))]),
+    ("L12 or R12", {12}, [(AU(12, "L"), AU(12, "R"))]),
+    ("8+25", {8, 25}, [AU(8), AU(25)]),
+    (
+        "R14A or 17A or 24A",
+        set(),
+        [(AU(14, "R", intensity="A"), AU(17, intensity="A"), AU(24, intensity="A"))],
+    ),
+    # brackets within the brackets of a group were once not understood
+    ("(R6 or ref(12))+15", {15}, [(AU(6, "R"), AU(12, possible=True)), AU(15)]),
+    # CAS(ME)^3, whose part C separates by plain and full-width commas
+    ("R2+R1", {1, 2}, [AU(2, "R"), AU(1, "R")]),
+    ("4,7", {4, 7}, [AU(4), AU(7)]),
+    ("4\uff0c7", {4, 7}, [AU(4), AU(7)]),
+    ("24+T18+16", {16, 18, 24}, [AU(24), AU(18, quality="T"), AU(16)]),
+    # MMEW, 4DME, DFME
+    ("4R+7", {4, 7}, [AU(4, "R"), AU(7)]),
+    ("AU4(k)+L7", {7}, [AU(4, static=True), AU(7, "L")]),
+    ("AUR2+12(k)+45", {2, 45}, [AU(2, "R"), AU(12, static=True), AU(45)]),
+    ("L1+L2+L5", {1, 2, 5}, [AU(1, "L"), AU(2, "L"), AU(5, "L")]),
+    ("24?", {24}, [AU(24, possible=True)]),
+]
+
+
+@pytest.mark.parametrize(
+    ("cell", "numbers", "terms"), NOTATIONS, ids=[str(n[0]) for n in NOTATIONS]
+)
+def test_every_published_notation(cell, numbers, terms):
+    units = facs.parse(cell)
+    assert list(units.terms) == terms
+    assert facs.numbers(cell) == numbers
+    assert facs.parse(facs.canonical(units)).terms == units.terms
+
+
+def test_unknown_units_are_not_no_units():
+    assert facs.parse("?").unknown
+    assert facs.parse("4+?").unknown
+    assert not facs.parse(None).unknown
+    assert facs.canonical(facs.parse("?")) == "?"
+
+
+def test_dropped_tokens_are_named():
+    assert facs.parse("R14+17+soft focus").ignored == ("soft focus",)
+    assert facs.parse("7B+56").ignored == ("56",)
+    assert facs.canonical(facs.parse("L12 + 61")) == "L12"
+
+
+def test_alternatives_stay_apart():
+    units = facs.parse("(R6 or R12)+R15")
+    assert units.units == (AU(15, "R"),)
+    assert units.alternatives == ((AU(6, "R"), AU(12, "R")),)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["4+X7", "4++7", "4+", "99", "3", "ref()", "12F", "L12R", "AU57", "M4", "4 7", "1.5", "/"],
+)
+def test_a_token_that_is_not_understood_is_an_error(cell):
+    with pytest.raises(DataError, match="not understood"):
+        facs.parse(cell)
+
+
+def test_the_error_names_token_and_cell():
+    with pytest.raises(DataError, match=r"'4\+Q7'.*'q7'"):
+        facs.parse("4+Q7")
+
+
+def test_names():
+    assert AU(1, "L").name == "Left Inner Brow Raiser"
+    assert AU(58, kind="M").name == "Head Back"
+
+
+@st.composite
+def _units(draw):
+    number = draw(st.sampled_from(sorted(facs.NAMES)))
+    head = number in facs.HEAD
+    return AU(
+        number=number,
+        side=draw(st.sampled_from(["", "L", "R"])),
+        quality=draw(st.sampled_from(["", "A", "T", "B"])),
+        intensity=draw(st.sampled_from(["", "A", "C", "E", "A/B"])),
+        kind="M" if head else draw(st.sampled_from(["AU", "AD"])),
+        possible=draw(st.booleans()),
+        static=draw(st.booleans()),
+    )
+
+
+_TERMS = st.one_of(_units(), st.lists(_units(), min_size=2, max_size=3).map(tuple))
+
+
+@given(st.lists(_TERMS, max_size=5).map(tuple), st.booleans())
+def test_the_normal_form_parses_back_to_itself(terms, unknown):
+    units = facs.ActionUnits(terms, unknown)
+    assert facs.parse(facs.canonical(units)) == units
+
+
+@given(st.text(alphabet="0123456789LRATBDUMEF+,?/() kor", max_size=12))
+def test_no_unit_is_invented(cell):
+    try:
+        units = facs.parse(cell)
+    except DataError:
+        return
+    written = [*units.units, *(unit for group in units.alternatives for unit in group)]
+    assert all(str(unit.number) in cell for unit in written)
+    assert facs.numbers(cell) <= {unit.number for unit in written}
+    assert facs.numbers(facs.canonical(units)) == facs.numbers(cell)
+
+
+@pytest.mark.parametrize(
+    ("cell", "published"),
+    [
+        (4, "lowering the brows"),
+        ("12+15+17", "a combination of pulling the corners of the lips, depressing the corners of "
+         "the lips and raising the chin"),
+        ("4+9+L10+14", "a combination of lowering the brows, wrinkling the nose, raising the left "
+         "upper lip and creating the dimples"),
+        ("1+R2+25", "a combination of raising the inner part of the brows, raising the outer part "
+         "of the right brow and parting the lips"),
+        ("L2+26+38", "a combination of raising the outer part of the left brow, parting the lips "
+         "and dilating the nostrils"),
+        ("4+7+L9", "a combination of lowering the brows, tightening the lids and wrinkling the "
+         "left side of the nose"),
+        ("L20", "stretching the lips down and to the left"),
+        ("A/L12", "pulling the left corner of the lips"),
+        ("12A+ref(24)", "a combination of pulling the corners of the lips and pressing the lips "
+         "might be present"),
+        ("(R6 or R12)+R15", "a combination of raising the right cheek or pulling the right corner "
+         "of the lips and depressing the right corner of the lips"),
+        ("R14+R17", "a combination of creating the right dimple and raising the chin to the right"),
+        ("8+25", "parting the lips"),
+    ],
+)  # fmt: skip
+def test_released_sentences_are_the_published_ones(cell, published):
+    assert facs.sentence(facs.parse(cell), "released") == published
+
+
+def test_our_sentences_do_not_depend_on_the_order_of_the_cell():
+    first, second = facs.parse("4+7+6"), facs.parse("6+4+7")
+    assert facs.sentence(first, "ours") == facs.sentence(second, "ours")
+    assert facs.sentence(first) != facs.sentence(second)
+
+
+@pytest.mark.parametrize(
+    ("cell", "fixed"),
+    [
+        ("26", "dropping the jaw"),
+        ("11", "deepening the nasolabial folds"),
+        ("R45", "blinking the right eye"),
+        ("T23", "tightening the top lip"),
+        ("B18", "puckering the bottom lip"),
+        ("L18", "puckering the left half of the lips"),
+        ("4(k)+L7", "tightening the left lid"),
+    ],
+)
+def test_our_sentences_mend_the_published_ones(cell, fixed):
+    assert facs.sentence(facs.parse(cell), "ours") == fixed
+
+
+@pytest.mark.parametrize("style", ["released", "ours"])
+@pytest.mark.parametrize("cell", [None, "", "?", "4+?", "12(k)"])
+def test_nothing_certain_is_no_sentence(cell, style):
+    assert facs.sentence(facs.parse(cell), style) == ""
+
+
+@pytest.mark.parametrize("style", ["released", "ours"])
+def test_left_right_and_both_read_differently(style):
+    for number in (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 16, 17, 18, 20, 24, 25):
+        cells = (f"{number}", f"L{number}", f"R{number}")
+        assert len({facs.sentence(facs.parse(cell), style) for cell in cells}) == 3
+
+
+def test_templates_have_one_slot_each():
+    for templates in (facs.TEMPLATES, facs.TEMPLATES_RELEASED):
+        assert len(set(templates)) == 7
+        assert all(template.count("{}") == 1 for template in templates)
+    assert not set(facs.TEMPLATES) & set(facs.TEMPLATES_RELEASED)
