@@ -13,12 +13,13 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from jaxtyping import Float32
+
 from tfds_builders.synthetic_me import clips
 from tfds_builders.synthetic_me.motion import Rig
 from tfds_builders.synthetic_me.story import travel
 
 IMAGES = Path(__file__).parent / "images"
-SUBJECTS = (4, 6, 7, 11, 14, 17)
+SUBJECTS = (1, 4, 7, 11, 13, 17)
 CELLS = ("1+2", "4", "5", "6+12", "9", "L10", "14", "15+17", "25")
 MACRO, MICRO = 8.0, 1.5  # pixels of a frame 224 wide
 SIDE = 224
@@ -60,7 +61,7 @@ def contact_sheet() -> None:
 def flip() -> None:
     """Onset, apex and what changed, at macro and at micro amplitude."""
     figure, grid = plt.subplots(2, 4, figsize=(9, 4.8), layout="constrained")
-    rig, cell = clips.identity(0, SUBJECTS[1], SIDE), "1+2+5"
+    rig, cell = clips.identity(0, SUBJECTS[3], SIDE), "1+2+5"
     onset = act(rig, cell, 0.0)
     for row, amplitude, name in zip(grid, (MACRO, MICRO), ("macro", "micro"), strict=True):
         apex = act(rig, cell, amplitude)

@@ -34,17 +34,21 @@ def run(main: Callable[[], None], usage: str) -> None:
             return _fail("interrupted; run the same command again to resume", FAILED)
         return DONE
 
-    sys.modules["__main__"].__doc__ = usage
+    if {"--help", "-help", "-h"} & set(sys.argv[1:]):  # absl's own help exits with 1
+        sys.stdout.write(f"{usage}\n\n{flags.FLAGS.main_module_help()}\n")
+        sys.exit(DONE)
     try:
         app.run(guarded, flags_parser=_parse)
-    except (flags.Error, ConfigError) as error:
+    except ConfigError as error:
         sys.exit(_fail(str(error), BAD_ARGUMENTS))
 
 
 def _parse(argv: list[str]) -> list[str]:
-    """Parse flags; a misspelt configuration field or a missing file is a bad argument."""
+    """Parse flags; a misspelt flag or configuration field or a missing file is a bad argument."""
     try:
-        return app.parse_flags_with_usage(argv)
+        return flags.FLAGS(argv)
+    except flags.Error as error:
+        raise ConfigError(f"{error}; --help shows the flags") from error
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"configuration: {error}") from error
     except OSError as error:

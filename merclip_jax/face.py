@@ -60,14 +60,11 @@ _FAR = _Detector("face_detection_full_range.tflite", 192, ((4, 1),))
 
 
 def detect(image: UInt8[np.ndarray, "h w 3"], threshold: float = 0.5) -> list[Face]:
-    """Find the faces in an RGB picture, the surest first.
+    """Find the faces in an RGB picture, the surest first; an empty list if there is none.
 
     Args:
       image: RGB.
       threshold: faces with a lower score are left out.
-
-    Returns:
-      The faces; an empty list if there is none.
 
     Raises:
       ConfigError: the package that carries the networks is not installed.

@@ -91,7 +91,8 @@ def test_largest_displacement_is_the_stated_amplitude(form, size):
 @pytest.mark.parametrize(
     ("form", "anchor"),
     [("1", "brow_inner_l"), ("2", "brow_outer_r"), ("4", "brow_inner_r"), ("12", "lip_corner_l"),
-     ("L12", "lip_corner_l"), ("R15", "lip_corner_r"), ("20", "lip_corner_r"), ("10", "lip_side_r")],
+     ("L12", "lip_corner_l"), ("R15", "lip_corner_r"), ("20", "lip_corner_r"),
+     ("10", "lip_side_r")],
 )  # fmt: skip
 @pytest.mark.parametrize("amplitude", [1.0, 3.0])
 def test_pixels_move_as_the_truth_says(rig, form, anchor, amplitude):

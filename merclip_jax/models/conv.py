@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from flax.nnx.nn.dtypes import promote_dtype
 from jaxtyping import Array, Float
@@ -57,12 +58,54 @@ class PatchEmbedding(nnx.Module):
         return self.projection(x)
 
 
-class DepthwiseConv(nnx.Module):
-    """Depthwise (t, h, w) convolution with zero 'same' padding of odd kernels.
+@jax.custom_vjp
+def depthwise(
+    x: Float[Array, "b t h w c"], kernel: Float[Array, "i j k c"]
+) -> Float[Array, "b t h w c"]:
+    """Depthwise (t, h, w) convolution with zero 'same' padding of an odd kernel.
 
-    Written as shifted multiply-adds: XLA fuses them into one loop, where its grouped convolution is
-    slow.
+    Written as shifted multiply-adds, which XLA fuses into one loop; its grouped convolution is
+    several times slower on CPU. The backward pass is written by hand because XLA merges the
+    kernel's 27 reductions, as autodiff leaves them, into one slow loop that also compiles slowly.
     """
+    padded = _pad(x, kernel.shape[:3])
+    out = jnp.zeros_like(x)
+    for offset in _offsets(kernel.shape[:3]):
+        out = out + jax.lax.dynamic_slice(padded, offset, x.shape) * kernel[offset[1:4]]
+    return out
+
+
+def _depthwise_forward(x: Array, kernel: Array):
+    return depthwise(x, kernel), (x, kernel)
+
+
+def _depthwise_backward(residuals: tuple[Array, Array], grad: Array) -> tuple[Array, Array]:
+    x, kernel = residuals
+    padded = _pad(x, kernel.shape[:3])
+
+    def tap(offset):
+        product = jax.lax.dynamic_slice(padded, offset, x.shape) * grad
+        return product.sum((0, 1, 2, 3), dtype=jnp.promote_types(x.dtype, jnp.float32))
+
+    taps = jax.lax.map(tap, jnp.asarray(_offsets(kernel.shape[:3])))
+    return depthwise(grad, kernel[::-1, ::-1, ::-1]), taps.reshape(kernel.shape).astype(
+        kernel.dtype
+    )
+
+
+depthwise.defvjp(_depthwise_forward, _depthwise_backward)
+
+
+def _offsets(kernel_shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    return [(0, *tap, 0) for tap in itertools.product(*map(range, kernel_shape))]
+
+
+def _pad(x: Array, kernel_shape: tuple[int, ...]) -> Array:
+    return jnp.pad(x, [(0, 0), *((size // 2, size // 2) for size in kernel_shape), (0, 0)])
+
+
+class DepthwiseConv(nnx.Module):
+    """`depthwise` with a learnt kernel and bias."""
 
     def __init__(
         self,
@@ -82,13 +125,7 @@ class DepthwiseConv(nnx.Module):
     def __call__(self, x: Float[Array, "b t h w c"]) -> Float[Array, "b t h w c"]:
         """Convolve; the shape stays."""
         x, kernel, bias = promote_dtype((x, self.kernel[...], self.bias[...]), dtype=self.dtype)
-        _, t, h, w, _ = x.shape
-        padding = [(size // 2, size // 2) for size in kernel.shape[:3]]
-        padded = jnp.pad(x, [(0, 0), *padding, (0, 0)])
-        out = jnp.broadcast_to(bias, x.shape)
-        for i, j, k in itertools.product(*map(range, kernel.shape[:3])):
-            out = out + padded[:, i : i + t, j : j + h, k : k + w] * kernel[i, j, k]
-        return out
+        return depthwise(x, kernel) + bias
 
 
 class BatchNorm(nnx.Module):

@@ -21,8 +21,9 @@ def outline(canvas: Canvas, traits: Traits) -> Column:
     at = np.array([-1.8, -1.68, -1.4, -1.0, -0.5, 0.0, 0.5, JAW_FROM])
     side = PchipInterpolator(at, halves * (traits.width + (traits.jaw - 1) * np.clip(at, 0, 1)))
     down = np.clip((y - JAW_FROM) / (traits.chin_y - JAW_FROM), 0, 1)
-    curve = (1 - down ** (2.1 * traits.chin)) ** 0.62
-    return (side(np.minimum(y, JAW_FROM)) * curve).astype(np.float32)
+    curve = (1 - down ** (2.2 * traits.chin)) ** 0.5
+    half = side(np.minimum(y, JAW_FROM)) * curve
+    return canvas.blur(half.astype(np.float32), 0.07)  # a kink would cast an edge on the cheek
 
 
 def relief(canvas: Canvas, traits: Traits, half: Column) -> Map:
