@@ -18,7 +18,7 @@ def get_config() -> ConfigDict:
     config.data.dataset = "synthetic_me"
     config.data.builder_config = "demo"
     config.data.image_size = 112
-    config.data.frames = 16
+    config.data.frames = 8
     config.model.init_from = "assets/demo_model"
     config.model.init_head = True
     config.recipe.epochs = 6
@@ -26,4 +26,5 @@ def get_config() -> ConfigDict:
     config.recipe.batch_size = 16
     config.recipe.learning_rate = 3e-4
     config.augment.augmix = False
+    config.augment.color = False
     return config

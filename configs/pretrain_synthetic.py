@@ -17,7 +17,7 @@ def get_config() -> ConfigDict:
     config.data.dataset = "synthetic_me"
     config.data.builder_config = "macro"
     config.data.image_size = 112
-    config.data.frames = 16
+    config.data.frames = 8
     config.model.variant = "tiny"
     config.model.patch_size = 14
     config.text.trainable = True
@@ -26,6 +26,7 @@ def get_config() -> ConfigDict:
     config.recipe.batch_size = 32
     config.recipe.learning_rate = 1e-3
     config.augment.augmix = False
+    config.augment.color = False
     config.folds.scheme = "hold_out"
     config.checkpoint.export = True
     return config

@@ -6,6 +6,7 @@ be read by anyone with `tfds.builder_from_directory(DIR).as_data_source("train")
 
 import contextlib
 import importlib
+import itertools
 import pkgutil
 import shutil
 import sys
@@ -22,6 +23,8 @@ from merclip_jax.errors import ConfigError
 
 SCRATCH = ".preparing-"  # the folder, beside the datasets, in which one is made
 ABANDONED_AFTER = 3600  # seconds
+CLIPS_PER_SHARD = 500
+CLIPS_AT_ONCE = 16  # the writer rewrites its metadata every time
 
 USAGE = """Prepare a corpus for training; a prepared one is left as it is.
 
@@ -84,11 +87,16 @@ def _builder(dataset: str, data_dir: Path, config_name: str | None) -> tfds.core
 
 
 def _generate(builder: tfds.core.DatasetBuilder, folder: Path | None) -> None:
-    tfds.disable_progress_bar()  # the builders show bars of their own, with time left
+    """Write the builder's examples in their order, one at a time.
+
+    TFDS's own `download_and_prepare` shuffles, which takes TensorFlow once a corpus passes 1 GB, and
+    memory up to there; the order of clips on disk means nothing to us.
+    """
     config = tfds.download.DownloadConfig(manual_dir=folder)
+    manager = builder._make_download_manager(Path(builder.data_dir).parent / "downloads", config)
     try:
         with contextlib.redirect_stdout(None):  # TFDS prints sizes of downloads; there are none
-            builder.download_and_prepare(download_config=config)
+            examples = builder._split_generators(manager)["train"]
     except AssertionError as error:  # how TFDS says that a corpus must be given
         if folder:
             raise
@@ -96,6 +104,12 @@ def _generate(builder: tfds.core.DatasetBuilder, folder: Path | None) -> None:
             f"dataset {builder.name}: give manual_dir, the folder that holds the corpus. "
             f"{builder.MANUAL_DOWNLOAD_INSTRUCTIONS}"
         ) from error
+    Path(builder.data_dir).mkdir(parents=True, exist_ok=True)
+    writer = tfds.core.SequentialWriter(builder.info, CLIPS_PER_SHARD, file_format="array_record")
+    writer.initialize_splits(["train"])
+    while some := [example for _, example in itertools.islice(examples, CLIPS_AT_ONCE)]:
+        writer.add_examples({"train": some})
+    writer.close_all()
 
 
 def _remove_leftovers(data_dir: Path) -> None:

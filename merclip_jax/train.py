@@ -129,7 +129,7 @@ def _set_up(
     """Model, texts, step and devices for the folds of one seed."""
     model, tokenizer = start.build(config, protocol.classes, seed)
     sentences = text.sentence_table(
-        table["aus"], tokenizer, model.cfg.text.context, config.text.style
+        list(table["aus"]), tokenizer, model.cfg.text.context, config.text.style
     )
     texts = step.shared_texts(model, sentences.token_ids, config.text.trainable)
     learner, params, rest, frozen = step.Learner.create(model, config, per_epoch)

@@ -149,3 +149,10 @@ def test_bad_data_has_an_exit_code_of_its_own(tmp_path):
 def test_help_shows_an_example():
     shown = _command("--help")
     assert "python -m merclip_jax.prepare --dataset=casme2 --manual_dir=" in shown.stdout
+
+
+def test_a_corpus_larger_than_the_shuffling_buffer_needs_no_tensorflow(monkeypatch, tmp_path):
+    monkeypatch.setattr("tensorflow_datasets.core.shuffle.MAX_MEM_BUFFER_SIZE", 1)  # 1 GB by itself
+    builder = prepare.prepare("synthetic_me", "", tmp_path, "tiny")
+    assert len(builder.as_data_source("train")) == 15
+    assert not any(path.name == "downloads" for path in Path(builder.data_dir).iterdir())

@@ -31,7 +31,8 @@ def same(x: np.ndarray) -> np.ndarray:
 
 def linear(x: np.ndarray) -> np.ndarray:
     """(out, in), with any trailing axes of size 1, to (in, out)."""
-    return x.reshape(x.shape[:2]).T
+    rows, columns = x.shape[:2]
+    return x.reshape(rows, columns).T
 
 
 def tubelet(x: np.ndarray) -> np.ndarray:

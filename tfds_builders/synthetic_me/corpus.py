@@ -99,5 +99,5 @@ class Corpus:
     @classmethod
     def tiny(cls, **changes) -> "Corpus":
         """The smallest corpus that has folds; for tests."""
-        small = cls(subjects=3, clips_per_subject=3, size=32, frames=8, emotions=THREE_CLASSES)
+        small = cls(subjects=5, clips_per_subject=3, size=32, frames=8, emotions=THREE_CLASSES)
         return replace(small, **changes)

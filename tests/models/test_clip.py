@@ -1,0 +1,82 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from merclip_jax.models import TextConfig, clip
+
+INIT = clip.BlockInit(*[nnx.initializers.normal(0.3)] * 4, fc_bias=clip.torch_bias)
+
+
+def normal(seed: int, *shape: int) -> jax.Array:
+    return jax.random.normal(jax.random.key(seed), shape)
+
+
+@pytest.fixture(scope="module")
+def attention() -> clip.MultiHeadAttention:
+    attention = clip.MultiHeadAttention(12, 3, init=INIT, dtype=None, rngs=nnx.Rngs(0))
+    attention.qkv.bias[...] = normal(9, 36)
+    return attention
+
+
+@pytest.fixture(scope="module")
+def block() -> clip.Block:
+    return clip.Block(12, 3, 2.0, clip.exact_gelu, init=INIT, dtype=None, rngs=nnx.Rngs(0))
+
+
+def test_activations_by_their_definitions():
+    x = jnp.array([-1.0, 0.0, 2.0])
+    np.testing.assert_allclose(
+        clip.quick_gelu(x), [-1 / (1 + np.exp(1.702)), 0, 2 / (1 + np.exp(-3.404))], rtol=1e-6
+    )
+    # Phi(-1) and Phi(2) from tables; the tanh form would be 1.4e-4 off.
+    np.testing.assert_allclose(clip.exact_gelu(x), [-0.15865525, 0, 2 * 0.97724987], atol=1e-6)
+
+
+def test_attention_agrees_with_jax(attention):
+    x = normal(1, 2, 7, 12)
+    q, k, v = (part.reshape(2, 7, 3, 4) for part in jnp.split(attention.qkv(x), 3, -1))
+    for causal in (False, True):
+        expected = jax.nn.dot_product_attention(q, k, v, is_causal=causal).reshape(2, 7, 12)
+        np.testing.assert_allclose(attention(x, causal), attention.out(expected), atol=1e-5)
+
+
+def test_pooling_a_few_queries_is_ordinary_attention(attention):
+    """The form without keys and values, against `__call__` read at the same queries."""
+    x = normal(1, 2, 7, 12)
+    np.testing.assert_allclose(attention.pool(x[:, :2], x), attention(x)[:, :2], atol=1e-5)
+
+
+def test_first_token_is_that_of_the_whole_block(block):
+    x = normal(1, 2, 7, 12)
+    np.testing.assert_allclose(block.first_token(x)[:, 0], block(x)[:, 0], atol=1e-5)
+
+
+def test_bfloat16_products_keep_float32_softmax():
+    """Scores of 256 and 257 are one number in bfloat16; their softmax must still sum to 1."""
+    scores = jnp.array([[300.0, 300.0, 0.0]], jnp.bfloat16)
+    assert clip.softmax(scores).dtype == jnp.bfloat16
+    np.testing.assert_array_equal(clip.softmax(scores), [[0.5, 0.5, 0.0]])
+
+
+@pytest.fixture(scope="module")
+def tower() -> clip.TextTower:
+    return clip.TextTower(TextConfig.tiny(layers=1), rngs=nnx.Rngs(0))
+
+
+def test_text_is_read_at_its_end_and_not_behind_it(tower):
+    """511 is the highest id, hence the end of text."""
+    text = jnp.array([[5, 6, 511, 0, 0]])
+    padded = jnp.array([[5, 6, 511, 7, 8]])
+    other = jnp.array([[5, 7, 511, 0, 0]])
+    np.testing.assert_array_equal(tower(text), tower(padded))
+    assert jnp.abs(tower(text) - tower(other)).max() > 1e-3
+    np.testing.assert_allclose(tower(text), tower(text[:, :3]), atol=1e-6)
+
+
+def test_text_is_causal(tower):
+    features = tower.all_positions(jnp.array([[5, 6, 7, 8]]))
+    changed = tower.all_positions(jnp.array([[5, 6, 7, 9]]))
+    np.testing.assert_allclose(features[:, :3], changed[:, :3], atol=1e-6)
+    assert jnp.abs(features[:, 3] - changed[:, 3]).max() > 1e-3

@@ -1,0 +1,183 @@
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from merclip_jax import train, workdir
+from merclip_jax.errors import ConfigError
+
+
+def predictions(directory) -> pd.DataFrame:
+    return workdir.read_table(directory / "predictions.csv")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The workdir of one uninterrupted run, filled by the first test that asks."""
+    return tmp_path_factory.mktemp("finished") / "run"
+
+
+@pytest.fixture
+def whole_run(finished, tiny_config):
+    if not (finished / "report.json").exists():
+        train.run(tiny_config, finished)
+    return finished
+
+
+def test_a_run_leaves_what_the_contract_names(whole_run):
+    names = {path.name for path in whole_run.iterdir()}
+    assert names >= {
+        "config.json", "run.json", "folds", "predictions.csv", "report.json", "report.md",
+        "report.html", "tensorboard",
+    }  # fmt: skip
+    folds = sorted(path.name for path in (whole_run / "folds").iterdir())
+    assert folds == ["s00", "s01", "s02", "s03", "s04"]
+    for fold in folds:
+        assert (whole_run / "folds" / fold / "DONE").exists()
+        assert (whole_run / "folds" / fold / "checkpoints").is_dir()
+
+
+def test_every_clip_is_predicted_once_by_the_fold_that_never_saw_its_subject(whole_run):
+    table = predictions(whole_run)
+    clips = workdir.read_table(whole_run / "clips.csv")
+    assert sorted(table["clip_id"]) == sorted(clips["clip_id"])
+    assert (table["fold"] == table["subject"]).all()
+    shares = table.filter(like="p_").to_numpy()
+    np.testing.assert_allclose(shares.sum(1), 1, atol=1e-6)
+    np.testing.assert_array_equal(shares.argmax(1), table["prediction"])
+    assert (table["epoch"] == 1).all()
+
+
+def test_the_report_counts_what_was_run(whole_run):
+    report = json.loads((whole_run / "report.json").read_text())
+    assert report["protocol"]["n_subjects"] == 5
+    assert report["protocol"]["matches"] is None
+    assert report["timing"]["train_s"] > 0
+    assert report["selection"] == "last"
+
+
+def test_running_again_trains_nothing_and_changes_nothing(whole_run, tiny_config):
+    before = (whole_run / "predictions.csv").read_bytes()
+    stamp = (whole_run / "folds" / "s00" / "predictions-seed0.csv").stat().st_mtime_ns
+    train.run(tiny_config, whole_run)
+    assert (whole_run / "predictions.csv").read_bytes() == before
+    assert (whole_run / "folds" / "s00" / "predictions-seed0.csv").stat().st_mtime_ns == stamp
+
+
+def test_the_same_config_and_seed_give_the_same_bytes(whole_run, tiny_config, tmp_path):
+    train.run(tiny_config, tmp_path / "again")
+    assert (tmp_path / "again" / "predictions.csv").read_bytes() == (
+        whole_run / "predictions.csv"
+    ).read_bytes()
+
+
+def test_another_seed_gives_other_predictions(whole_run, tiny_config, tmp_path):
+    with tiny_config.unlocked():
+        tiny_config.seeds = (0, 1)
+    train.run(tiny_config, tmp_path / "two")
+    table = predictions(tmp_path / "two")
+    first, second = (table[table["seed"] == seed].filter(like="p_").to_numpy() for seed in (0, 1))
+    np.testing.assert_array_equal(first, predictions(whole_run).filter(like="p_").to_numpy())
+    assert np.abs(first - second).max() > 1e-4
+
+
+def test_killed_at_three_random_moments_a_run_ends_with_the_same_predictions(
+    whole_run, tiny_config, tmp_path, flags_of
+):
+    command = [sys.executable, "-m", "merclip_jax.train", f"--workdir={tmp_path}/killed"]
+    command += flags_of(tiny_config)
+    moments = random.Random(20260101)
+    for folds_begun in (1, 2, 4):
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 120
+        while len(list(tmp_path.glob("killed/folds/*/checkpoints/*/*"))) < folds_begun:
+            assert process.poll() is None, "ended before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        time.sleep(moments.uniform(0, 0.3))
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+        assert not (tmp_path / "killed" / "report.json").exists()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    pd.testing.assert_frame_equal(
+        predictions(tmp_path / "killed"), predictions(whole_run), check_exact=True
+    )
+
+
+@pytest.mark.parametrize("at_once", [2, 4])
+def test_folds_trained_together_predict_as_one_after_another(
+    whole_run, tiny_config, tmp_path, at_once
+):
+    # vmap sums in another order than the single fold does; six AdamW steps carry float32's 1e-7
+    # to about 1e-5 of a probability. Five folds also leave a short last group.
+    with tiny_config.unlocked():
+        tiny_config.folds.parallel = at_once
+    train.run(tiny_config, tmp_path / "together")
+    together, alone = predictions(tmp_path / "together"), predictions(whole_run)
+    assert list(together["clip_id"]) == list(alone["clip_id"])
+    np.testing.assert_allclose(together.filter(like="p_"), alone.filter(like="p_"), atol=1e-4)
+
+
+@pytest.mark.parametrize(("form", "folds"), [("jit", 1), ("pmap", 1), ("jit", 4)])
+def test_eight_devices_predict_as_one(whole_run, tiny_config, tmp_path, form, folds):
+    with tiny_config.unlocked():
+        tiny_config.parallel.devices = 8
+        tiny_config.parallel.form = form
+        tiny_config.folds.parallel = folds
+    train.run(tiny_config, tmp_path / form)
+    np.testing.assert_allclose(
+        predictions(tmp_path / form).filter(like="p_"),
+        predictions(whole_run).filter(like="p_"),
+        atol=1e-4,  # as above: sums in another order
+    )
+
+
+@pytest.mark.parametrize("placement", ["device", "host"])
+def test_where_the_clips_lie_changes_nothing(whole_run, tiny_config, tmp_path, placement):
+    with tiny_config.unlocked():
+        tiny_config.data.placement = placement
+    train.run(tiny_config, tmp_path / "placed")
+    np.testing.assert_allclose(
+        predictions(tmp_path / "placed").filter(like="p_"),
+        predictions(whole_run).filter(like="p_"),
+        atol=1e-6,
+    )
+
+
+def test_without_motion_every_frame_is_the_onset_frame(tiny_config, tmp_path):
+    """Two clips that differ only after their onset frame get the same prediction."""
+    with tiny_config.unlocked():
+        tiny_config.data.motion = "none"
+    report = train.run(tiny_config, tmp_path / "still")
+    assert report.values["protocol"]["n_clips"] == 15
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("eval.selection", "best", "eval.selection='best': give one of last"),
+        ("recipe.epochs", 0, "recipe.epochs=0"),
+        ("data.protocol", "casme/9", "no protocol 'casme/9'"),
+        ("model.variant", "huge", "model.variant='huge'"),
+        ("model.init_from", "/nowhere", "/nowhere"),
+        ("parallel.form", "xmap", "parallel.form='xmap'"),
+        ("data.placement", "moon", "data.placement='moon'"),
+        ("data.image_size", 48, "set data.image_size"),
+        ("text.style", "prose", "text.style='prose'"),
+    ],
+)
+def test_a_field_that_cannot_be_used_is_named(tiny_config, tmp_path, field, value, message):
+    with tiny_config.unlocked():
+        if field == "model.variant":
+            tiny_config.model.init_from = ""
+        part, name = field.split(".")
+        tiny_config[part][name] = value
+    with pytest.raises(ConfigError, match=message):
+        train.run(tiny_config, tmp_path / "bad")
