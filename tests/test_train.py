@@ -48,7 +48,7 @@ def test_every_clip_is_predicted_once_by_the_fold_that_never_saw_its_subject(who
     clips = workdir.read_table(whole_run / "clips.csv")
     assert sorted(table["clip_id"]) == sorted(clips["clip_id"])
     assert (table["fold"] == table["subject"]).all()
-    shares = table.filter(like="p_").to_numpy()
+    shares = table.filter(regex="^p_").to_numpy()
     np.testing.assert_allclose(shares.sum(1), 1, atol=1e-6)
     np.testing.assert_array_equal(shares.argmax(1), table["prediction"])
     assert (table["epoch"] == 1).all()
@@ -82,8 +82,8 @@ def test_another_seed_gives_other_predictions(whole_run, tiny_config, tmp_path):
         tiny_config.seeds = (0, 1)
     train.run(tiny_config, tmp_path / "two")
     table = predictions(tmp_path / "two")
-    first, second = (table[table["seed"] == seed].filter(like="p_").to_numpy() for seed in (0, 1))
-    np.testing.assert_array_equal(first, predictions(whole_run).filter(like="p_").to_numpy())
+    first, second = (table[table["seed"] == seed].filter(regex="^p_").to_numpy() for seed in (0, 1))
+    np.testing.assert_array_equal(first, predictions(whole_run).filter(regex="^p_").to_numpy())
     assert np.abs(first - second).max() > 1e-4
 
 
@@ -122,7 +122,7 @@ def test_folds_trained_together_predict_as_one_after_another(
     train.run(tiny_config, tmp_path / "together")
     together, alone = predictions(tmp_path / "together"), predictions(whole_run)
     assert list(together["clip_id"]) == list(alone["clip_id"])
-    np.testing.assert_allclose(together.filter(like="p_"), alone.filter(like="p_"), atol=1e-4)
+    np.testing.assert_allclose(together.filter(regex="^p_"), alone.filter(regex="^p_"), atol=1e-4)
 
 
 @pytest.mark.parametrize(("form", "folds"), [("jit", 1), ("pmap", 1), ("jit", 4)])
@@ -133,8 +133,8 @@ def test_eight_devices_predict_as_one(whole_run, tiny_config, tmp_path, form, fo
         tiny_config.folds.parallel = folds
     train.run(tiny_config, tmp_path / form)
     np.testing.assert_allclose(
-        predictions(tmp_path / form).filter(like="p_"),
-        predictions(whole_run).filter(like="p_"),
+        predictions(tmp_path / form).filter(regex="^p_"),
+        predictions(whole_run).filter(regex="^p_"),
         atol=1e-4,  # as above: sums in another order
     )
 
@@ -145,8 +145,8 @@ def test_where_the_clips_lie_changes_nothing(whole_run, tiny_config, tmp_path, p
         tiny_config.data.placement = placement
     train.run(tiny_config, tmp_path / "placed")
     np.testing.assert_allclose(
-        predictions(tmp_path / "placed").filter(like="p_"),
-        predictions(whole_run).filter(like="p_"),
+        predictions(tmp_path / "placed").filter(regex="^p_"),
+        predictions(whole_run).filter(regex="^p_"),
         atol=1e-6,
     )
 

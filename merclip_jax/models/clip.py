@@ -61,14 +61,18 @@ def exact_gelu(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     return jax.nn.gelu(x, approximate=False)
 
 
+def at_least_float32(x: Array) -> Array:
+    """Widen half precision; float64 stays."""
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+
+
 def softmax(scores: Float[Array, "*batch n"]) -> Float[Array, "*batch n"]:
     """Softmax over the last axis in at least float32.
 
     `jax.nn.dot_product_attention` computes it in float32 whatever the inputs, so float64 would end
     there.
     """
-    wide = scores.astype(jnp.promote_types(scores.dtype, jnp.float32))
-    return jax.nn.softmax(wide, axis=-1).astype(scores.dtype)
+    return jax.nn.softmax(at_least_float32(scores), axis=-1).astype(scores.dtype)
 
 
 def layer_norm(width: int, *, dtype: Any, rngs: nnx.Rngs, eps: float = 1e-5) -> nnx.LayerNorm:

@@ -147,7 +147,7 @@ class BatchNorm(nnx.Module):
         self, x: Float[Array, "*batch c"], train: bool = False, axis_name: str | None = None
     ) -> Float[Array, "*batch c"]:
         """Normalise over all axes but the last; in training, update the running statistics."""
-        wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+        wide = clip.at_least_float32(x)
         mean, var = self.mean[...], self.var[...]
         if train:
             mean, var, count = self._batch_statistics(wide, axis_name)

@@ -82,7 +82,7 @@ class EmotionInference(nnx.Module):
                 intermediates[f"emotion{index}"] = tokens
         votes = self.norm(jnp.stack(firsts, axis=1))
         logits = self.fc(self.dropout(votes, deterministic=not train, rngs=rngs))
-        return logits.astype(jnp.promote_types(logits.dtype, jnp.float32)).mean(axis=1)
+        return clip.at_least_float32(logits).mean(axis=1)
 
 
 class MerClip(nnx.Module):

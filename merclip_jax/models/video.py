@@ -240,7 +240,7 @@ class VideoTower(nnx.Module):
         tokens = self.token_proj(jnp.concatenate([fused, patches], axis=1))
         tokens = self.ln_tokens(mode.record("token_proj", tokens))
         embedding = self.ln_post(fused[:, 0] @ self.proj[...])
-        return _at_least_float32(embedding), _at_least_float32(tokens)
+        return clip.at_least_float32(embedding), clip.at_least_float32(tokens)
 
     def _embed(self, frames: Float[Array, "b t h w 3"], mode: Mode) -> Float[Array, "b t2 n c"]:
         """Patch tokens with one class token per time step in front, and spatial positions added."""
@@ -254,7 +254,3 @@ class VideoTower(nnx.Module):
         class_token = jnp.broadcast_to(self.class_embedding[...], (b, t, 1, c))
         x = jnp.concatenate([class_token, x.reshape(b, t, h * w, c)], axis=2)
         return mode.record("ln_pre", self.ln_pre(x + self.positional_embedding[...]))
-
-
-def _at_least_float32(x: Array) -> Array:
-    return x.astype(jnp.promote_types(x.dtype, jnp.float32))

@@ -152,8 +152,9 @@ def test_logits_are_the_mean_over_the_blocks(model, evaluated):
 
 def test_dropout_needs_random_streams(model, frames):
     """Where its rates are 0 it needs none: the spread steps run without."""
+    graphdef, state = nnx.split(model)
     with pytest.raises(ValueError, match="rngs"):
-        model(frames, train=True)
+        jax.eval_shape(lambda state: nnx.merge(graphdef, state)(frames, train=True), state)
 
 
 def test_bfloat16_computes_with_float32_parameters(model, frames, evaluated):

@@ -1,9 +1,11 @@
+import re
+
 import numpy as np
 import pytest
 import safetensors.numpy
 
 from merclip_jax.errors import ConfigError, DataError
-from merclip_jax.models import leaves, weights
+from merclip_jax.models import leaves, torch_keys, weights
 
 HEADS = {"video_heads": 4, "global_heads": 5, "emotion_heads": 2, "text_heads": 3}
 
@@ -23,7 +25,7 @@ def test_sizes_are_read_off_the_tensors(official):
 
 
 def test_every_tensor_is_placed_once(official, tensors):
-    placed, faults = weights.translate(tensors)
+    placed, faults = torch_keys.translate(tensors)
     assert not faults
     assert placed.keys() == leaves.arrays(official).keys()
     counters = sum(name.endswith("num_batches_tracked") for name in tensors)
@@ -31,11 +33,9 @@ def test_every_tensor_is_placed_once(official, tensors):
 
 
 def test_no_tensor_fits_two_rows_of_the_table(tensors):
-    import re
-
     for name in tensors:
-        rows = [row for row in weights.OFFICIAL if re.fullmatch(row[0], name)]
-        assert len(rows) == (0 if re.fullmatch(weights.UNUSED, name) else 1), name
+        rows = [row for row in torch_keys.OFFICIAL if re.fullmatch(row[0], name)]
+        assert len(rows) == (0 if re.fullmatch(torch_keys.UNUSED, name) else 1), name
 
 
 def test_all_misfits_are_in_one_error(tensors, tmp_path):
