@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 
 from configs import base
 
-CLASSES = ("3", "4", "5", "7")
+CLASSES = {f"classes={n}": n for n in (3, 4, 5, 7)}
 
 
 def get_config(arg: str = "classes=5") -> ConfigDict:
@@ -20,8 +20,8 @@ def get_config(arg: str = "classes=5") -> ConfigDict:
     config.data.dataset = "casme2"
     if arg == "megc2019":
         config.data.protocol = "megc2019/casme2"
-    elif arg.removeprefix("classes=") in CLASSES:
-        config.data.protocol = f"merclip/casme2/{arg.removeprefix('classes=')}"
+    elif arg in CLASSES:
+        config.data.protocol = f"merclip/casme2/{CLASSES[arg]}"
     else:
         raise ValueError(f"casme2.py:{arg}: give classes=3, 4, 5 or 7, or megc2019")
     config.recipe.lr_reference_batch = 128

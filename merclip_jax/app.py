@@ -1,9 +1,11 @@
 """The door of every command: absl flags in, the contract's exit codes and readable errors out."""
 
+import re
 import sys
 from collections.abc import Callable
 
 from absl import app, flags, logging
+from ml_collections.config_flags.config_flags import is_config_flag
 
 from merclip_jax.errors import ConfigError, DataError
 
@@ -46,13 +48,37 @@ def run(main: Callable[[], None], usage: str) -> None:
 def _parse(argv: list[str]) -> list[str]:
     """Parse flags; a misspelt flag or configuration field or a missing file is a bad argument."""
     try:
-        return flags.FLAGS(argv)
+        rest = flags.FLAGS(argv)
+        _open_configs()
+    except ConfigError:
+        raise
     except flags.Error as error:
-        raise ConfigError(f"{error}; --help shows the flags") from error
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ConfigError(f"configuration: {error}") from error
-    except OSError as error:
-        raise ConfigError(f"configuration file: {error}") from error
+        raise ConfigError(f"{_in_one_line(error)}; --help shows the flags") from error
+    except OSError as error:  # ml_collections lists every place where it looked
+        raise ConfigError(f"--config: {str(error).splitlines()[-1].strip()}") from error
+    except Exception as error:  # noqa: BLE001 - a config file is a program, the user's own
+        raise ConfigError(f"--config: {_in_one_line(error)}") from error
+    return rest
+
+
+def _open_configs() -> None:
+    """Make sure that each config flag was given and its file read, before anything else is said."""
+    for name in flags.FLAGS:
+        if is_config_flag(flags.FLAGS[name]):
+            config = flags.FLAGS[name].value
+            if config is None:
+                raise ConfigError(f"--{name} is missing: name a file, as --{name}=configs/demo.py")
+            config.keys()  # ml_collections keeps quiet about a missing file until here
+
+
+def _in_one_line(error: BaseException) -> str:
+    """An error's first and last line; what may stand between is the traceback of a config file."""
+    while error.args and isinstance(error.args[0], Exception):  # ml_collections nests them
+        error = error.args[0]
+    kind = "unknown field: " if isinstance(error, KeyError) else ""
+    first, *others = str(error.args[0] if error.args else repr(error)).strip().splitlines()
+    last = [re.sub(r"^\w+Error: ", "", line) for line in others[-1:]]
+    return kind + " ".join([first.rstrip(), *last])
 
 
 def _fail(message: str, code: int) -> int:

@@ -60,7 +60,11 @@ class FoldCheckpoints:
                 )
                 continue
             ordered = [leaves[name] for name in wanted]
-            return about["step"], jax.tree.unflatten(jax.tree.structure(state), ordered), about["position"]
+            return (
+                about["step"],
+                jax.tree.unflatten(jax.tree.structure(state), ordered),
+                about["position"],
+            )
         return None
 
     def close(self) -> None:

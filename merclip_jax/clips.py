@@ -46,7 +46,9 @@ class Clips:
         return isinstance(self.frames, jax.Array)
 
 
-def load(builder: tfds.core.DatasetBuilder, image_size: int, data_dir: Path, placement: str) -> Clips:
+def load(
+    builder: tfds.core.DatasetBuilder, image_size: int, data_dir: Path, placement: str
+) -> Clips:
     """Pack a prepared dataset, or open its pack.
 
     Args:
@@ -88,39 +90,52 @@ def _content_key(builder: tfds.core.DatasetBuilder, image_size: int) -> str:
 
 
 def _pack(builder: tfds.core.DatasetBuilder, image_size: int, folder: Path) -> None:
-    source = builder.as_data_source(split="train")
+    source = builder.as_data_source(split="train", decoders={"frames": _LeftEncoded()})
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    rows, start = [], 0
-    with (partial / "frames.bin").open("wb") as out:
-        for i in tqdm(range(len(source)), desc="packing", unit="clip", leave=False, disable=None):
-            row, frames = _read(source, i)
-            for frame in frames:
-                out.write(resize_and_crop(frame, image_size).tobytes())
-            rows.append(row | {"start": start, "n_frames": len(frames)})
-            start += len(frames)
-    workdir.write_table(partial / "clips.csv", pd.DataFrame(rows))
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
-
-
-def _read(source, i: int) -> tuple[dict, list[UInt8[np.ndarray, "h w 3"]]]:
-    """One record: its row of the table and its frames from onset to offset."""
     try:
-        record = source[i]
-    except Exception as error:  # noqa: BLE001 - the decoder's own errors name no clip
-        raise DataError(
-            f"record {i} of the prepared dataset cannot be decoded ({error}); delete the prepared "
-            "dataset, mend the image, and run again"
-        ) from error
+        rows, start = [], 0
+        with (partial / "frames.bin").open("wb") as out:
+            for record in tqdm(source, desc="packing", unit="clip", leave=False, disable=None):
+                row, frames = _read(record, builder)
+                for frame in frames:
+                    out.write(resize_and_crop(frame, image_size).tobytes())
+                rows.append(row | {"start": start, "n_frames": len(frames)})
+                start += len(frames)
+        workdir.write_table(partial / "clips.csv", pd.DataFrame(rows))
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.rename(folder)  # the last act: what has the name is complete
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+class _LeftEncoded(tfds.decode.SkipDecoding):
+    """Leave images as stored, so that one that is damaged can be named.
+
+    TFDS's own SkipDecoding lacks this method, by which it reads without TensorFlow.
+    """
+
+    def decode_batch_example_np(self, images: np.ndarray) -> np.ndarray:
+        return images
+
+
+def _read(
+    record: dict, builder: tfds.core.DatasetBuilder
+) -> tuple[dict, list[UInt8[np.ndarray, "h w 3"]]]:
+    """One record: its row of the table and its frames from onset to offset."""
     row = {name: record[name].decode() for name in TEXT_COLUMNS}
     row |= {name: int(record[name]) for name in NUMBER_COLUMNS}
-    frames = [
-        frame
-        for number, frame in zip(record["frame_numbers"], record["frames"], strict=True)
-        if row["onset_used"] <= number <= row["offset_used"]
-    ]
+    image, frames = builder.info.features["frames"].feature, []
+    for number, encoded in zip(record["frame_numbers"], record["frames"], strict=True):
+        if row["onset_used"] <= number <= row["offset_used"]:
+            try:
+                frames.append(image.decode_example_np(encoded))
+            except Exception as error:  # noqa: BLE001 - OpenCV says only that nothing came out
+                raise DataError(
+                    f"clip {row['clip_id']}, frame {number}: the image is damaged; copy it into "
+                    f"the corpus again, delete {builder.data_dir}, and run again"
+                ) from error
     if not frames:
         raise DataError(
             f"clip {row['clip_id']} has no frame between onset {row['onset_used']} and offset "
@@ -132,7 +147,9 @@ def _read(source, i: int) -> tuple[dict, list[UInt8[np.ndarray, "h w 3"]]]:
 def _place(frames: np.memmap, placement: str) -> np.ndarray | jax.Array:
     if placement == "auto":
         stats = jax.local_devices()[0].memory_stats() or {}
-        placement = "device" if frames.nbytes < DEVICE_SHARE * stats.get("bytes_limit", 0) else "memmap"
+        placement = (
+            "device" if frames.nbytes < DEVICE_SHARE * stats.get("bytes_limit", 0) else "memmap"
+        )
     if placement == "device":
         return jnp.asarray(frames)
     if placement == "host":

@@ -1,7 +1,7 @@
 """Train a group of folds to the end and predict their held-out clips.
 
-Order: restore, then per epoch train, log, save; then predict and write. The sampler is advanced only by
-training, so that its saved position and the saved state always belong together.
+Order: restore, then per epoch train, log, save; then predict and write. The sampler is advanced
+only by training, so that its saved position and the saved state always belong together.
 """
 
 import json
@@ -136,7 +136,13 @@ def _train_group(setup: Setup, members: list[Member], done: int, bar: tqdm) -> N
         means = jax.device_get(jax.tree.map(lambda *x: jnp.stack(x).mean(0), *logged))
         seconds = time.monotonic() - began - (engine.compile_s - compile_s)
         for i, (member, writer) in enumerate(zip(members, writers, strict=True)):
-            _log(setup, member, writer, {name: float(x[i]) for name, x in means.items()}, seconds / len(members))
+            _log(
+                setup,
+                member,
+                writer,
+                {name: float(x[i]) for name, x in means.items()},
+                seconds / len(members),
+            )
         bar.set_postfix_str(f"fold {names}, epoch {epoch + 1}, loss {means['loss'].mean():.3f}")
         if (epoch + 1) % config.checkpoint.every_epochs == 0 or epoch + 1 == config.recipe.epochs:
             for i, member in enumerate(members):
@@ -164,12 +170,16 @@ def _gather(setup: Setup, rows: jax.Array) -> tuple[jax.Array | np.ndarray, step
     """Rows and the frames they point into; packs outside the device give just the rows' frames."""
     if setup.clips.on_device:
         return rows, setup.shared
-    rows = np.asarray(rows)
-    frames = setup.engine.put(setup.clips.frames[rows.reshape(-1)])
-    return np.arange(rows.size, dtype=np.int32).reshape(rows.shape), setup.shared._replace(frames=frames)
+    wanted = np.asarray(rows)
+    frames = setup.engine.put(setup.clips.frames[wanted.reshape(-1)])
+    return np.arange(wanted.size, dtype=np.int32).reshape(wanted.shape), setup.shared._replace(
+        frames=frames
+    )
 
 
-def _log(setup: Setup, member: Member, writer: SummaryWriter, scalars: dict, seconds: float) -> None:
+def _log(
+    setup: Setup, member: Member, writer: SummaryWriter, scalars: dict, seconds: float
+) -> None:
     epoch = len(member.history)
     rate = float(setup.learner.schedule(int(epoch * setup.learner.steps_per_epoch)))
     row = {"fold": member.fold.name, "seed": setup.seed, "epoch": epoch, **scalars}

@@ -1,8 +1,9 @@
 """One step on many folds and many devices: a ('fold', 'data') mesh under jit, or pmap.
 
-Every array of a state has a leading axis of folds. jit spreads the folds over the mesh's 'fold' axis and
-each fold's batch over its 'data' axis; XLA adds the communication. pmap spreads the batch of a single
-fold and names the axis that BatchNorm, the contrastive loss and the gradient are summed over.
+Every array of a state has a leading axis of folds. jit spreads the folds over the mesh's 'fold'
+axis and each fold's batch over its 'data' axis; XLA adds the communication. pmap spreads the batch
+of a single fold and names the axis that BatchNorm, the contrastive loss and the gradient are
+summed over.
 """
 
 import math
@@ -38,7 +39,9 @@ class Engine:
                 "it, or set parallel.devices"
             )
         if settings.form == "pmap" and folds > 1:
-            raise ConfigError("parallel.form='pmap' trains one fold at a time: set folds.parallel=1")
+            raise ConfigError(
+                "parallel.form='pmap' trains one fold at a time: set folds.parallel=1"
+            )
         self.folds = folds
         self.form = settings.form
         # Explicit axes, the default of make_mesh, would need shardings on every operation.
@@ -50,6 +53,7 @@ class Engine:
             _on_folds(learner.choose_rows, folds, (0, 0, 0, None)), static_argnums=3
         )
         self.compile_s = 0.0  # the first step's time: compilation and one execution
+        self._train: Callable[..., Any]
         if self.form == "jit":
             self._train = jax.jit(_on_folds(learner.train, folds, (0, 0, None)), donate_argnums=0)
         else:

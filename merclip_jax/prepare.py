@@ -61,7 +61,10 @@ def prepare(
     folder = Path(manual_dir).expanduser().absolute() if manual_dir else None
     if folder and (not folder.is_dir() or not any(folder.iterdir())):
         raise ConfigError(f"manual_dir={folder}: no such folder, or an empty one")
-    data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"data_dir={data_dir} cannot be made: {error.strerror}") from error
     _remove_leftovers(data_dir)
     with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=data_dir) as scratch:
         draft = _builder(dataset, Path(scratch), config_name)
@@ -89,8 +92,8 @@ def _builder(dataset: str, data_dir: Path, config_name: str | None) -> tfds.core
 def _generate(builder: tfds.core.DatasetBuilder, folder: Path | None) -> None:
     """Write the builder's examples in their order, one at a time.
 
-    TFDS's own `download_and_prepare` shuffles, which takes TensorFlow once a corpus passes 1 GB, and
-    memory up to there; the order of clips on disk means nothing to us.
+    TFDS's own `download_and_prepare` shuffles, which takes TensorFlow once a corpus passes 1 GB,
+    and memory up to there; the order of clips on disk means nothing to us.
     """
     config = tfds.download.DownloadConfig(manual_dir=folder)
     manager = builder._make_download_manager(Path(builder.data_dir).parent / "downloads", config)

@@ -1,4 +1,4 @@
-"""Which clips make a batch: a Grain dataset of clip indices per fold, deterministic and resumable."""
+"""Which clips make a batch: a Grain dataset of indices per fold, deterministic and resumable."""
 
 import hashlib
 import zlib
@@ -13,7 +13,7 @@ from merclip_jax.protocols import Fold
 def batches(
     fold: Fold, labels: Int[np.ndarray, " n"], *, batch_size: int, balanced: bool, seed: int
 ) -> grain.MapDataset:
-    """An endless dataset whose element i is the i-th batch `[batch_size]` of the fold's clip indices.
+    """An endless dataset whose element i is the i-th batch `[batch_size]` of a fold's indices.
 
     Balanced batches take the classes of the training side in turn, each class reshuffled when it is
     used up; the MER-CLIP release names such a sampler without containing one. Otherwise the whole
@@ -23,7 +23,9 @@ def batches(
     fold_seed = seed + fold_number(fold)
     groups = [fold.train]
     if balanced:
-        groups = [fold.train[labels[fold.train] == label] for label in np.unique(labels[fold.train])]
+        groups = [
+            fold.train[labels[fold.train] == label] for label in np.unique(labels[fold.train])
+        ]
     streams = [
         grain.MapDataset.source(group).seed(fold_seed + i).shuffle().repeat(None)
         for i, group in enumerate(groups)
@@ -32,7 +34,8 @@ def batches(
 
 
 def iterate(dataset: grain.MapDataset) -> grain.DatasetIterator:
-    """An iterator whose `get_state` and `set_state` say where it stands. Indices need no read-ahead."""
+    """An iterator whose `get_state` and `set_state` say where it stands."""
+    # Indices need no read-ahead.
     return iter(dataset.to_iter_dataset(grain.ReadOptions(num_threads=0, prefetch_buffer_size=0)))
 
 

@@ -1,4 +1,4 @@
-"""One training step of one fold, as pure functions of arrays; `parallel` runs it on many folds and devices.
+"""One training step of one fold, as pure functions; `parallel` runs it on many folds and devices.
 
 A batch comes as indices of clips. Gathering its frames, augmentation, the model, the losses and the
 optimiser's update are one function of (state, batch, shared), which is jitted once for all folds.
@@ -26,13 +26,13 @@ class State(NamedTuple):
     rest: Any  # BatchNorm's running statistics
     opt_state: Any
     step: Int[Array, ""]
-    key: Key[Array, ""]
+    key: Any  # Key[Array, ""]; () in a checkpoint, as the seed and the fold give it again
 
 
 class Batch(NamedTuple):
     """Clips of one step: `rows` point into the packed frames."""
 
-    rows: Int[Array, "b t"]
+    rows: Int[Array, "b t"] | Int[np.ndarray, "b t"]
     labels: Int[Array, " b"]
     sentences: Int[Array, " b"]  # row of the sentence table; negative: the clip has none
 
@@ -49,7 +49,7 @@ class Prepared(NamedTuple):
 class Shared(NamedTuple):
     """What all folds read and none changes."""
 
-    frames: UInt8[Array, "n h w 3"]
+    frames: UInt8[Array, "n h w 3"] | UInt8[np.ndarray, "n h w 3"]
     texts: Array  # [s, p, e] embeddings, or [s, p, l] token ids where the text tower is trained
     frozen: Any  # parameters that are not trained
 
@@ -75,7 +75,8 @@ class Learner:
                 path, text_tower=config.text.trainable
             )
 
-        graphdef, params, frozen, rest = nnx.split(model, is_trained, nnx.Param, ...)
+        graphdef, *states = nnx.split(model, is_trained, nnx.Param, ...)
+        params, frozen, rest = states
         recipe = config.recipe
         rate = recipe.learning_rate
         if recipe.lr_reference_batch:
@@ -183,7 +184,7 @@ def objective(
     recipe: ConfigDict,
     axis_name: str | None = None,
 ) -> tuple[Float[Array, ""], dict[str, Array]]:
-    """MER-CLIP's loss: w_a (v2t + t2v) / 2 + w_e focal, with weights that move from a to e by epoch.
+    """MER-CLIP's loss: w_a (v2t + t2v) / 2 + w_e focal, whose weights move from a to e by epoch.
 
     Over several devices the negatives are those of the whole batch, and the value is such that the
     mean of its gradients over the devices is the gradient of the whole batch's loss.
@@ -220,7 +221,7 @@ def objective(
 
 
 def _mean(x: Float[Array, " b"], chosen: Bool[Array, " b"], axis_name: str | None) -> Array:
-    """Mean over the chosen of all devices, written so that the mean over the devices is that mean."""
+    """Mean over the chosen of all devices, such that the mean over the devices is that mean."""
     count, devices = chosen.sum(), 1
     if axis_name is not None:
         count, devices = jax.lax.psum((count, devices), axis_name)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, cast
 
 import numpy as np
 from jaxtyping import Int
@@ -40,7 +41,8 @@ def sentence_table(
     """
     if style not in TEMPLATES:
         raise ConfigError(f"text.style={style!r}: give one of {', '.join(sorted(TEMPLATES))}")
-    cells = {cell: facs.sentence(facs.parse(cell), style) for cell in set(aus)}
+    wording = cast(Literal["released", "ours"], style)
+    cells = {cell: facs.sentence(facs.parse(cell), wording) for cell in set(aus)}
     sentences = tuple(sorted(set(cells.values()) - {""}))
     place = {sentence: i for i, sentence in enumerate(sentences)} | {"": -1}
     prompts = [form.format(sentence) for sentence in sentences for form in TEMPLATES[style]]
@@ -69,7 +71,9 @@ def small_tokenizer() -> Tokenizer:
     finds it.
     """
     phrases = (*facs_text.RELEASED.values(), *facs_text.OURS.values())
-    texts = [form.format(side="left right") for phrase in phrases for form in (phrase.both, phrase.sided)]
+    texts = [
+        form.format(side="left right") for phrase in phrases for form in (phrase.both, phrase.sided)
+    ]
     texts += [form.format("") for templates in TEMPLATES.values() for form in templates]
     texts.append("a combination of , and")
     words = sorted({word for text in texts for word in re.findall(r"\w+|[^\w\s]+", text.lower())})

@@ -1,7 +1,7 @@
 """Train and test every fold of a protocol, then write the report.
 
-Order: data, model, step, folds, tables, report. A fold that is done is never trained again; one that
-was interrupted goes on from its last checkpoint.
+Order: data, model, step, folds, tables, report. A fold that is done is never trained again; one
+that was interrupted goes on from its last checkpoint.
 """
 
 import importlib.metadata
@@ -19,7 +19,19 @@ from absl import flags
 from ml_collections import ConfigDict, config_flags
 from tqdm import tqdm
 
-from merclip_jax import app, clips, facs, loop, parallel, prepare, protocols, report, step, text, workdir
+from merclip_jax import (
+    app,
+    clips,
+    facs,
+    loop,
+    parallel,
+    prepare,
+    protocols,
+    report,
+    step,
+    text,
+    workdir,
+)
 from merclip_jax.errors import ConfigError
 from merclip_jax.models import start
 from merclip_jax.report import Report
@@ -41,7 +53,13 @@ CHOICES = {
     "folds.scheme": ("loso", "hold_out"),
     "eval.selection": ("last",),
 }
-POSITIVE = ("recipe.epochs", "recipe.batch_size", "data.frames", "data.image_size", "eval.batch_size")
+POSITIVE = (
+    "recipe.epochs",
+    "recipe.batch_size",
+    "data.frames",
+    "data.image_size",
+    "eval.batch_size",
+)
 STRIP_FRAMES, STRIP_HEIGHT = 8, 96  # of the film strips in the report
 
 
@@ -74,7 +92,9 @@ def run(config: ConfigDict, directory: str | Path) -> Report:
             pending = [f for f in folds if not _is_done(directory, f, seed)]
             bar.update((len(folds) - len(pending)) * total // len(folds) // len(config.seeds))
             if pending:
-                setup = _set_up(config, directory, seed, packed, table, protocol, len(pending), per_epoch)
+                setup = _set_up(
+                    config, directory, seed, packed, table, protocol, len(pending), per_epoch
+                )
                 loop.train_folds(setup, pending, bar)
                 timing["compile_s"] += setup.engine.compile_s
     _collect(directory, config, protocol, folds, timing)
@@ -158,7 +178,9 @@ def _describe_clips(
 ) -> None:
     """Write clips.csv, and a film strip of every clip for the report."""
     fold_of = {int(i): fold.name for fold in folds for i in fold.test}
-    described = table[["clip_id", "dataset", "subject", "clip", "emotion", "class", "label", "n_frames"]]
+    described = table[
+        ["clip_id", "dataset", "subject", "clip", "emotion", "class", "label", "n_frames"]
+    ]
     described = described.assign(
         aus=[facs.canonical(facs.parse(cell)) for cell in table["aus"]],
         fold=[fold_of.get(i, "") for i in range(len(table))],
@@ -168,15 +190,14 @@ def _describe_clips(
     for clip_id, start_row, count in zip(
         table["clip_id"], table["start"], table["n_frames"], strict=True
     ):
+        rows = start_row + np.linspace(0, count - 1, STRIP_FRAMES).round().astype(int)
+        frames = [
+            cv2.resize(frame, (STRIP_HEIGHT, STRIP_HEIGHT), interpolation=cv2.INTER_AREA)
+            for frame in np.asarray(packed.frames[rows])
+        ]
+        strip = cv2.cvtColor(np.hstack(frames), cv2.COLOR_RGB2BGR)
         path = directory / "strips" / f"{clip_id.replace('/', '__')}.jpg"
-        if not path.exists():
-            rows = start_row + np.linspace(0, count - 1, STRIP_FRAMES).round().astype(int)
-            frames = [
-                cv2.resize(frame, (STRIP_HEIGHT, STRIP_HEIGHT), interpolation=cv2.INTER_AREA)
-                for frame in np.asarray(packed.frames[rows])
-            ]
-            strip = cv2.cvtColor(np.hstack(frames), cv2.COLOR_RGB2BGR)
-            workdir.write(path, cv2.imencode(".jpg", strip)[1].tobytes())
+        workdir.write(path, cv2.imencode(".jpg", strip)[1].tobytes())
 
 
 def _collect(

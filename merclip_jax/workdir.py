@@ -9,8 +9,16 @@ from ml_collections import ConfigDict
 
 from merclip_jax.errors import ConfigError
 
-# Fields that say where and how fast a run goes, not what it computes: a resumed run may change them.
-FREE = ("folds.parallel", "parallel.", "checkpoint.", "data.data_dir", "data.manual_dir", "data.placement")
+# Fields that say where and how fast a run goes, not what it computes; a resumed run may change
+# them.
+FREE = (
+    "folds.parallel",
+    "parallel.",
+    "checkpoint.",
+    "data.data_dir",
+    "data.manual_dir",
+    "data.placement",
+)
 
 
 def write(path: Path, content: str | bytes) -> None:
@@ -27,7 +35,9 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 
 def read_table(path: Path) -> pd.DataFrame:
     """Read a table written here; ids such as '01' stay text and 'NA' is no missing value."""
-    ids = dict.fromkeys(("clip_id", "dataset", "subject", "clip", "emotion", "class", "aus", "fold"), str)
+    ids = dict.fromkeys(
+        ("clip_id", "dataset", "subject", "clip", "emotion", "class", "aus", "fold"), str
+    )
     return pd.read_csv(path, dtype=ids, keep_default_na=False, float_precision="round_trip")
 
 
@@ -35,12 +45,12 @@ def open_run(workdir: Path, config: ConfigDict) -> None:
     """Create or reopen the workdir of a run.
 
     Raises:
-      ConfigError: it cannot be written, or holds a run of another config.
+      ConfigError: it cannot be written, or holds folds trained with another config.
     """
     try:
         workdir.mkdir(parents=True, exist_ok=True)
         wanted = json.loads(config.to_json())
-        if (workdir / "config.json").exists():
+        if (workdir / "folds").exists():  # a run that failed before its first fold binds nobody
             _same_run(workdir, json.loads((workdir / "config.json").read_text()), wanted)
         write(workdir / "config.json", json.dumps(wanted, indent=2) + "\n")
     except (OSError, json.JSONDecodeError) as error:
@@ -62,7 +72,9 @@ def _same_run(workdir: Path, found: dict, wanted: dict) -> None:
 
 
 def _flat(tree: dict, prefix: str = "") -> dict:
-    flat = {}
+    flat: dict = {}
     for key, value in tree.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+        flat |= (
+            _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+        )
     return flat

@@ -33,8 +33,8 @@ def nano_model(tmp_path_factory):
             global_layers=(1,), output_dim=32, global_dropout=0.0,
         ),
         replace(
-            TextConfig.tiny(), vocab_size=tokenizer.get_vocab_size(), context=64, width=32, layers=1,
-            output_dim=32,
+            TextConfig.tiny(), vocab_size=tokenizer.get_vocab_size(), context=64, width=32,
+            layers=1, output_dim=32,
         ),
         EmotionConfig(3, layers=1, heads=2, dropout=0.0),
     )  # fmt: skip
@@ -46,7 +46,7 @@ def nano_model(tmp_path_factory):
 
 @pytest.fixture
 def tiny_config(data_dir, nano_model):
-    """Five synthetic subjects with three clips each, the smallest model, two epochs of three steps."""
+    """Five synthetic subjects, three clips each, the smallest model, two epochs of three steps."""
     config = synthetic.get_config()
     with config.unlocked():
         config.data.builder_config = "tiny"

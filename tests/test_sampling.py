@@ -1,4 +1,5 @@
 import numpy as np
+
 from merclip_jax import sampling
 from merclip_jax.protocols import Fold
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from merclip_jax import facs_text, text
 from merclip_jax.errors import ConfigError
 
@@ -10,8 +11,9 @@ def test_every_sentence_we_compose_is_in_the_small_vocabulary():
     for phrase in phrases:
         for side in ("left", "right"):
             for template in (*facs_text.TEMPLATES, *facs_text.TEMPLATES_RELEASED):
+                sided = phrase.sided.format(side=side)
                 prompt = template.format(
-                    f"a combination of {phrase.both}, {phrase.sided.format(side=side)} and {phrase.both}"
+                    f"a combination of {phrase.both}, {sided} and {phrase.both}"
                 )
                 assert "<unknown>" not in tokenizer.encode(prompt).tokens
 

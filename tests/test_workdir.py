@@ -1,5 +1,8 @@
+import json
+
 import pandas as pd
 import pytest
+
 from configs import synthetic
 from merclip_jax import workdir
 from merclip_jax.errors import ConfigError
@@ -20,14 +23,24 @@ def test_writing_leaves_no_partial_file(tmp_path):
 def test_another_config_is_refused_and_named(tmp_path):
     config = synthetic.get_config()
     workdir.open_run(tmp_path, config)
+    (tmp_path / "folds").mkdir()
     config.recipe.epochs = 7
     with pytest.raises(ConfigError, match=r"recipe\.epochs: 55 there, 7 now"):
         workdir.open_run(tmp_path, config)
 
 
+def test_a_run_that_never_trained_leaves_the_workdir_free(tmp_path):
+    config = synthetic.get_config()
+    workdir.open_run(tmp_path, config)
+    config.recipe.epochs = 7
+    workdir.open_run(tmp_path, config)
+    assert json.loads((tmp_path / "config.json").read_text())["recipe"]["epochs"] == 7
+
+
 def test_where_a_run_computes_may_change(tmp_path):
     config = synthetic.get_config()
     workdir.open_run(tmp_path, config)
+    (tmp_path / "folds").mkdir()
     config.folds.parallel = 4
     config.data.placement = "host"
     workdir.open_run(tmp_path, config)

@@ -53,7 +53,9 @@ class Clip:
     def example(self) -> tuple[str, dict]:
         """The (key, example) pair that a TFDS builder yields."""
         values = asdict(self) | {"clip_id": self.clip_id}
-        values["frames"] = [frame if isinstance(frame, bytes) else str(frame) for frame in self.frames]
+        values["frames"] = [
+            frame if isinstance(frame, bytes) else str(frame) for frame in self.frames
+        ]
         return self.clip_id, values
 
 

@@ -19,6 +19,7 @@ from flax import nnx
 from jaxtyping import Array, Float, Int
 from tokenizers import Tokenizer
 
+from merclip_jax import workdir
 from merclip_jax.errors import ConfigError, DataError
 from merclip_jax.models import clip, leaves
 from merclip_jax.models.config import EmotionConfig, MerClipConfig
@@ -155,12 +156,12 @@ class MerClip(nnx.Module):
         directory = Path(directory)
         directory.mkdir(parents=True, exist_ok=True)
         arrays = safetensors.numpy.save(leaves.arrays(self), metadata={"format": "np"})
-        _replace(directory / "model.safetensors", arrays)
+        workdir.write(directory / "model.safetensors", arrays)
         if tokenizer is not None:
-            _replace(directory / "tokenizer.json", tokenizer.to_str(pretty=True).encode())
+            workdir.write(directory / "tokenizer.json", tokenizer.to_str(pretty=True).encode())
         if meta is not None:
-            _replace(directory / "merclip.json", _json(dict(meta)))
-        _replace(directory / "config.json", _json(self.cfg.to_json()))
+            workdir.write(directory / "merclip.json", _json(dict(meta)))
+        workdir.write(directory / "config.json", _json(self.cfg.to_json()))
 
 
 class _OneKey(nnx.Rngs):
@@ -181,10 +182,3 @@ def abstract(cfg: MerClipConfig) -> MerClip:
 
 def _json(values: dict[str, Any]) -> bytes:
     return (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode()
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write beside `path`, then rename: a killed run leaves the old file or the new one."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content)
-    partial.replace(path)

@@ -1,0 +1,131 @@
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from corpora import casme2
+
+from merclip_jax import clips, prepare
+from merclip_jax.errors import ConfigError
+
+GOLDEN = np.load(Path(__file__).parent / "goldens" / "small_resize_crop.npz")
+
+
+@pytest.fixture(scope="module")
+def builder(tmp_path_factory):
+    """Fifteen drawn clips whose onset or offset is not the first or the last stored frame."""
+    return prepare.prepare("synthetic_me", "", tmp_path_factory.mktemp("tiny"), "tiny")
+
+
+@pytest.fixture(scope="module")
+def packed(builder, tmp_path_factory):
+    return clips.load(builder, 32, tmp_path_factory.mktemp("packs"), "host")
+
+
+@pytest.mark.parametrize("size", ["20x20", "37x50", "50x37", "61x48"])
+def test_resizing_and_cropping_are_the_releases(size):
+    # One OpenCV routine on both sides, whole numbers out: nothing may differ.
+    image = GOLDEN[f"resize_in_{size}"]
+    np.testing.assert_array_equal(clips.resize_and_crop(image, 32), GOLDEN[f"crop_out_{size}"])
+
+
+def test_only_the_frames_from_onset_to_offset_are_packed(builder, packed):
+    cut = 0
+    for record, row in zip(builder.as_data_source("train"), packed.table.itertuples(), strict=True):
+        inside = [
+            clips.resize_and_crop(frame, 32)
+            for number, frame in zip(record["frame_numbers"], record["frames"], strict=True)
+            if record["onset_used"] <= number <= record["offset_used"]
+        ]
+        cut += len(record["frames"]) - len(inside)
+        assert row.n_frames == len(inside) == row.offset_used - row.onset_used + 1
+        np.testing.assert_array_equal(
+            packed.frames[row.start : row.start + row.n_frames], np.stack(inside)
+        )
+    assert cut > 0
+
+
+def test_the_table_says_what_the_record_says(builder, packed):
+    record, row = builder.as_data_source("train")[0], packed.table.iloc[0]
+    for name in clips.TEXT_COLUMNS:
+        assert row[name] == record[name].decode()
+    for name in clips.NUMBER_COLUMNS:
+        assert row[name] == record[name]
+    starts, lengths = clips.first_rows(packed.table)
+    np.testing.assert_array_equal(starts, np.cumsum([0, *lengths[:-1]]))
+    assert len(packed.frames) == lengths.sum()
+
+
+@pytest.mark.parametrize("placement", ["device", "memmap", "auto"])
+def test_wherever_they_lie_the_frames_are_equal(builder, packed, tmp_path, placement):
+    placed = clips.load(builder, 32, tmp_path, placement)
+    assert placed.on_device == isinstance(placed.frames, jax.Array) == (placement == "device")
+    np.testing.assert_array_equal(np.asarray(placed.frames), packed.frames)
+
+
+def test_nowhere_is_no_place(builder, tmp_path):
+    with pytest.raises(ConfigError, match=r"data\.placement='moon': give 'auto', 'device'"):
+        clips.load(builder, 32, tmp_path, "moon")
+
+
+def packs(data_dir):
+    return sorted(path.name for path in (data_dir / "packed").iterdir())
+
+
+def test_a_pack_is_used_again(builder, tmp_path):
+    clips.load(builder, 32, tmp_path, "memmap")
+    (pack,) = (tmp_path / "packed").iterdir()
+    before = (pack / "frames.bin").stat().st_mtime_ns
+    clips.load(builder, 32, tmp_path, "memmap")
+    assert (pack / "frames.bin").stat().st_mtime_ns == before
+    assert sorted(path.name for path in pack.iterdir()) == ["clips.csv", "frames.bin"]
+
+
+def test_another_size_is_another_pack(builder, tmp_path):
+    for size in (32, 16):
+        assert clips.load(builder, size, tmp_path, "memmap").frames.shape[1:] == (size, size, 3)
+    assert len(packs(tmp_path)) == 2
+
+
+def test_a_changed_record_is_another_pack_and_the_same_records_are_not(tmp_path):
+    table = casme2.make_casme2(tmp_path / "CASME2", subjects=1, clips_per_subject=2)
+    for build in ("first", "same", "changed"):
+        if build == "changed":
+            casme2.write_workbook(tmp_path / "CASME2", casme2.change(table, 0, aus="6+12"))
+        builder = prepare.prepare("casme2", tmp_path / "CASME2", tmp_path / build)
+        clips.load(builder, 32, tmp_path, "memmap")
+        assert len(packs(tmp_path)) == (2 if build == "changed" else 1)
+
+
+def test_a_packing_that_is_killed_leaves_nothing_that_looks_complete(builder, packed, tmp_path):
+    dying = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from merclip_jax import clips, prepare\n"
+        "def kill(path, table):\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "clips.workdir.write_table = kill\n"
+        "builder = prepare.prepare('synthetic_me', '', sys.argv[1], 'tiny')\n"
+        "clips.load(builder, 32, Path(sys.argv[2]), 'memmap')\n"
+    )
+    data_dir = Path(builder.data_dir).parents[2]
+    command = [sys.executable, "-c", dying, str(data_dir), str(tmp_path)]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    (half,) = (tmp_path / "packed").iterdir()
+    assert not (half / "clips.csv").exists()
+    whole = clips.load(builder, 32, tmp_path, "host")
+    np.testing.assert_array_equal(whole.frames, packed.frames)
+    assert packs(tmp_path) == [half.name.removesuffix(".partial")]
+
+
+def test_a_packing_that_fails_leaves_nothing(builder, monkeypatch, tmp_path):
+    def full(path, table):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(clips.workdir, "write_table", full)
+    with pytest.raises(OSError, match="disk full"):
+        clips.load(builder, 32, tmp_path, "memmap")
+    assert packs(tmp_path) == []

@@ -1,0 +1,83 @@
+"""Every config file: it loads with each of its arguments, and whatever it names exists."""
+
+import importlib
+import pkgutil
+from pathlib import Path
+
+import pytest
+
+import configs
+from merclip_jax import prepare, protocols, text, train
+from merclip_jax.models.start import VARIANTS
+
+ROOT = Path(__file__).parents[1]
+NAMES = [module.name for module in pkgutil.iter_modules(configs.__path__)]
+ARGUMENTS = {"casme2": ("classes=3", "classes=4", "classes=5", "classes=7", "megc2019")}
+EVERY = [(name, given) for name in NAMES for given in (None, *ARGUMENTS.get(name, ()))]
+ELSEWHERE = {  # choices that train's own table leaves to the part that makes them
+    "data.placement": ("auto", "device", "host", "memmap"),
+    "model.variant": VARIANTS,
+    "parallel.form": ("jit", "pmap"),
+    "text.style": tuple(text.TEMPLATES),
+}
+
+
+def load(name, given):
+    module = importlib.import_module(f"configs.{name}")
+    return module.get_config() if given is None else module.get_config(given)
+
+
+@pytest.fixture(params=EVERY, ids=lambda case: ":".join(filter(None, case)))
+def config(request):
+    return load(*request.param)
+
+
+def fields(config):
+    """'part.field' -> value, of every field below a part."""
+    parts = {name: part for name, part in config.items() if hasattr(part, "items")}
+    return {f"{name}.{leaf}": x for name, part in parts.items() for leaf, x in part.items()}
+
+
+def test_unknown_fields_cannot_be_set(config):
+    with pytest.raises(AttributeError, match=r'Did you mean "epochs"'):
+        config.recipe.epoch = 3
+    with pytest.raises(AttributeError):
+        config.sedes = (1,)
+
+
+def test_its_protocol_goes_with_its_dataset(config):
+    assert protocols.get(config.data.protocol).dataset == config.data.dataset
+
+
+def test_its_dataset_and_builder_config_exist(config):
+    dataset = config.data.dataset
+    assert dataset in prepare.datasets()
+    builder = importlib.import_module(f"tfds_builders.{dataset}.{dataset}_dataset_builder").Builder
+    assert config.data.builder_config in ("", *builder.builder_configs)
+
+
+def test_the_weights_it_starts_from_are_there(config):
+    if config.model.init_from:
+        assert (ROOT / config.model.init_from / "model.safetensors").is_file()
+
+
+def test_its_choices_can_be_chosen(config):
+    values = fields(config)
+    for name, allowed in (train.CHOICES | ELSEWHERE).items():
+        assert values[name] in allowed, name
+    for name in train.POSITIVE:
+        assert values[name] > 0, name
+    assert config.seeds
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "base"])
+def test_a_config_is_a_short_delta_with_an_example(name):
+    source = (ROOT / "configs" / f"{name}.py").read_text()
+    assert len(source.splitlines()) <= 60
+    assert f"python -m merclip_jax.train --config=configs/{name}.py" in source
+
+
+@pytest.mark.parametrize("given", ["classes=9", "classes=", "7", "megc"])
+def test_an_argument_that_casme2_does_not_know(given):
+    with pytest.raises(ValueError, match=rf"casme2\.py:{given}: give classes=3, 4, 5 or 7"):
+        load("casme2", given)
