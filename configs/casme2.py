@@ -4,7 +4,9 @@ python -m merclip_jax.train --config=configs/casme2.py:classes=5 \
     --config.data.manual_dir=/where/CASME2/lies --workdir=runs/casme2
 
 Fine-tuning as the MER-CLIP release does it (commit 31037e9), its learning rate included; the
-sound form of each of its known faults is the default of configs/base.py.
+sound form of each of its known faults is the default of configs/base.py. As it stands the model is
+small and starts at random, which shows that a corpus is read and every fold runs; for scores that
+mean something add --config.model.init_from=DIR, whose sizes and weights then count.
 """
 
 from ml_collections import ConfigDict
@@ -24,5 +26,7 @@ def get_config(arg: str = "classes=5") -> ConfigDict:
         config.data.protocol = f"merclip/casme2/{CLASSES[arg]}"
     else:
         raise ValueError(f"casme2.py:{arg}: give classes=3, 4, 5 or 7, or megc2019")
+    config.model.variant = "tiny"
+    config.model.patch_size = 16
     config.recipe.lr_reference_batch = 128
     return config

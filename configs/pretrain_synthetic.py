@@ -3,7 +3,8 @@
 python -m merclip_jax.train --config=configs/pretrain_synthetic.py --workdir=runs/pretrain
 
 Trains both towers from random weights on most of the subjects and tests on the rest. The model
-is saved in runs/pretrain/folds/hold_out/model; the demo ships that folder as assets/demo_model.
+is saved in runs/pretrain/folds/hold_out/model-seed0; the demo ships that folder as
+assets/demo_model.
 """
 
 from ml_collections import ConfigDict

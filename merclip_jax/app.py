@@ -75,10 +75,12 @@ def _in_one_line(error: BaseException) -> str:
     """An error's first and last line; what may stand between is the traceback of a config file."""
     while error.args and isinstance(error.args[0], Exception):  # ml_collections nests them
         error = error.args[0]
-    kind = "unknown field: " if isinstance(error, KeyError) else ""
-    first, *others = str(error.args[0] if error.args else repr(error)).strip().splitlines()
+    message = str(error) or repr(error)
+    if isinstance(error, KeyError):  # its str is a repr
+        message = f"unknown field: {error.args[0]}"
+    first, *others = message.strip().splitlines()
     last = [re.sub(r"^\w+Error: ", "", line) for line in others[-1:]]
-    return kind + " ".join([first.rstrip(), *last])
+    return " ".join([first.rstrip(), *last])
 
 
 def _fail(message: str, code: int) -> int:

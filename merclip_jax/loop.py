@@ -148,10 +148,10 @@ def _train_group(setup: Setup, members: list[Member], done: int, bar: tqdm) -> N
             for i, member in enumerate(members):
                 _save(setup, member, parallel.unstack(state._replace(key=()), i))
     probabilities = _predict(setup, state, [member.fold.test for member in slots])
-    for member, found in zip(members, probabilities, strict=False):
-        _finish(setup, member, found)
+    for i, member in enumerate(members):
         if config.checkpoint.export:
-            _export(setup, member, parallel.unstack(state, members.index(member)))
+            _export(setup, member, parallel.unstack(state, i))
+        _finish(setup, member, probabilities[i])  # last: its predictions mark the fold as done
 
 
 def _batch(
@@ -249,4 +249,6 @@ def _export(setup: Setup, member: Member, state: step.State) -> None:
         "config": json.loads(setup.config.to_json()),
     }
     model = nnx.merge(setup.learner.graphdef, state.params, setup.shared.frozen, state.rest)
-    model.save_pretrained(setup.folder(member.fold) / "model", setup.tokenizer, about)
+    model.save_pretrained(
+        setup.folder(member.fold) / f"model-seed{setup.seed}", setup.tokenizer, about
+    )

@@ -60,6 +60,10 @@ POSITIVE = (
     "data.image_size",
     "eval.batch_size",
 )
+RANDOM_START = (
+    "The model is small and started from random weights: its scores show that the run works, and "
+    "say nothing of MER-CLIP."
+)
 STRIP_FRAMES, STRIP_HEIGHT = 8, 96  # of the film strips in the report
 
 
@@ -73,6 +77,7 @@ def run(config: ConfigDict, directory: str | Path) -> Report:
     began = time.monotonic()
     directory = Path(directory)
     _check(config)
+    start.check(config)
     protocol = protocols.get(config.data.protocol)
     workdir.open_run(directory, config)
     packed, table = load_clips(config, protocol)
@@ -90,7 +95,8 @@ def run(config: ConfigDict, directory: str | Path) -> Report:
     ) as bar:
         for seed in config.seeds:
             pending = [f for f in folds if not _is_done(directory, f, seed)]
-            bar.update((len(folds) - len(pending)) * total // len(folds) // len(config.seeds))
+            done = (len(folds) - len(pending)) * config.recipe.epochs * per_epoch
+            bar.update(done * config.recipe.batch_size)
             if pending:
                 setup = _set_up(
                     config, directory, seed, packed, table, protocol, len(pending), per_epoch
@@ -233,7 +239,7 @@ def _collect(
         "config": json.loads(config.to_json()),
         "timing": timing,
         "environment": _environment(),
-        "notices": [],
+        "notices": [] if config.model.init_from else [RANDOM_START],
     }
     workdir.write(directory / "run.json", json.dumps(about, indent=2) + "\n")
 

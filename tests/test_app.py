@@ -1,6 +1,9 @@
 import sys
+from pathlib import Path
 
 import pytest
+from absl import flags
+from ml_collections import config_flags
 
 from merclip_jax import app
 from merclip_jax.errors import ConfigError, DataError
@@ -61,6 +64,78 @@ def test_a_bug_of_ours_is_not_dressed_up(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["command"])
     with pytest.raises(ZeroDivisionError):
         app.run(lambda: 1 // 0, "")
+
+
+@pytest.fixture
+def parse(monkeypatch):
+    """The parser of a command that has --config and --workdir."""
+    own = flags.FlagValues()
+    config_flags.DEFINE_config_file("config", flag_values=own)
+    flags.DEFINE_string("workdir", None, "", flag_values=own)
+    monkeypatch.setattr(flags, "FLAGS", own)
+    monkeypatch.chdir(Path(__file__).parents[1])
+
+    def parsed(*arguments):
+        # absl's config flag reads its overrides from sys.argv.
+        monkeypatch.setattr(sys, "argv", ["command", *arguments])
+        app._parse(sys.argv)
+        return own
+
+    return parsed
+
+
+def test_config_and_override(parse):
+    given = parse("--config=configs/casme2.py:classes=3", "--config.recipe.epochs=3")
+    assert given.config.data.protocol == "merclip/casme2/3"
+    assert given.config.recipe.epochs == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ((), r"--config is missing: name a file, as --config=configs/demo\.py"),
+        (("--config=configs/nope.py",), r"No such file or directory: 'configs/nope\.py'"),
+        (
+            ("--config=configs/nope.py", "--config.recipe.epochs=3"),
+            r"No such file or directory: 'configs/nope\.py'",
+        ),
+        (("--config=configs",), r"Is a directory: 'configs'"),
+        (
+            ("--config=configs/casme2.py:classes=9",),
+            r"casme2\.py:classes=9: give classes=3, 4, 5 or 7, or megc2019",
+        ),
+        (
+            ("--config=configs/demo.py", "--config.recipe.epoch=3"),
+            r"unknown field: 'epoch' Did you mean \"epochs\"",
+        ),
+        (("--config=configs/demo.py", "--config.recipe.epochs=many"), "epochs=many: invalid"),
+        (("--config=configs/demo.py", "--colour=red"), "flag 'colour'"),
+    ],
+)
+def test_a_config_that_cannot_be_read_is_told_in_one_line(parse, given, message):
+    with pytest.raises(ConfigError, match=message) as refused:
+        parse(*given)
+    assert "\n" not in str(refused.value)
+    assert "Traceback" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("    config.recipe.epoch = 3", r"unknown field: Key \"epoch\" .*Did you mean \"epochs\""),
+        ("    config.recipe.epochs = many", "name 'many' is not defined"),
+        ("    config.recipe.epochs = = 3", r"invalid syntax \(mine\.py, line 5\)"),
+        ("    return 1 / 0", "division by zero"),
+    ],
+)
+def test_a_users_own_config_with_a_mistake(parse, tmp_path, body, message):
+    source = (
+        f"from configs import demo\n\ndef get_config():\n    config = demo.get_config()\n{body}\n"
+    )
+    (tmp_path / "mine.py").write_text(source)
+    with pytest.raises(ConfigError, match=message) as refused:
+        parse(f"--config={tmp_path / 'mine.py'}")
+    assert "\n" not in str(refused.value)
 
 
 def test_of_many_faults_twenty_are_shown():

@@ -1,4 +1,4 @@
-"""What goes wrong with real data and real users: an exit code, one paragraph, nothing left behind."""
+"""What goes wrong with real data and users: an exit code, one paragraph, nothing left behind."""
 
 import shutil
 import subprocess
@@ -31,6 +31,7 @@ def config(root, nano_model):
     made.recipe.epochs = 1
     made.recipe.warmup_epochs = 0
     made.recipe.batch_size = 2
+    made.parallel.devices = 1
     return made
 
 
@@ -84,24 +85,17 @@ def command(*given):
             ["--config=configs/casme2.py", "--config.recipe.epoch=3"],
             "error: --config: unknown field: 'epoch' Did you mean \"epochs\"",
         ),
-        (
-            ["--config=configs/casme2.py:classes=9"],
-            "casme2.py:classes=9: give classes=3, 4, 5 or 7, or megc2019",
-        ),
         (["--config=configs/nope.py"], "No such file or directory: 'configs/nope.py'"),
-        (["--workdir=run"], "error: --config is missing: name a file"),
-        (["--config=configs/casme2.py", "--config.recipe.epochs=three"], "epochs=three"),
         (
             ["--config=configs/casme2.py", "--workdir={}", "--config.data.manual_dir=/no/such"],
             "manual_dir=/no/such: no such folder",
         ),
     ],
-    ids=["field", "argument", "file", "none", "number", "manual_dir"],
+    ids=["field", "file", "manual_dir"],
 )
 def test_bad_arguments(tmp_path, given, words):
-    data = f"--config.data.data_dir={tmp_path / 'data'}"
     given = [flag.format(tmp_path / "run") for flag in given]
-    done = command(*given, *([data] if "--workdir=run" not in given else []))
+    done = command(*given, f"--config.data.data_dir={tmp_path / 'data'}")
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
     one_paragraph(done.stderr, words)

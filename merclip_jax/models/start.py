@@ -16,6 +16,24 @@ from merclip_jax.models import MerClip, MerClipConfig
 VARIANTS = ("b16", "l14", "tiny")
 
 
+def check(config: ConfigDict) -> None:
+    """Refuse what `build` cannot start from, before any data is read.
+
+    Raises:
+      ConfigError: no saved model at `model.init_from`, or a variant that needs one.
+    """
+    variant, saved = config.model.variant, config.model.init_from
+    if saved and not (Path(saved) / "config.json").is_file():
+        raise ConfigError(f"model.init_from={saved}: no config.json there; name a saved model")
+    if variant not in VARIANTS:
+        raise ConfigError(f"model.variant={variant!r}: give one of {', '.join(VARIANTS)}")
+    if not saved and variant != "tiny":
+        raise ConfigError(
+            f"model.variant={variant!r} needs weights with a tokenizer: set model.init_from to "
+            "their folder, or model.variant='tiny' to try a run"
+        )
+
+
 def build(config: ConfigDict, classes: tuple[str, ...], seed: int) -> tuple[MerClip, Tokenizer]:
     """A model for `classes`, and the tokenizer of its text tower.
 
@@ -31,13 +49,6 @@ def build(config: ConfigDict, classes: tuple[str, ...], seed: int) -> tuple[MerC
         dtype = "float32" if jax.default_backend() == "cpu" else "bfloat16"
     if config.model.init_from:
         return _from_saved(config, Path(config.model.init_from), classes, seed, dtype)
-    if config.model.variant not in VARIANTS:
-        raise ConfigError(f"model.variant={config.model.variant!r}: give one of {VARIANTS}")
-    if config.model.variant != "tiny":
-        raise ConfigError(
-            f"model.variant={config.model.variant!r} needs weights with a tokenizer: set "
-            "model.init_from to their directory"
-        )
     tokenizer = text.small_tokenizer()
     cfg = MerClipConfig.tiny(len(classes))
     patch = config.model.patch_size or cfg.vision.patch_size
