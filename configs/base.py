@@ -29,6 +29,7 @@ def get_config() -> ConfigDict:
     model.patch_size = 0  # pixels; 0 = the variant's
     model.init_from = ""  # a directory of saved weights; "" = random weights
     model.init_head = False  # take the emotion head too; the release starts a new one
+    model.motion_start = False  # random weights: the first layer sees differences of frames only
     model.dtype = "auto"  # compute: 'float32', 'bfloat16'; auto = float32 on CPU, else bfloat16
 
     config.text = text = ConfigDict()
@@ -44,6 +45,7 @@ def get_config() -> ConfigDict:
     recipe.weight_decay = 0.05
     recipe.decay_form = "sound"  # what is decayed: 'sound' (matrices) or 'released'
     recipe.clip_norm = 20.0  # global L2 norm of the gradient
+    recipe.doubling = 0  # steps in which a growing training side doubles; 0 = all of it at once
     recipe.balanced = True  # class-balanced batches; False = plain shuffle
     recipe.alignment_start = 2.0  # weight of the alignment loss in epoch 0 ...
     recipe.alignment_end = 1.0  # ... and where it tends to; the emotion loss gets the rest

@@ -92,6 +92,7 @@ def _restore(setup: Setup, fold: Fold) -> Member:
             labels,
             batch_size=recipe.batch_size,
             balanced=recipe.balanced,
+            doubling=recipe.doubling,
             seed=setup.seed,
         )
     )
@@ -150,7 +151,7 @@ def _train_group(setup: Setup, members: list[Member], done: int, bar: tqdm) -> N
     probabilities = _predict(setup, state, [member.fold.test for member in slots])
     for i, member in enumerate(members):
         if config.checkpoint.export:
-            _export(setup, member, parallel.unstack(state, i))
+            _export(setup, member, parallel.unstack(state._replace(key=()), i))
         _finish(setup, member, probabilities[i])  # last: its predictions mark the fold as done
 
 
@@ -246,7 +247,8 @@ def _export(setup: Setup, member: Member, state: step.State) -> None:
         "dataset": setup.protocol.dataset,
         "seen_subjects": sorted(set(seen["subject"])),
         "seed": setup.seed,
-        "config": json.loads(setup.config.to_json()),
+        # How, not where: shared weights carry no paths of the machine that made them.
+        "recipe": json.loads(setup.config.recipe.to_json()),
     }
     model = nnx.merge(setup.learner.graphdef, state.params, setup.shared.frozen, state.rest)
     model.save_pretrained(

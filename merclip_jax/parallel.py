@@ -57,7 +57,7 @@ class Engine:
         if self.form == "jit":
             self._train = jax.jit(_on_folds(learner.train, folds, (0, 0, None)), donate_argnums=0)
         else:
-            self._train = _pmapped(learner, devices)
+            self._train = _pmapped(learner, devices, NamedSharding(self._mesh, PartitionSpec("data")))
 
     def train(self, state: State, batch: Batch, shared: Shared) -> tuple[State, dict]:
         """One step of every fold; `state` is used up."""
@@ -95,9 +95,16 @@ def _on_folds(function: Callable, folds: int, in_axes: tuple) -> Callable:
     return alone
 
 
-def _pmapped(learner: Learner, devices: list[jax.Device]) -> Callable:
+def _pmapped(learner: Learner, devices: list[jax.Device], over_data: NamedSharding) -> Callable:
     """The training step of a single fold with its batch spread over `devices` by pmap."""
-    prepare = jax.jit(_on_folds(learner.prepare, 1, (0, 0, None)))
+
+    @partial(jax.jit, out_shardings=over_data)
+    def shares(state: State, batch: Batch, shared: Shared) -> Any:
+        prepared = _on_folds(learner.prepare, 1, (0, 0, None))(state, batch, shared)
+        return jax.tree.map(
+            lambda x: x.reshape(len(devices), x.shape[1] // len(devices), *x.shape[2:]), prepared
+        )
+
     update = jax.pmap(
         partial(learner.update, axis_name="data"),
         axis_name="data",
@@ -107,12 +114,9 @@ def _pmapped(learner: Learner, devices: list[jax.Device]) -> Callable:
     )
 
     def train(state: State, batch: Batch, shared: Shared) -> tuple[State, dict]:
-        prepared = prepare(state, batch, shared)
-        shares = jax.tree.map(
-            lambda x: x.reshape(len(devices), x.shape[1] // len(devices), *x.shape[2:]), prepared
-        )
         alone = jax.tree.map(lambda x: x[0], state)
-        return jax.tree.map(lambda x: x[None], update(alone, shares, shared.frozen))
+        stepped = update(alone, shares(state, batch, shared), shared.frozen)
+        return jax.tree.map(lambda x: x[None], stepped)
 
     return train
 

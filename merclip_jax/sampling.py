@@ -10,8 +10,17 @@ from jaxtyping import Int
 from merclip_jax.protocols import Fold
 
 
+FIRST_CLIPS = 64  # of a growing training side
+
+
 def batches(
-    fold: Fold, labels: Int[np.ndarray, " n"], *, batch_size: int, balanced: bool, seed: int
+    fold: Fold,
+    labels: Int[np.ndarray, " n"],
+    *,
+    batch_size: int,
+    balanced: bool,
+    seed: int,
+    doubling: int = 0,
 ) -> grain.MapDataset:
     """An endless dataset whose element i is the i-th batch `[batch_size]` of a fold's indices.
 
@@ -19,8 +28,14 @@ def batches(
     used up; the MER-CLIP release names such a sampler without containing one. Otherwise the whole
     training side is reshuffled when used up. Batches may cross that border, so that every fold has
     the same number of steps per epoch.
+
+    With `doubling`, clips are drawn from a random part of the training side that starts with
+    FIRST_CLIPS clips and doubles every so many steps: a model that starts from nothing first learns
+    few clips by heart, which takes it off the plateau where all clips look alike.
     """
     fold_seed = seed + fold_number(fold)
+    if doubling:
+        return _growing(fold, batch_size, fold_seed, doubling)
     groups = [fold.train]
     if balanced:
         groups = [
@@ -31,6 +46,16 @@ def batches(
         for i, group in enumerate(groups)
     ]
     return grain.MapDataset.mix(streams).batch(batch_size)
+
+
+def _growing(fold: Fold, batch_size: int, seed: int, doubling: int) -> grain.MapDataset:
+    order = np.random.default_rng(seed).permutation(fold.train)
+
+    def draw(i: int, _: int) -> np.integer:
+        known = min(len(order), FIRST_CLIPS * 2 ** (i // batch_size / doubling))
+        return order[np.random.default_rng((seed, i)).integers(int(known))]
+
+    return grain.MapDataset.range(len(order)).repeat(None).map_with_index(draw).batch(batch_size)
 
 
 def iterate(dataset: grain.MapDataset) -> grain.DatasetIterator:

@@ -54,3 +54,15 @@ def test_the_digest_tells_other_training_clips():
     other = Fold("01", np.arange(3, 18), np.arange(3))
     assert sampling.digest(FOLD, LABELS) != sampling.digest(other, LABELS)
     assert sampling.digest(FOLD, LABELS) != sampling.digest(FOLD, LABELS[::-1])
+
+
+def test_a_growing_training_side_starts_small_and_ends_whole():
+    many = Fold("01", np.arange(5, 400), np.arange(5))
+    labels = np.zeros(400, int)
+    dataset = sampling.batches(
+        many, labels, batch_size=32, balanced=False, seed=0, doubling=10
+    )
+    drawn = [set(np.concatenate([dataset[i] for i in range(j, j + 10)])) for j in (0, 20, 60)]
+    assert len(drawn[0]) <= 128 < len(drawn[2])
+    assert set().union(*drawn) <= set(many.train)
+    np.testing.assert_array_equal(dataset[3], dataset[3])

@@ -92,11 +92,12 @@ class VisionConfig:
             image_size=64,
             patch_size=8,
             width=64,
-            layers=4,
+            layers=2,
             heads=2,
             local_width=42,
-            global_layers=(2, 3),
+            global_layers=(0, 1),
             global_heads=2,
+            global_dropout=0.1,
             output_dim=64,
         )
         return replace(small, **changes)
@@ -180,6 +181,14 @@ class MerClipConfig:
     def tiny(cls, classes: int = 3) -> "MerClipConfig":
         """A model for tests and demonstrations."""
         return cls(VisionConfig.tiny(), TextConfig.tiny(), EmotionConfig(classes, heads=2))
+
+    def with_dtype(self, dtype: str | None) -> "MerClipConfig":
+        """The same sizes with one compute dtype for every part."""
+        return MerClipConfig(
+            replace(self.vision, dtype=dtype),
+            replace(self.text, dtype=dtype),
+            replace(self.emotion, dtype=dtype),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """A dict that `json` can write."""

@@ -117,8 +117,14 @@ class MerClip(nnx.Module):
         return self.text(token_ids)
 
     @classmethod
-    def from_pretrained(cls, directory: str | os.PathLike) -> "MerClip":
+    def from_pretrained(
+        cls, directory: str | os.PathLike, dtype: str | None = None
+    ) -> "MerClip":
         """Load a model that `save_pretrained` wrote.
+
+        Args:
+          directory: where it lies.
+          dtype: compute dtype in place of the saved one; the parameters are those saved.
 
         Raises:
           ConfigError: the directory lacks a file, or its config.json cannot be used.
@@ -137,6 +143,7 @@ class MerClip(nnx.Module):
             arrays = safetensors.numpy.load_file(weights)
         except safetensors.SafetensorError as error:
             raise DataError(f"{weights}: unreadable ({error}); copy it again") from error
+        cfg = cfg.with_dtype(dtype) if dtype else cfg
         return leaves.fill(abstract(cfg), arrays, str(weights))
 
     def save_pretrained(

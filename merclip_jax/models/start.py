@@ -5,13 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import jax
+import numpy as np
 from flax import nnx
+from jaxtyping import Float
 from ml_collections import ConfigDict
+from scipy import fft
 from tokenizers import Tokenizer
 
 from merclip_jax import text
 from merclip_jax.errors import ConfigError
 from merclip_jax.models import MerClip, MerClipConfig
+from merclip_jax.models.merclip import EmotionInference
 
 VARIANTS = ("b16", "l14", "tiny")
 
@@ -54,26 +58,43 @@ def build(config: ConfigDict, classes: tuple[str, ...], seed: int) -> tuple[MerC
     patch = config.model.patch_size or cfg.vision.patch_size
     vision = replace(cfg.vision, image_size=config.data.image_size, patch_size=patch)
     small_text = replace(cfg.text, vocab_size=tokenizer.get_vocab_size(), context=64)
-    return MerClip(
-        _typed(replace(cfg, vision=vision, text=small_text), dtype), rngs=nnx.Rngs(seed)
-    ), tokenizer
+    cfg = replace(cfg, vision=vision, text=small_text).with_dtype(dtype)
+    model = MerClip(cfg, rngs=nnx.Rngs(seed))
+    if config.model.motion_start:
+        kernel = model.vision.patch_embedding.projection.kernel
+        kernel[...] = motion_kernel(patch, vision.width)
+    return model, tokenizer
+
+
+def motion_kernel(patch: int, width: int) -> Float[np.ndarray, "taps_pixels width"]:
+    """A first layer that sees how frames differ: low spatial frequencies of grey, frame 2 - frame 1.
+
+    Motion of skin changes a patch smoothly, noise does not, so the `width` lowest frequencies of
+    the cosine transform hold most of the one and little of the other. The first of the three taps
+    is 0: it would see the padding before the first frame.
+    """
+    order = sorted(np.ndindex(patch, patch), key=lambda at: (sum(at), at))[:width]
+    spectra = np.zeros((patch, patch, len(order)), np.float32)
+    for channel, at in enumerate(order):
+        spectra[*at, channel] = 1
+    grey = fft.idctn(spectra, axes=(0, 1), norm="ortho") / np.sqrt(3)
+    frame = np.repeat(grey[:, :, None], 3, axis=2).reshape(-1, len(order))
+    return np.concatenate([0 * frame, -frame, frame])
 
 
 def _from_saved(
     config: ConfigDict, directory: Path, classes: tuple[str, ...], seed: int, dtype: str
 ) -> tuple[MerClip, Tokenizer]:
-    saved = MerClip.from_pretrained(directory)
-    if saved.cfg.vision.image_size != config.data.image_size:
+    model = MerClip.from_pretrained(directory, dtype)
+    cfg = model.cfg
+    if cfg.vision.image_size != config.data.image_size:
         raise ConfigError(
-            f"model.init_from={directory} was trained at {saved.cfg.vision.image_size} px: set "
+            f"model.init_from={directory} was trained at {cfg.vision.image_size} px: set "
             f"data.image_size to that (it is {config.data.image_size})"
         )
     tokenizer_file, about_file = directory / "tokenizer.json", directory / "merclip.json"
     if not tokenizer_file.is_file():
         raise ConfigError(f"model.init_from={directory}: no tokenizer.json there")
-    cfg = replace(saved.cfg, emotion=replace(saved.cfg.emotion, classes=len(classes)))
-    model = MerClip(_typed(cfg, dtype), rngs=nnx.Rngs(seed))
-    parts = ["vision", "text"]
     if config.model.init_head:
         found = json.loads(about_file.read_text())["classes"] if about_file.is_file() else None
         if found != list(classes):
@@ -81,16 +102,8 @@ def _from_saved(
                 f"model.init_head: the head in {directory} tells {found}, this run needs "
                 f"{list(classes)}; set model.init_head=False to start a new one"
             )
-        parts += ["emotion", "logit_scale"]
-    for part in parts:
-        nnx.update(getattr(model, part), nnx.state(getattr(saved, part)))
+    else:
+        head = replace(cfg.emotion, classes=len(classes))
+        model.cfg = replace(cfg, emotion=head)
+        model.emotion = EmotionInference(head, cfg.vision.output_dim, rngs=nnx.Rngs(seed))
     return model, Tokenizer.from_file(str(tokenizer_file))
-
-
-def _typed(cfg: MerClipConfig, dtype: str) -> MerClipConfig:
-    return replace(
-        cfg,
-        vision=replace(cfg.vision, dtype=dtype),
-        text=replace(cfg.text, dtype=dtype),
-        emotion=replace(cfg.emotion, dtype=dtype),
-    )

@@ -52,7 +52,7 @@ def test_json_round_trip(cfg):
     [
         (lambda c: c["vision"].update(heads=5), "64 does not divide into 5 heads"),
         (lambda c: c["vision"].update(patch_size=7), "not a multiple of patch_size 7"),
-        (lambda c: c["vision"].update(global_layers=[4]), "must lie in 0..3"),
+        (lambda c: c["vision"].update(global_layers=[4]), "must lie in 0..1"),
         (lambda c: c["vision"].update(width_=3), "width_"),
         (lambda c: c["text"].update(output_dim=32), "must be equal"),
         (lambda c: c["emotion"].update(heads=0), "0 heads"),

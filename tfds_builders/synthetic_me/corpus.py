@@ -89,7 +89,7 @@ class Corpus:
     def macro(cls, **changes) -> "Corpus":
         """Strong expressions of other identities, balanced over the three classes."""
         strong = cls(first_subject=100_000, subjects=200, clips_per_subject=20)
-        return replace(strong, amplitude=(2.0, 10.0), emotions=THREE_CLASSES, **changes)
+        return replace(strong, amplitude=(1.0, 6.0), emotions=THREE_CLASSES, **changes)
 
     @classmethod
     def demo(cls, **changes) -> "Corpus":
