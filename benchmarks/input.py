@@ -60,9 +60,7 @@ def measure(folder: Path) -> dict[str, float]:
 
     labels = np.arange(CLIPS) % 5
     fold = Fold("01", np.arange(10, CLIPS), np.arange(10))
-    iterator = sampling.iterate(
-        sampling.batches(fold, labels, batch_size=8, balanced=True, seed=0)
-    )
+    iterator = sampling.iterate(sampling.batches(fold, labels, batch_size=8, balanced=True, seed=0))
     next(iterator)
     began = time.perf_counter()
     drawn = [next(iterator) for _ in range(500)]

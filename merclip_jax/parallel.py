@@ -57,7 +57,9 @@ class Engine:
         if self.form == "jit":
             self._train = jax.jit(_on_folds(learner.train, folds, (0, 0, None)), donate_argnums=0)
         else:
-            self._train = _pmapped(learner, devices, NamedSharding(self._mesh, PartitionSpec("data")))
+            self._train = _pmapped(
+                learner, devices, NamedSharding(self._mesh, PartitionSpec("data"))
+            )
 
     def train(self, state: State, batch: Batch, shared: Shared) -> tuple[State, dict]:
         """One step of every fold; `state` is used up."""

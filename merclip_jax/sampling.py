@@ -9,7 +9,6 @@ from jaxtyping import Int
 
 from merclip_jax.protocols import Fold
 
-
 FIRST_CLIPS = 64  # of a growing training side
 
 

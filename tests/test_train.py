@@ -4,13 +4,16 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
 
 from merclip_jax import train, workdir
 from merclip_jax.errors import ConfigError
+from merclip_jax.models import MerClip
 
 
 def predictions(directory) -> pd.DataFrame:
@@ -88,10 +91,10 @@ def test_another_seed_gives_other_predictions(whole_run, tiny_config, tmp_path):
 
 
 def test_killed_at_three_random_moments_a_run_ends_with_the_same_predictions(
-    whole_run, tiny_config, tmp_path, flags_of
+    tiny_config, tmp_path, flags_of
 ):
-    command = [sys.executable, "-m", "merclip_jax.train", f"--workdir={tmp_path}/killed"]
-    command += flags_of(tiny_config)
+    train_in = [sys.executable, "-m", "merclip_jax.train", *flags_of(tiny_config)]
+    command = [*train_in, f"--workdir={tmp_path}/killed"]
     moments = random.Random(20260101)
     for folds_begun in (1, 2, 4):
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
@@ -104,10 +107,11 @@ def test_killed_at_three_random_moments_a_run_ends_with_the_same_predictions(
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
         assert not (tmp_path / "killed" / "report.json").exists()
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    for uninterrupted in (command, [*train_in, f"--workdir={tmp_path}/whole"]):
+        done = subprocess.run(uninterrupted, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
     pd.testing.assert_frame_equal(
-        predictions(tmp_path / "killed"), predictions(whole_run), check_exact=True
+        predictions(tmp_path / "killed"), predictions(tmp_path / "whole"), check_exact=True
     )
 
 
@@ -151,12 +155,45 @@ def test_where_the_clips_lie_changes_nothing(whole_run, tiny_config, tmp_path, p
     )
 
 
-def test_without_motion_every_frame_is_the_onset_frame(tiny_config, tmp_path):
-    """Two clips that differ only after their onset frame get the same prediction."""
+def test_without_motion_nothing_but_the_onset_frames_is_seen(tiny_config, tmp_path, monkeypatch):
     with tiny_config.unlocked():
-        tiny_config.data.motion = "none"
-    report = train.run(tiny_config, tmp_path / "still")
-    assert report.values["protocol"]["n_clips"] == 15
+        tiny_config.data.motion, tiny_config.folds.scheme = "none", "hold_out"
+        tiny_config.recipe.epochs, tiny_config.recipe.warmup_epochs = 1, 0
+    train.run(tiny_config, tmp_path / "still")
+
+    load = train.load_clips
+
+    def scrambled(config, protocol):
+        packed, table = load(config, protocol)
+        noise = np.random.default_rng(0).integers(0, 256, packed.frames.shape, np.uint8)
+        noise[table["start"]] = np.asarray(packed.frames)[table["start"]]
+        return replace(packed, frames=jnp.asarray(noise)), table
+
+    monkeypatch.setattr(train, "load_clips", scrambled)
+    train.run(tiny_config, tmp_path / "scrambled")
+    pd.testing.assert_frame_equal(
+        predictions(tmp_path / "still"), predictions(tmp_path / "scrambled"), check_exact=True
+    )
+    with tiny_config.unlocked():
+        tiny_config.data.motion = "full"
+    train.run(tiny_config, tmp_path / "noise")
+    shares = [predictions(tmp_path / name).filter(regex="^p_") for name in ("still", "noise")]
+    assert np.abs(np.subtract(*shares)).max().max() > 1e-4
+
+
+def test_a_fold_is_exported_with_what_it_has_seen(tiny_config, tmp_path):
+    with tiny_config.unlocked():
+        tiny_config.recipe.epochs, tiny_config.recipe.warmup_epochs = 1, 0
+        tiny_config.folds.scheme = "hold_out"
+        tiny_config.checkpoint.export = True
+    train.run(tiny_config, tmp_path / "run")
+    exported = tmp_path / "run" / "folds" / "hold_out" / "model-seed0"
+    about = json.loads((exported / "merclip.json").read_text())
+    tested = set(predictions(tmp_path / "run")["subject"])
+    assert about["classes"] == ["negative", "positive", "surprise"]
+    assert about["seen_subjects"] and not tested & set(about["seen_subjects"])
+    assert str(tmp_path) not in (exported / "merclip.json").read_text()
+    assert MerClip.from_pretrained(exported).cfg.emotion.classes == 3
 
 
 @pytest.mark.parametrize(

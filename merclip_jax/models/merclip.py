@@ -117,9 +117,7 @@ class MerClip(nnx.Module):
         return self.text(token_ids)
 
     @classmethod
-    def from_pretrained(
-        cls, directory: str | os.PathLike, dtype: str | None = None
-    ) -> "MerClip":
+    def from_pretrained(cls, directory: str | os.PathLike, dtype: str | None = None) -> "MerClip":
         """Load a model that `save_pretrained` wrote.
 
         Args:

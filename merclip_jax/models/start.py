@@ -67,7 +67,7 @@ def build(config: ConfigDict, classes: tuple[str, ...], seed: int) -> tuple[MerC
 
 
 def motion_kernel(patch: int, width: int) -> Float[np.ndarray, "taps_pixels width"]:
-    """A first layer that sees how frames differ: low spatial frequencies of grey, frame 2 - frame 1.
+    """A first layer that sees how frames differ: low frequencies of grey, frame 2 - frame 1.
 
     Motion of skin changes a patch smoothly, noise does not, so the `width` lowest frequencies of
     the cosine transform hold most of the one and little of the other. The first of the three taps
