@@ -247,10 +247,17 @@ def _export(setup: Setup, member: Member, state: step.State) -> None:
         "dataset": setup.protocol.dataset,
         "seen_subjects": sorted(set(seen["subject"])),
         "seed": setup.seed,
-        # How, not where: shared weights carry no paths of the machine that made them.
-        "recipe": json.loads(setup.config.recipe.to_json()),
+        "config": _without_places(setup.config),
     }
     model = nnx.merge(setup.learner.graphdef, state.params, setup.shared.frozen, state.rest)
     model.save_pretrained(
         setup.folder(member.fold) / f"model-seed{setup.seed}", setup.tokenizer, about
     )
+
+
+def _without_places(config: ConfigDict) -> dict:
+    """A config as JSON values; shared weights name no paths of the machine they are from."""
+    values = json.loads(config.to_json())
+    del values["data"]["manual_dir"], values["data"]["data_dir"]
+    values["model"]["init_from"] = Path(config.model.init_from).name
+    return values

@@ -8,6 +8,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -93,7 +94,12 @@ class MerClip(nnx.Module):
         self.cfg = cfg
         self.vision = VideoTower(cfg.vision, rngs=rngs)
         self.text = clip.TextTower(cfg.text, rngs=rngs)
-        self.emotion = EmotionInference(cfg.emotion, cfg.vision.output_dim, rngs=rngs)
+        self.start_head(cfg.emotion.classes, rngs=rngs)
+
+    def start_head(self, classes: int, *, rngs: nnx.Rngs) -> None:
+        """Give the towers a new emotion head and CLIP's initial temperature."""
+        self.cfg = replace(self.cfg, emotion=replace(self.cfg.emotion, classes=classes))
+        self.emotion = EmotionInference(self.cfg.emotion, self.cfg.vision.output_dim, rngs=rngs)
         self.logit_scale = nnx.Param(jnp.asarray(math.log(1 / 0.07), jnp.float32))
 
     def __call__(

@@ -15,7 +15,6 @@ from tokenizers import Tokenizer
 from merclip_jax import text
 from merclip_jax.errors import ConfigError
 from merclip_jax.models import MerClip, MerClipConfig
-from merclip_jax.models.merclip import EmotionInference
 
 VARIANTS = ("b16", "l14", "tiny")
 
@@ -86,10 +85,10 @@ def _from_saved(
     config: ConfigDict, directory: Path, classes: tuple[str, ...], seed: int, dtype: str
 ) -> tuple[MerClip, Tokenizer]:
     model = MerClip.from_pretrained(directory, dtype)
-    cfg = model.cfg
-    if cfg.vision.image_size != config.data.image_size:
+    size = model.cfg.vision.image_size
+    if size != config.data.image_size:
         raise ConfigError(
-            f"model.init_from={directory} was trained at {cfg.vision.image_size} px: set "
+            f"model.init_from={directory} was trained at {size} px: set "
             f"data.image_size to that (it is {config.data.image_size})"
         )
     tokenizer_file, about_file = directory / "tokenizer.json", directory / "merclip.json"
@@ -103,7 +102,5 @@ def _from_saved(
                 f"{list(classes)}; set model.init_head=False to start a new one"
             )
     else:
-        head = replace(cfg.emotion, classes=len(classes))
-        model.cfg = replace(cfg, emotion=head)
-        model.emotion = EmotionInference(head, cfg.vision.output_dim, rngs=nnx.Rngs(seed))
+        model.start_head(len(classes), rngs=nnx.Rngs(seed))
     return model, Tokenizer.from_file(str(tokenizer_file))
