@@ -11,7 +11,7 @@ from golden_tiny import GOLDENS, load
 from merclip_jax.models import MerClip, weights
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="module", autouse=True)  # "package" would last to the end of the session
 def quick_compilation():
     """These tests compile much and run little."""
     jax.config.update("jax_disable_most_optimizations", True)
