@@ -21,10 +21,10 @@ def get_config() -> ConfigDict:
     config.data.frames = 8
     config.model.init_from = "assets/demo_model"
     config.model.init_head = True
-    config.recipe.epochs = 16
+    config.recipe.epochs = 8
     config.recipe.warmup_epochs = 1
     config.recipe.batch_size = 16
-    config.recipe.learning_rate = 3e-4
+    config.recipe.learning_rate = 1e-4
     config.recipe.clip_norm = 1.0
     config.recipe.alignment_start = 1.0
     config.augment.augmix = False

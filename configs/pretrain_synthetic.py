@@ -23,7 +23,7 @@ def get_config() -> ConfigDict:
     config.model.patch_size = 16
     config.model.motion_start = True
     config.text.trainable = True
-    config.recipe.epochs = 22
+    config.recipe.epochs = 40
     config.recipe.warmup_epochs = 1
     config.recipe.batch_size = 64
     config.recipe.doubling = 100
