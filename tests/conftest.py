@@ -3,11 +3,14 @@ import tempfile
 from dataclasses import replace
 
 # Before jax is imported: eight CPU devices for the tests of meshes and pmap (others use the first),
-# and compiled programs kept for the session, since many tests and their subprocesses share them.
+# compiled programs kept for the session, since many tests and their subprocesses share them, and
+# quick compilation, since tests compile much and run little. All in the environment: a program
+# compiled otherwise in a subprocess would differ from ours in the last bit.
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", tempfile.mkdtemp(prefix="merclip-compiled-"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 import pytest
 from flax import nnx

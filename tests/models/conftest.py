@@ -11,14 +11,6 @@ from golden_tiny import GOLDENS, load
 from merclip_jax.models import MerClip, weights
 
 
-@pytest.fixture(scope="module", autouse=True)  # "package" would last to the end of the session
-def quick_compilation():
-    """These tests compile much and run little."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 @pytest.fixture(scope="session")
 def checkpoint() -> Path:
     """Random weights in the official layout; every count of heads differs on purpose."""
