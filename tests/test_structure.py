@@ -14,8 +14,9 @@ FILES = [path for name in PACKAGES for path in sorted((ROOT / name).rglob("*.py"
 ORDER = (
     "errors", "app", "workdir", "facs_text", "facs", "protocols", "metrics", "bounds",
     "face", "tfds_builders", "prepare", "clips", "sampling", "augmix", "augment", "text",
-    "models.config", "models.leaves", "models.clip", "models.conv", "models.video",
-    "models.merclip", "models", "models.torch_keys", "models.weights", "models.start",
+    "models.config", "models.leaves", "models.torch_keys", "models.files", "models.foreign",
+    "models.clip", "models.conv", "models.video", "models.merclip", "models", "models.weights",
+    "models.start",
     "losses", "optim", "step", "parallel", "checkpoints", "loop",
     "results", "figures", "pages", "report", "train", "evaluate",
 )  # fmt: skip
@@ -93,7 +94,7 @@ def test_only_checkpoints_imports_orbax():
 @pytest.mark.parametrize("path", FILES, ids=dotted)
 def test_foreign_frameworks_are_never_imported(path):
     found = FORBIDDEN & {name.split(".")[0] for name in imports(path)}
-    if dotted(path) == "merclip_jax.models.weights":  # reads .pth files, where torch is at hand
+    if dotted(path) == "merclip_jax.models.files":  # reads .pth files, where torch is at hand
         top = {name for node in ast.parse(path.read_text()).body for name in _names(node)}
         assert "torch" not in top
         found -= {"torch"}

@@ -21,9 +21,10 @@ from jaxtyping import Array, Float, Int
 from tokenizers import Tokenizer
 
 from merclip_jax import workdir
-from merclip_jax.errors import ConfigError, DataError
-from merclip_jax.models import clip, leaves
+from merclip_jax.errors import ConfigError
+from merclip_jax.models import clip, files, foreign, leaves
 from merclip_jax.models.config import EmotionConfig, MerClipConfig
+from merclip_jax.models.foreign import Foreign
 from merclip_jax.models.video import VideoTower
 
 _normal = nnx.initializers.normal(0.02)  # released as truncated at +-2, a hundred sigma
@@ -124,31 +125,47 @@ class MerClip(nnx.Module):
 
     @classmethod
     def from_pretrained(cls, directory: str | os.PathLike, dtype: str | None = None) -> "MerClip":
-        """Load a model that `save_pretrained` wrote.
+        """Load a model that `save_pretrained` wrote, or the towers of a plain CLIP.
 
         Args:
-          directory: where it lies.
+          directory: where it lies, or an id of the Hugging Face hub.
           dtype: compute dtype in place of the saved one; the parameters are those saved.
 
         Raises:
           ConfigError: the directory lacks a file, or its config.json cannot be used.
           DataError: the weights are damaged or do not fit the config; all misfits are listed.
         """
-        directory = Path(directory)
+        directory = files.locate(directory)
         config, weights = directory / "config.json", directory / "model.safetensors"
-        for path in (config, weights):
-            if not path.is_file():
-                raise ConfigError(f"{directory}: no {path.name}; name a saved model's directory")
+        if not config.is_file():
+            raise ConfigError(f"{directory}: no config.json; name a saved model's directory")
         try:
-            cfg = MerClipConfig.from_json(json.loads(config.read_text(encoding="utf-8")))
+            values = json.loads(config.read_text(encoding="utf-8"))
+            found = (
+                Foreign(str(weights), MerClipConfig.from_json(values), files.read(weights))
+                if values.get("model_type") == "merclip"
+                else foreign.towers(directory)
+            )
         except (ConfigError, ValueError) as error:
             raise ConfigError(f"{config}: {error}") from error
-        try:
-            arrays = safetensors.numpy.load_file(weights)
-        except safetensors.SafetensorError as error:
-            raise DataError(f"{weights}: unreadable ({error}); copy it again") from error
-        cfg = cfg.with_dtype(dtype) if dtype else cfg
-        return leaves.fill(abstract(cfg), arrays, str(weights))
+        cfg = found.cfg.with_dtype(dtype) if dtype else found.cfg
+        return cls.completed(replace(found, cfg=cfg))
+
+    @classmethod
+    def completed(cls, found: Foreign, seed: int = 0) -> "MerClip":
+        """A model with a foreign checkpoint's weights; what it may lack starts anew from `seed`.
+
+        Raises:
+          DataError: tensors that do not fit, or leaves that nothing fills; all are listed.
+        """
+        shapes = abstract(found.cfg)
+        names = {leaves.dotted(path) for path, _ in nnx.to_flat_state(nnx.state(shapes))}
+        new = {name for name in names - found.arrays.keys() if found.starts_anew(name)}
+        arrays = dict(found.arrays)
+        if new:
+            start = leaves.arrays(cls(found.cfg, rngs=nnx.Rngs(seed)))
+            arrays |= {name: start[name] for name in new}
+        return leaves.fill(shapes, arrays, found.source, found.faults)
 
     def save_pretrained(
         self,

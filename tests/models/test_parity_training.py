@@ -14,7 +14,7 @@ from flax import nnx
 from golden_tiny import clips, in_float64, load, relative
 
 from merclip_jax import losses, optim
-from merclip_jax.models import MerClip, leaves, torch_keys, weights
+from merclip_jax.models import MerClip, files, leaves, torch_keys
 
 EPOCHS = (0, 1, 5, 27, 54, 55, 70)
 
@@ -128,7 +128,7 @@ def test_losses_of_three_steps(trained, training):
 
 
 def test_gradients_of_the_first_step(trained, training):
-    golden, faults = torch_keys.translate(load("grads_step0"))
+    golden, faults = torch_keys.translate(load("grads_step0"), torch_keys.OFFICIAL)
     assert not faults
     assert golden.keys() == trained[1].keys()
     norm = training["steps"][0]["grad_norm"]
@@ -139,7 +139,7 @@ def test_gradients_of_the_first_step(trained, training):
 
 
 def test_parameters_after_three_steps(trained, training):
-    golden, faults = torch_keys.translate(load("delta_after3"))
+    golden, faults = torch_keys.translate(load("delta_after3"), torch_keys.OFFICIAL)
     assert not faults
     assert golden.keys() == trained[2].keys()
     for name, delta in trained[2].items():
@@ -147,7 +147,7 @@ def test_parameters_after_three_steps(trained, training):
 
 
 def test_batch_norm_after_three_steps(trained):
-    golden, faults = torch_keys.translate(load("bn_after3"))
+    golden, faults = torch_keys.translate(load("bn_after3"), torch_keys.OFFICIAL)
     assert not faults
     assert golden.keys() == trained[3].keys()
     for name, statistic in trained[3].items():
@@ -158,11 +158,11 @@ def test_weight_decay_groups(official, checkpoint, training):
     """`released` decays exactly the tensors that the release decays."""
     decay = {  # running statistics and the text tower are in no group
         name: np.full(tensor.shape, training["decay"][name])
-        for name, tensor in weights.read(checkpoint).items()
+        for name, tensor in files.read(checkpoint).items()
         if name in training["decay"]
     }
     assert decay.keys() == training["decay"].keys()
-    placed, faults = torch_keys.translate(decay)
+    placed, faults = torch_keys.translate(decay, torch_keys.OFFICIAL)
     assert not faults
     for name, values in placed.items():
         assert optim.decayed(tuple(name.split(".")), values, "released") == (values.max() > 0), name

@@ -1,0 +1,125 @@
+"""Files of foreign weights and tokenizers: found here or on the hub, and read."""
+
+import os
+import pickle
+import re
+import zipfile
+from pathlib import Path
+
+import huggingface_hub
+import numpy as np
+import safetensors
+import safetensors.numpy
+from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+from tokenizers import Tokenizer
+
+from merclip_jax.errors import ConfigError, DataError
+
+HUB_ID = r"[\w.-]+/[\w.-]+"
+WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # of a folder, the first that is there
+TORCH = (".pth", ".pt", ".bin")
+
+
+def locate(name: str | os.PathLike) -> Path:
+    """A path as it is; an id such as 'openai/clip-vit-base-patch16' fetched from the hub.
+
+    Fetched files are kept in Hugging Face's cache, and later used from there without a network.
+
+    Raises:
+      ConfigError: neither such a path nor a hub id that can be fetched.
+    """
+    path = Path(name)
+    if path.exists():
+        return path
+    if not re.fullmatch(HUB_ID, str(name)):
+        raise ConfigError(f"{name}: no such file or folder, and no id of the Hugging Face hub")
+    try:
+        return Path(
+            huggingface_hub.snapshot_download(
+                str(name),
+                allow_patterns=["*.json", "model.safetensors", "merges.txt"],
+            )
+        )
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise ConfigError(
+            f"{name}: no such path here, and it cannot be fetched from the Hugging Face hub "
+            f"({type(error).__name__}); check the name and the network, or give a folder"
+        ) from error
+
+
+def read(name: str | os.PathLike) -> dict[str, np.ndarray]:
+    """The tensors of a checkpoint by name, those of less than float32 widened to it.
+
+    Args:
+      name: a .safetensors, .pth, .pt or .bin file, a folder with one in Hugging Face's layout, or
+        a hub id. Torch's files are read as plain tensors only (weights_only); OpenAI's .pt files
+        are TorchScript, of which nothing is run.
+
+    Raises:
+      ConfigError: no such file, or not one of these kinds, or torch is needed and not installed.
+      DataError: the file is damaged or holds more than tensors.
+    """
+    path = locate(name)
+    if path.is_dir():
+        found = [path / file for file in WEIGHTS if (path / file).is_file()]
+        if not found:
+            raise ConfigError(f"{path}: holds none of {', '.join(WEIGHTS)}")
+        path = found[0]
+    if path.suffix == ".safetensors":
+        try:
+            tensors = safetensors.numpy.load_file(path)
+        except safetensors.SafetensorError as error:
+            raise DataError(f"{path}: unreadable ({error}); copy it again") from error
+    elif path.suffix in TORCH:
+        tensors = _read_torch(path)
+    else:
+        raise ConfigError(f"{path}: unknown kind of file; name a .safetensors or .pth checkpoint")
+    return {
+        key: tensor.astype(np.float32) if tensor.dtype.itemsize == 2 else tensor
+        for key, tensor in tensors.items()
+    }
+
+
+def _read_torch(path: Path) -> dict[str, np.ndarray]:
+    try:
+        import torch
+    except ImportError as error:
+        raise ConfigError(
+            f"{path}: reading {path.suffix} needs PyTorch: install torch, or convert it to "
+            ".safetensors"
+        ) from error
+    try:
+        if _is_torchscript(path):
+            loaded = torch.jit.load(path, map_location="cpu").state_dict()
+        else:
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise DataError(f"{path}: unreadable as plain tensors ({error})") from error
+    tensors = loaded.get("state_dict", loaded.get("model", loaded))
+    return {
+        name: (tensor.float() if tensor.is_floating_point() else tensor).numpy()
+        for name, tensor in tensors.items()
+        if isinstance(tensor, torch.Tensor)
+    }
+
+
+def _is_torchscript(path: Path) -> bool:
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(name.endswith("/constants.pkl") for name in archive.namelist())
+
+
+def tokenizer(name: str | os.PathLike) -> Tokenizer:
+    """The tokenizer of a folder or hub id in Hugging Face's layout, or a tokenizer.json itself.
+
+    Raises:
+      ConfigError: there is none.
+    """
+    path = locate(name)
+    path = path / "tokenizer.json" if path.is_dir() else path
+    if path.name != "tokenizer.json" or not path.is_file():
+        raise ConfigError(
+            f"{name}: no tokenizer.json there; CLIP's own is in openai/clip-vit-base-patch16"
+        )
+    return Tokenizer.from_file(str(path))
