@@ -23,7 +23,7 @@ from tensorboardX import SummaryWriter
 from tokenizers import Tokenizer
 from tqdm import tqdm
 
-from merclip_jax import clips, parallel, sampling, step, workdir
+from merclip_jax import clips, metrics, parallel, sampling, step, workdir
 from merclip_jax.checkpoints import FoldCheckpoints
 from merclip_jax.protocols import Fold, Protocol
 
@@ -151,7 +151,7 @@ def _train_group(setup: Setup, members: list[Member], done: int, bar: tqdm) -> N
     probabilities = _predict(setup, state, [member.fold.test for member in slots])
     for i, member in enumerate(members):
         if config.checkpoint.export:
-            _export(setup, member, parallel.unstack(state._replace(key=()), i))
+            _export(setup, member, parallel.unstack(state._replace(key=()), i), probabilities[i])
         _finish(setup, member, probabilities[i])  # last: its predictions mark the fold as done
 
 
@@ -238,15 +238,26 @@ def _finish(setup: Setup, member: Member, probabilities: Float[np.ndarray, "n c"
         shutil.rmtree(folder / "checkpoints")
 
 
-def _export(setup: Setup, member: Member, state: step.State) -> None:
+def _export(
+    setup: Setup, member: Member, state: step.State, probabilities: Float[np.ndarray, "n c"]
+) -> None:
     """Save a fold's model to predict with or to start from, and say what it has seen."""
-    seen = setup.table.iloc[member.fold.train]
+    seen, tested = (setup.table.iloc[part] for part in (member.fold.train, member.fold.test))
+    counts = metrics.confusion(
+        tested["label"].to_numpy(), probabilities.argmax(1), len(setup.protocol.classes)
+    )
     about = {
         "classes": list(setup.protocol.classes),
         "protocol": setup.protocol.name,
         "dataset": setup.protocol.dataset,
         "seen_subjects": sorted(set(seen["subject"])),
         "seed": setup.seed,
+        "scores": {
+            "n_clips": len(tested),
+            "n_subjects": tested["subject"].nunique(),
+            "uf1": float(metrics.uf1(counts)),
+            "uar": float(metrics.uar(counts)),
+        },
         "config": _without_places(setup.config),
     }
     model = nnx.merge(setup.learner.graphdef, state.params, setup.shared.frozen, state.rest)

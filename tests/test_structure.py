@@ -14,11 +14,12 @@ FILES = [path for name in PACKAGES for path in sorted((ROOT / name).rglob("*.py"
 ORDER = (
     "errors", "app", "workdir", "facs_text", "facs", "protocols", "metrics", "bounds",
     "face", "tfds_builders", "prepare", "clips", "sampling", "augmix", "augment", "text",
-    "models.config", "models.leaves", "models.torch_keys", "models.files", "models.foreign",
+    "models.config", "models.card", "models.leaves", "models.torch_keys", "models.files",
+    "models.foreign",
     "models.clip", "models.conv", "models.video", "models.merclip", "models", "models.weights",
     "models.start",
     "losses", "optim", "step", "parallel", "checkpoints", "loop",
-    "results", "figures", "pages", "report", "train", "evaluate",
+    "results", "figures", "pages", "report", "train", "evaluate", "convert",
 )  # fmt: skip
 FORBIDDEN = {"torch", "torchvision", "tensorflow", "clu", "mmengine", "mmcv"}
 

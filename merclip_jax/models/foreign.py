@@ -8,7 +8,7 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -44,6 +44,7 @@ class Foreign:
       arrays: by our dotted paths.
       lacks: our modules (regex) that may start anew if nothing of them is in `arrays`.
       faults: what could not be placed, a line each.
+      parts: the kind of checkpoint that the 'model', or its 'vision' and 'text' tower, is from.
     """
 
     source: str
@@ -51,6 +52,7 @@ class Foreign:
     arrays: Arrays
     lacks: str = ""
     faults: tuple[str, ...] = ()
+    parts: Mapping[str, torch_keys.Source] = field(default_factory=dict)
 
     def starts_anew(self, name: str) -> bool:
         """Whether the leaf belongs to a module that such a checkpoint has nothing of."""
@@ -73,11 +75,11 @@ def official(path: str | os.PathLike, heads: Heads) -> Foreign:
         raise DataError(f"{path}: not {torch_keys.OFFICIAL.name}{looks}")
     arrays, faults = torch_keys.translate(tensors, torch_keys.OFFICIAL)
     cfg = _config(path, arrays, heads, classes=0)
-    return Foreign(str(path), cfg, arrays, faults=tuple(faults))
+    return Foreign(str(path), cfg, arrays, faults=tuple(faults), parts={"model": kind})
 
 
 def towers(
-    vision: str | os.PathLike,
+    vision: str | os.PathLike | None,
     text: str | os.PathLike | None = None,
     classes: int = 7,
     inflation: Inflation = "center",
@@ -92,33 +94,41 @@ def towers(
     """
     if inflation not in get_args(Inflation):
         raise ConfigError(f"inflation={inflation!r}: give one of {', '.join(get_args(Inflation))}")
-    vision, text = locate(vision), locate(text) if text else None
-    arrays, faults, lacks = _recognised(vision)
-    if text is not None:
-        words, more, lacks_of_text = _recognised(text)
+    given = [locate(path) for path in (vision, text) if path]
+    if not given:
+        raise ConfigError("no checkpoint named: give one with a vision tower, a text tower or both")
+    arrays, faults, source = _recognised(given[0])
+    lacks, parts = source.lacks, {}
+    if any(name.startswith("vision.") for name in arrays):
+        parts["vision"] = source
+    if len(given) == 2:
+        words, more, source = _recognised(given[1])
         arrays = _part(arrays, "text", False) | _part(words, "text", True)
         faults = faults + more
-        lacks = rf"(?!text\.)(?:{lacks})|(?=text\.)(?:{lacks_of_text})"
-    if "text.positional_embedding" not in arrays:
-        raise ConfigError(f"{text or vision}: no text tower in it; name a checkpoint that has one")
-    arrays["text.positional_embedding"] = _padded(arrays["text.positional_embedding"], context)
+        lacks = rf"(?!text\.)(?:{lacks})|(?=text\.)(?:{source.lacks})"
+    if "text.positional_embedding" in arrays:
+        parts["text"] = source
+        arrays["text.positional_embedding"] = _padded(arrays["text.positional_embedding"], context)
     _inflate(arrays, inflation)
-    heads = heads or Heads()
-    for folder in (vision, text or vision):
-        heads = _with_heads_of(folder, heads)
-    cfg = _config(vision, arrays, heads, classes)
-    return Foreign(str(vision), cfg, arrays, lacks, tuple(faults))
+    heads = _completed(heads or Heads(), _heads_of(given[0]), _heads_of(given[-1]))
+    cfg = _config(given[0], arrays, heads, classes)
+    return Foreign(str(given[0]), cfg, arrays, lacks, tuple(faults), parts)
 
 
-def _with_heads_of(folder: Path, heads: Heads) -> Heads:
-    """The numbers of heads that a Hugging Face config.json in `folder` adds to those given.
+def _completed(given: Heads, vision: Heads, text: Heads) -> Heads:
+    video = given.video or vision.video
+    return Heads(video, given.global_blocks or video, given.emotion, given.text or text.text)
+
+
+def _heads_of(folder: Path) -> Heads:
+    """What a Hugging Face config.json in `folder` says of heads; nothing where there is none.
 
     Raises:
-      ConfigError: its towers use another activation than CLIP's own.
+      ConfigError: its towers use another activation than OpenAI's.
     """
     file = folder / "config.json"
     if not file.is_file():
-        return heads
+        return Heads()
     values = json.loads(file.read_text(encoding="utf-8"))
     vision, text = values.get("vision_config", {}), values.get("text_config", {})
     for part in (vision, text):
@@ -127,22 +137,17 @@ def _with_heads_of(folder: Path, heads: Heads) -> Heads:
                 f"{file}: hidden_act {part['hidden_act']!r}, but these towers compute quick_gelu; "
                 "take OpenAI's weights"
             )
-    video = heads.video or vision.get("num_attention_heads")
-    return Heads(
-        video=video,
-        global_blocks=heads.global_blocks or video,
-        emotion=heads.emotion,
-        text=heads.text or text.get("num_attention_heads"),
-    )
+    return Heads(video=vision.get("num_attention_heads"), text=text.get("num_attention_heads"))
 
 
-def _recognised(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], list[str], str]:
+def _recognised(path: Path) -> tuple[dict[str, np.ndarray], list[str], torch_keys.Source]:
+    """Arrays by our paths, what could not be placed, and the kind of checkpoint."""
     tensors = read(path)
     source = torch_keys.recognise(tensors)
     if source is None:
         known = "; ".join(source.name for source in torch_keys.SOURCES)
         raise DataError(f"{path}: no known kind of checkpoint. Known are: {known}")
-    return *torch_keys.translate(tensors, source), source.lacks
+    return *torch_keys.translate(tensors, source), source
 
 
 def _part(arrays: Arrays, part: str, inside: bool) -> dict[str, np.ndarray]:
@@ -168,11 +173,16 @@ def _inflate(arrays: dict[str, np.ndarray], inflation: Inflation) -> None:
 
 
 def _config(path: str | os.PathLike, arrays: Arrays, heads: Heads, classes: int) -> MerClipConfig:
+    """The model's sizes; a tower of which there is nothing gets those of CLIP B/16."""
+    project = arrays.get("text.text_projection", arrays.get("vision.proj"))
+    shared = TextConfig().output_dim if project is None else project.shape[1]
+    has_vision = any(name.startswith("vision.") for name in arrays)
+    has_text = any(name.startswith("text.") for name in arrays)
     try:
         return MerClipConfig(
-            _vision_sizes(arrays, heads),
-            _text_sizes(arrays, heads),
-            _head_sizes(arrays, heads, classes),
+            _vision_sizes(arrays, heads, shared) if has_vision else VisionConfig(output_dim=shared),
+            _text_sizes(arrays, heads) if has_text else TextConfig(output_dim=shared),
+            _head_sizes(arrays, heads, classes, shared),
         )
     except (KeyError, ValueError, IndexError) as error:
         if isinstance(error, ConfigError):
@@ -180,7 +190,7 @@ def _config(path: str | os.PathLike, arrays: Arrays, heads: Heads, classes: int)
         raise DataError(f"{path}: a tensor is missing or misshapen: {error}") from error
 
 
-def _vision_sizes(arrays: Arrays, heads: Heads) -> VisionConfig:
+def _vision_sizes(arrays: Arrays, heads: Heads, shared: int) -> VisionConfig:
     pixels, width = arrays["vision.patch_embedding.projection.kernel"].shape
     square = pixels // 3  # of a single frame: a patch's pixels; of three frames three times that
     taps = 1 if math.isqrt(square) ** 2 == square else 3
@@ -191,7 +201,7 @@ def _vision_sizes(arrays: Arrays, heads: Heads) -> VisionConfig:
         GLOBAL_BLOCKS, layers
     )
     down = arrays.get("vision.blocks.0.lmhra1.down.bias")
-    project = arrays.get("vision.proj", arrays["text.text_projection"])
+    project = arrays.get("vision.proj")
     return VisionConfig(
         image_size=grid * patch,
         patch_size=patch,
@@ -204,7 +214,7 @@ def _vision_sizes(arrays: Arrays, heads: Heads) -> VisionConfig:
         global_layers=tuple(range(layers - global_blocks, layers)),
         global_heads=heads.global_blocks or max(1, width // 64),
         global_mlp_ratio=_hidden(arrays, "vision.global_blocks.0", 4 * width) / width,
-        output_dim=project.shape[1],
+        output_dim=shared if project is None else project.shape[1],
     )
 
 
@@ -221,8 +231,7 @@ def _text_sizes(arrays: Arrays, heads: Heads) -> TextConfig:
     )
 
 
-def _head_sizes(arrays: Arrays, heads: Heads, classes: int) -> EmotionConfig:
-    width = arrays["text.text_projection"].shape[1]
+def _head_sizes(arrays: Arrays, heads: Heads, classes: int, width: int) -> EmotionConfig:
     bias = arrays.get("emotion.fc.bias")
     return EmotionConfig(
         classes=classes if bias is None else bias.size,

@@ -22,7 +22,7 @@ from tokenizers import Tokenizer
 
 from merclip_jax import workdir
 from merclip_jax.errors import ConfigError
-from merclip_jax.models import clip, files, foreign, leaves
+from merclip_jax.models import card, clip, files, foreign, leaves
 from merclip_jax.models.config import EmotionConfig, MerClipConfig
 from merclip_jax.models.foreign import Foreign
 from merclip_jax.models.video import VideoTower
@@ -136,18 +136,20 @@ class MerClip(nnx.Module):
           DataError: the weights are damaged or do not fit the config; all misfits are listed.
         """
         directory = files.locate(directory)
-        config, weights = directory / "config.json", directory / "model.safetensors"
+        config = directory / "config.json"
         if not config.is_file():
             raise ConfigError(f"{directory}: no config.json; name a saved model's directory")
         try:
             values = json.loads(config.read_text(encoding="utf-8"))
-            found = (
-                Foreign(str(weights), MerClipConfig.from_json(values), files.read(weights))
-                if values.get("model_type") == "merclip"
-                else foreign.towers(directory)
-            )
-        except (ConfigError, ValueError) as error:
+            own = values.get("model_type") == "merclip"
+            sizes = MerClipConfig.from_json(values) if own else None
+        except (ConfigError, ValueError, AttributeError) as error:
             raise ConfigError(f"{config}: {error}") from error
+        found = (
+            Foreign(str(directory), sizes, files.read(directory))
+            if sizes
+            else foreign.towers(directory)
+        )
         cfg = found.cfg.with_dtype(dtype) if dtype else found.cfg
         return cls.completed(replace(found, cfg=cfg))
 
@@ -179,7 +181,7 @@ class MerClip(nnx.Module):
           directory: made if it does not exist; files of the same names are replaced, each at once.
           tokenizer: the text tower's.
           meta: what is to be known of these weights (labels, action units, protocol fingerprint,
-            what they have seen); written to merclip.json.
+            what they have seen); written to merclip.json and, for people, to README.md.
         """
         directory = Path(directory)
         directory.mkdir(parents=True, exist_ok=True)
@@ -189,6 +191,7 @@ class MerClip(nnx.Module):
             workdir.write(directory / "tokenizer.json", tokenizer.to_str(pretty=True).encode())
         if meta is not None:
             workdir.write(directory / "merclip.json", _json(dict(meta)))
+            workdir.write(directory / "README.md", card.model_card(self.cfg, meta).encode())
         workdir.write(directory / "config.json", _json(self.cfg.to_json()))
 
 

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 
 from merclip_jax import text
 from merclip_jax.errors import ConfigError
-from merclip_jax.models import MerClip, MerClipConfig
+from merclip_jax.models import MerClip, MerClipConfig, files
 
 VARIANTS = ("b16", "l14", "tiny")
 
@@ -26,7 +26,7 @@ def check(config: ConfigDict) -> None:
       ConfigError: no saved model at `model.init_from`, or a variant that needs one.
     """
     variant, saved = config.model.variant, config.model.init_from
-    if saved and not (Path(saved) / "config.json").is_file():
+    if saved and not (files.locate(saved) / "config.json").is_file():
         raise ConfigError(f"model.init_from={saved}: no config.json there; name a saved model")
     if variant not in VARIANTS:
         raise ConfigError(f"model.variant={variant!r}: give one of {', '.join(VARIANTS)}")
@@ -51,7 +51,7 @@ def build(config: ConfigDict, classes: tuple[str, ...], seed: int) -> tuple[MerC
     if dtype == "auto":
         dtype = "float32" if jax.default_backend() == "cpu" else "bfloat16"
     if config.model.init_from:
-        return _from_saved(config, Path(config.model.init_from), classes, seed, dtype)
+        return _from_saved(config, files.locate(config.model.init_from), classes, seed, dtype)
     tokenizer = text.small_tokenizer()
     cfg = MerClipConfig.tiny(len(classes))
     patch = config.model.patch_size or cfg.vision.patch_size
@@ -91,9 +91,7 @@ def _from_saved(
             f"model.init_from={directory} was trained at {size} px: set "
             f"data.image_size to that (it is {config.data.image_size})"
         )
-    tokenizer_file, about_file = directory / "tokenizer.json", directory / "merclip.json"
-    if not tokenizer_file.is_file():
-        raise ConfigError(f"model.init_from={directory}: no tokenizer.json there")
+    about_file = directory / "merclip.json"
     if config.model.init_head:
         found = json.loads(about_file.read_text())["classes"] if about_file.is_file() else None
         if found != list(classes):
@@ -103,4 +101,4 @@ def _from_saved(
             )
     else:
         model.start_head(len(classes), rngs=nnx.Rngs(seed))
-    return model, Tokenizer.from_file(str(tokenizer_file))
+    return model, files.tokenizer(directory)

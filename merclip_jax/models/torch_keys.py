@@ -22,6 +22,7 @@ class Source:
     Attributes:
       name: what errors call it.
       mark: a name (regex) that only this kind has.
+      seen: what it was trained on, as far as its kind tells.
       rows: a name that no row matches is an error, unless it is unused.
       unused: names (regex) of tensors that MER-CLIP has no place for.
       lacks: our modules (regex) that such a checkpoint may have nothing of; they start anew.
@@ -29,6 +30,7 @@ class Source:
 
     name: str
     mark: str
+    seen: str
     rows: tuple[Row, ...]
     unused: str = ""
     lacks: str = ""
@@ -143,6 +145,7 @@ _ENDS = r"vision\.(?:ln_post|token_proj|ln_tokens)|emotion|logit_scale"
 OFFICIAL = Source(
     "an official MER-CLIP checkpoint",
     r"vision_encoder\.to_cls_decoder\.weight",
+    "DFME, and the corpus it was fine-tuned on, if any",
     (
         ("logit_scale", "logit_scale", same),
         *_video(r"vision_encoder\."),
@@ -165,6 +168,7 @@ OFFICIAL = Source(
 UNIFORMERV2 = Source(
     "a UniFormerV2 checkpoint of mmaction2",
     r"backbone\.transformer\.temporal_cls_token",
+    "Kinetics or Something-Something videos, after CLIP's pictures",
     tuple(_video(r"backbone\.")),
     unused=rf"{_COUNTERS}|cls_head\..*|data_preprocessor\..*",
     lacks=rf"{_ENDS}|{_LOCAL}|vision\.proj|text",
@@ -173,6 +177,7 @@ UNIFORMERV2 = Source(
 OPENAI = Source(
     "OpenAI's CLIP",
     r"visual\.conv1\.weight",
+    "400 million pictures with texts from the web",
     (
         *_text(""),
         *_tower(r"visual\."),
@@ -185,6 +190,7 @@ OPENAI = Source(
 VICLIP = Source(
     "ViCLIP",
     r"vision_encoder\.temporal_positional_embedding",
+    "InternVid videos with captions, after CLIP's pictures",
     tuple(_text(r"text_encoder\.")),
     unused=r"vision_encoder\..*|temp|logit_scale",
     lacks=r"vision|emotion|logit_scale",
@@ -192,6 +198,7 @@ VICLIP = Source(
 HUGGING_FACE = Source(
     "CLIP in Hugging Face's layout",
     r"text_model\.embeddings\.token_embedding\.weight",
+    "pictures with texts from the web (OpenAI's CLIP: 400 million)",
     (
         (r"text_model\.embeddings\.token_embedding\.weight", "text.token_embedding", same),
         (

@@ -32,7 +32,7 @@ def load_official(
 
 
 def load(
-    vision: str | os.PathLike,
+    vision: str | os.PathLike | None,
     text: str | os.PathLike | None = None,
     *,
     classes: int = 7,
@@ -47,8 +47,8 @@ def load(
     local and global blocks start as no-ops.
 
     Args:
-      vision: a file, folder or hub id with a video or an image tower.
-      text: one with a text tower; None takes that of `vision`.
+      vision: a file, folder or hub id with a video or an image tower; None starts one anew.
+      text: one with a text tower; None takes that of `vision`, and starts one anew if it has none.
       classes: of the emotion head, unless `vision` has one.
       inflation: 'center' gives an image kernel to the middle one of three frames, 'mean' a third
         to each (the frame before the first is empty, so the first step is then dimmer).

@@ -188,6 +188,7 @@ def test_save_and_load_is_exact(model, frames, tmp_path):
     assert Tokenizer.from_file(str(tmp_path / "m/tokenizer.json")).token_to_id("a") == 0
     assert json.loads((tmp_path / "m/merclip.json").read_text())["classes"] == ["x", "y", "z"]
     assert sorted(path.name for path in (tmp_path / "m").iterdir()) == [
+        "README.md",
         "config.json",
         "merclip.json",
         "model.safetensors",
@@ -203,7 +204,7 @@ def saved(model, tmp_path):
 
 def test_missing_files_are_named(saved):
     (saved / "model.safetensors").unlink()
-    with pytest.raises(ConfigError, match=r"no model\.safetensors"):
+    with pytest.raises(ConfigError, match=r"holds none of model\.safetensors"):
         MerClip.from_pretrained(saved)
 
 
