@@ -30,15 +30,25 @@ def get_config() -> ConfigDict:
     model.init_from = ""  # a directory of saved weights; "" = random weights
     model.init_head = False  # take the emotion head too; the release starts a new one
     model.motion_start = False  # random weights: the first layer sees differences of frames only
+    model.head = "inference"  # Emotion Inference Module, or 'linear': a classifier alone
+    model.video_arms = True  # local and global blocks; False: CLIP's tower on single time steps
+    model.freeze_image = False  # train the arms and the head only, not what CLIP's tower brought
+    model.drop_path = 0.0  # stochastic depth of the last block; the release's LOSO runs: 0.2
+    model.global_drop_path = 0.0  # of the last global block; the release's LOSO runs: 0.4
+    model.remat = (
+        False  # recompute activations in the backward pass: a third more time, less memory
+    )
     model.dtype = "auto"  # compute: 'float32', 'bfloat16'; auto = float32 on CPU, else bfloat16
 
     config.text = text = ConfigDict()
     text.style = "ours"  # wording of the sentences: 'ours' or 'released'
+    text.content = "action_units"  # or 'emotions': clips are aligned with their class's name
     text.trainable = False  # train the text tower too (it then joins every step)
 
     config.recipe = recipe = ConfigDict()
     recipe.epochs = 55
     recipe.batch_size = 8  # clips per fold and step, over all devices
+    recipe.accumulate = 1  # steps whose mean gradient makes one update
     recipe.learning_rate = 5e-5  # peak, after warm-up
     recipe.lr_reference_batch = 0  # the release scales by batch / 128; 0 = use the rate as given
     recipe.warmup_epochs = 5

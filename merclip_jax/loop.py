@@ -182,7 +182,7 @@ def _log(
     setup: Setup, member: Member, writer: SummaryWriter, scalars: dict, seconds: float
 ) -> None:
     epoch = len(member.history)
-    rate = float(setup.learner.schedule(int(epoch * setup.learner.steps_per_epoch)))
+    rate = setup.learner.rate(epoch * setup.learner.steps_per_epoch)
     row = {"fold": member.fold.name, "seed": setup.seed, "epoch": epoch, **scalars}
     member.history.append(row | {"learning_rate": rate, "seconds": seconds})
     for name, value in scalars.items():

@@ -50,9 +50,23 @@ def schedule(
     return optax.join_schedules([warmup, cosine], [warmup_steps])
 
 
-def trainable(path: tuple, text_tower: bool = False) -> bool:
-    """Whether the parameter at `path` is trained: all but the text tower's, unless told."""
-    return text_tower or path[0] != "text"
+def trainable(path: tuple, text_tower: bool = False, image_tower: bool = True) -> bool:
+    """Whether the parameter at `path` is trained.
+
+    All are, but for the text tower's, unless told; without `image_tower` what CLIP's image tower
+    brought stays as it is too, and the video arms, the projections and the head learn around it.
+    """
+    if path[0] == "text":
+        return text_tower
+    return image_tower or not _of_image_tower(path)
+
+
+def _of_image_tower(path: tuple) -> bool:
+    if path[0] != "vision":
+        return False
+    if path[1] == "blocks":
+        return not str(path[3]).startswith("lmhra")
+    return path[1] in ("patch_embedding", "class_embedding", "positional_embedding", "ln_pre")
 
 
 def decayed(path: tuple, leaf: Any, form: Literal["sound", "released"] = "sound") -> bool:

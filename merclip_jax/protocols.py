@@ -115,6 +115,11 @@ def get(name: str) -> Protocol:
     raise ConfigError(f"config.data.protocol: no protocol {name!r}; known are {known}")
 
 
+def class_names() -> frozenset[str]:
+    """The classes of all protocols."""
+    return frozenset(name for protocol in _PROTOCOLS for name in protocol.classes)
+
+
 def select(protocol: Protocol, table: pd.DataFrame) -> pd.DataFrame:
     """The protocol's rows of a table of clips, with columns 'label' and 'class' added.
 

@@ -72,23 +72,30 @@ class Learner:
 
         def is_trained(path, leaf) -> bool:
             return isinstance(leaf, nnx.Param) and optim.trainable(
-                path, text_tower=config.text.trainable
+                path, config.text.trainable, image_tower=not config.model.freeze_image
             )
 
         graphdef, *states = nnx.split(model, is_trained, nnx.Param, ...)
         params, frozen, rest = states
         recipe = config.recipe
-        rate = recipe.learning_rate
+        rate, updates = recipe.learning_rate, steps_per_epoch // recipe.accumulate
         if recipe.lr_reference_batch:
-            rate = optim.scaled_lr(rate, recipe.batch_size, recipe.lr_reference_batch)
-        schedule = optim.schedule(rate, steps_per_epoch, recipe.epochs, recipe.warmup_epochs)
+            batch = recipe.batch_size * recipe.accumulate
+            rate = optim.scaled_lr(rate, batch, recipe.lr_reference_batch)
+        schedule = optim.schedule(rate, updates, recipe.epochs, recipe.warmup_epochs)
         optimizer = optim.adamw(
             schedule,
             optim.decay_mask(params, recipe.decay_form),
             weight_decay=recipe.weight_decay,
             clip_norm=recipe.clip_norm,
         )
+        if recipe.accumulate > 1:
+            optimizer = optax.MultiSteps(optimizer, recipe.accumulate).gradient_transformation()
         return cls(graphdef, optimizer, schedule, config, steps_per_epoch), params, rest, frozen
+
+    def rate(self, step: int) -> float:
+        """The learning rate in training step `step`."""
+        return float(self.schedule(step // self.config.recipe.accumulate))
 
     def start(self, params: Any, rest: Any, key: Key[Array, ""]) -> State:
         """The state before the first step."""

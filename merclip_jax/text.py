@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Int
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from merclip_jax import facs, facs_text
+from merclip_jax import facs, facs_text, protocols
 from merclip_jax.errors import ConfigError
 
 TEMPLATES = {"ours": facs_text.TEMPLATES, "released": facs_text.TEMPLATES_RELEASED}
@@ -31,9 +31,15 @@ class SentenceTable:
 
 
 def sentence_table(
-    aus: Sequence[str], tokenizer: Tokenizer, context: int, style: str
+    names: Sequence[str],
+    tokenizer: Tokenizer,
+    context: int,
+    style: str,
+    content: str = "action_units",
 ) -> SentenceTable:
     """Compose the sentence of every AU cell and tokenize the distinct ones.
+
+    With `content` 'emotions', `names` are those of the clips' classes and stand for themselves.
 
     Raises:
       ConfigError: an unknown `style`.
@@ -42,15 +48,18 @@ def sentence_table(
     if style not in TEMPLATES:
         raise ConfigError(f"text.style={style!r}: give one of {', '.join(sorted(TEMPLATES))}")
     wording = cast(Literal["released", "ours"], style)
-    cells = {cell: facs.sentence(facs.parse(cell), wording) for cell in set(aus)}
-    sentences = tuple(sorted(set(cells.values()) - {""}))
+    said = {
+        name: name if content == "emotions" else facs.sentence(facs.parse(name), wording)
+        for name in set(names)
+    }
+    sentences = tuple(sorted(set(said.values()) - {""}))
     place = {sentence: i for i, sentence in enumerate(sentences)} | {"": -1}
     prompts = [form.format(sentence) for sentence in sentences for form in TEMPLATES[style]]
     ids = tokenize(tokenizer, prompts, context)
     return SentenceTable(
         sentences,
         ids.reshape(len(sentences), len(TEMPLATES[style]), context),
-        np.array([place[cells[cell]] for cell in aus], np.int32),
+        np.array([place[said[name]] for name in names], np.int32),
     )
 
 
@@ -65,7 +74,7 @@ def tokenize(
 
 
 def small_tokenizer() -> Tokenizer:
-    """A word-level tokenizer of every sentence we can compose, for models without CLIP's own.
+    """A word-level tokenizer of our sentences and class names, for models without CLIP's own.
 
     As in CLIP's vocabulary the end-of-text token has the highest id, which is how the text tower
     finds it.
@@ -75,7 +84,7 @@ def small_tokenizer() -> Tokenizer:
         form.format(side="left right") for phrase in phrases for form in (phrase.both, phrase.sided)
     ]
     texts += [form.format("") for templates in TEMPLATES.values() for form in templates]
-    texts.append("a combination of , and")
+    texts += ["a combination of , and", *sorted(protocols.class_names())]
     words = sorted({word for text in texts for word in re.findall(r"\w+|[^\w\s]+", text.lower())})
     vocabulary = ["<pad>", "<unknown>", *words, "<|startoftext|>", "<|endoftext|>"]
     ids = {word: i for i, word in enumerate(vocabulary)}

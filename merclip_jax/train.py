@@ -48,6 +48,8 @@ CHOICES = {
     "data.temporal": ("uniform", "first"),
     "data.motion": ("full", "none"),
     "model.dtype": ("auto", "float32", "bfloat16"),
+    "model.head": ("inference", "linear"),
+    "text.content": ("action_units", "emotions"),
     "recipe.decay_form": ("sound", "released"),
     "recipe.alignment_positives": ("same_sentence", "released"),
     "folds.scheme": ("loso", "hold_out"),
@@ -56,6 +58,7 @@ CHOICES = {
 POSITIVE = (
     "recipe.epochs",
     "recipe.batch_size",
+    "recipe.accumulate",
     "data.frames",
     "data.image_size",
     "eval.batch_size",
@@ -85,7 +88,7 @@ def run(config: ConfigDict, directory: str | Path) -> Report:
     _describe_clips(directory, packed, table, folds)
     timing = {"build_s": time.monotonic() - began, "compile_s": 0.0}
 
-    per_epoch = max(1, round(np.mean([len(f.train) for f in folds]) / config.recipe.batch_size))
+    per_epoch = _steps_per_epoch(config, folds)
     total = len(config.seeds) * len(folds) * config.recipe.epochs * per_epoch
     with tqdm(
         total=total * config.recipe.batch_size,
@@ -138,6 +141,13 @@ def _folds(config: ConfigDict, table: pd.DataFrame) -> list[protocols.Fold]:
     return [protocols.hold_out(table)]
 
 
+def _steps_per_epoch(config: ConfigDict, folds: list[protocols.Fold]) -> int:
+    """Those of the mean fold, so that folds step together; whole updates, of at least one."""
+    together = config.recipe.batch_size * config.recipe.accumulate
+    updates = max(1, round(np.mean([len(fold.train) for fold in folds]) / together))
+    return updates * config.recipe.accumulate
+
+
 def _is_done(directory: Path, fold: protocols.Fold, seed: int) -> bool:
     return loop.results(directory / "folds" / fold.name, "predictions", seed).exists()
 
@@ -154,8 +164,9 @@ def _set_up(
 ) -> loop.Setup:
     """Model, texts, step and devices for the folds of one seed."""
     model, tokenizer = start.build(config, protocol.classes, seed)
+    names = list(table["aus"] if config.text.content == "action_units" else table["class"])
     sentences = text.sentence_table(
-        list(table["aus"]), tokenizer, model.cfg.text.context, config.text.style
+        names, tokenizer, model.cfg.text.context, config.text.style, config.text.content
     )
     texts = step.shared_texts(model, sentences.token_ids, config.text.trainable)
     learner, params, rest, frozen = step.Learner.create(model, config, per_epoch)
@@ -225,7 +236,7 @@ def _collect(
         workdir.write(directory / "folds" / fold.name / "DONE", "")
     history = workdir.read_table(directory / "history.csv")
     train_s = float(history["seconds"].sum())
-    per_epoch = max(1, round(np.mean([len(f.train) for f in folds]) / config.recipe.batch_size))
+    per_epoch = _steps_per_epoch(config, folds)
     trained = len(history) * per_epoch * config.recipe.batch_size
     timing |= {
         "train_s": train_s,

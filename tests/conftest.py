@@ -1,4 +1,5 @@
 import os
+import shutil
 import tempfile
 from dataclasses import replace
 
@@ -18,6 +19,11 @@ from flax import nnx
 from configs import synthetic
 from merclip_jax import text
 from merclip_jax.models import EmotionConfig, MerClip, MerClipConfig, TextConfig, VisionConfig
+
+
+def pytest_sessionfinish():
+    """Drop the session's compiled programs."""
+    shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -7,12 +7,16 @@ from pathlib import Path
 import pytest
 
 import configs
+from configs import ablations
 from merclip_jax import prepare, protocols, text, train
 from merclip_jax.models.start import VARIANTS
 
 ROOT = Path(__file__).parents[1]
 NAMES = [module.name for module in pkgutil.iter_modules(configs.__path__)]
-ARGUMENTS = {"casme2": ("classes=3", "classes=4", "classes=5", "classes=7", "megc2019")}
+ARGUMENTS = {
+    "casme2": ("classes=3", "classes=4", "classes=5", "classes=7", "megc2019"),
+    "ablations": tuple(ablations.ROWS),
+}
 EVERY = [(name, given) for name in NAMES for given in (None, *ARGUMENTS.get(name, ()))]
 ELSEWHERE = {  # choices that train's own table leaves to the part that makes them
     "data.placement": ("auto", "device", "host", "memmap"),

@@ -20,11 +20,14 @@ def model_card(cfg: MerClipConfig, meta: Mapping[str, Any]) -> str:
     Args:
       cfg: the model's sizes.
       meta: what merclip.json says: classes, dataset, protocol, seed, seen_subjects, scores
-        {n_clips, n_subjects, uf1, uar}, made_from {part: where its weights are from}; any may lack.
+        {n_clips, n_subjects, uf1, uar}, made_from {part: where its weights are from}, words_added
+        (to the vocabulary after training); any may lack.
     """
     licence, note = FOREIGN if meta.get("made_from") else OWN
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("merclip_jax.models", "."), trim_blocks=True
+        loader=jinja2.PackageLoader("merclip_jax.models", "."),
+        trim_blocks=True,
+        keep_trailing_newline=True,
     )
     title = f"MER-CLIP on {meta['dataset']}" if meta.get("dataset") else "MER-CLIP, not fine-tuned"
     return environment.get_template("card.md").render(

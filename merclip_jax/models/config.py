@@ -23,9 +23,10 @@ class VisionConfig:
     """Sizes of the video tower; the defaults are the release's (ViT-B/16, 16 frames of 224 px).
 
     `frames` is what the model is trained with: no parameter depends on it. `local_width` is the
-    number of channels inside the LMHRA (the release: int(width // 1.5)). `global_layers` are the
-    blocks followed by a global block. `drop_path` and `global_drop_path` are the rates of the last
-    block; they grow linearly from 0.
+    number of channels inside the LMHRA (the release: int(width // 1.5)); 0 leaves the LMHRAs out.
+    `global_layers` are the blocks followed by a global block. `drop_path` and `global_drop_path`
+    are the rates of the last block; they grow linearly from 0. `remat` keeps no activations inside
+    blocks for the backward pass and computes them again: less memory, a third more time.
     """
 
     frames: int = 16
@@ -44,6 +45,7 @@ class VisionConfig:
     drop_path: float = 0.0
     global_drop_path: float = 0.0
     output_dim: int = 512
+    remat: bool = False
     dtype: str | None = None
 
     def __post_init__(self):
@@ -140,7 +142,8 @@ class TextConfig:
 class EmotionConfig:
     """Sizes of the Emotion Inference Module; its width is the towers' output_dim.
 
-    `dropout` acts on each block's token before the classifier.
+    Without `layers` it is a linear classifier of the video token. `dropout` acts on each block's
+    token before the classifier.
     """
 
     classes: int = 7

@@ -42,7 +42,8 @@ class Output(NamedTuple):
 class EmotionInference(nnx.Module):
     """Emotion Inference Module: a transformer whose every block votes with its first token.
 
-    LayerNorm eps 1e-6 and exact GELU, unlike the towers. No positional embedding.
+    Without blocks it is a linear classifier of the video token. LayerNorm eps 1e-6 and exact GELU,
+    unlike the towers. No positional embedding.
     """
 
     def __init__(self, cfg: EmotionConfig, width: int, *, rngs: nnx.Rngs):
@@ -76,7 +77,7 @@ class EmotionInference(nnx.Module):
         Of the last block nothing but token 0 is used, so nothing else is computed, unless
         `intermediates` (a dict, filled with every block's output) asks for it.
         """
-        firsts = []
+        firsts = [] if self.blocks else [tokens[:, 0]]
         for index, block in enumerate(self.blocks):
             last = index == len(self.blocks) - 1
             tokens = block.first_token(tokens) if last and intermediates is None else block(tokens)
@@ -95,13 +96,23 @@ class MerClip(nnx.Module):
         self.cfg = cfg
         self.vision = VideoTower(cfg.vision, rngs=rngs)
         self.text = clip.TextTower(cfg.text, rngs=rngs)
-        self.start_head(cfg.emotion.classes, rngs=rngs)
+        self.start_head(cfg.emotion.classes, cfg.emotion.layers, rngs=rngs)
 
-    def start_head(self, classes: int, *, rngs: nnx.Rngs) -> None:
+    def start_head(
+        self, classes: int, layers: int = EmotionConfig.layers, *, rngs: nnx.Rngs
+    ) -> None:
         """Give the towers a new emotion head and CLIP's initial temperature."""
-        self.cfg = replace(self.cfg, emotion=replace(self.cfg.emotion, classes=classes))
+        emotion = replace(self.cfg.emotion, classes=classes, layers=layers)
+        self.cfg = replace(self.cfg, emotion=emotion)
         self.emotion = EmotionInference(self.cfg.emotion, self.cfg.vision.output_dim, rngs=rngs)
         self.logit_scale = nnx.Param(jnp.asarray(math.log(1 / 0.07), jnp.float32))
+
+    def without_arms(self) -> None:
+        """Take the video arms away, as an ablation: the tower is CLIP's on single time steps."""
+        self.cfg = replace(
+            self.cfg, vision=replace(self.cfg.vision, local_width=0, global_layers=())
+        )
+        self.vision.without_arms()
 
     def __call__(
         self,
@@ -124,12 +135,15 @@ class MerClip(nnx.Module):
         return self.text(token_ids)
 
     @classmethod
-    def from_pretrained(cls, directory: str | os.PathLike, dtype: str | None = None) -> "MerClip":
+    def from_pretrained(
+        cls, directory: str | os.PathLike, dtype: str | None = None, **vision: Any
+    ) -> "MerClip":
         """Load a model that `save_pretrained` wrote, or the towers of a plain CLIP.
 
         Args:
           directory: where it lies, or an id of the Hugging Face hub.
           dtype: compute dtype in place of the saved one; the parameters are those saved.
+          vision: other fields of the VisionConfig that no parameter depends on, such as `remat`.
 
         Raises:
           ConfigError: the directory lacks a file, or its config.json cannot be used.
@@ -150,7 +164,8 @@ class MerClip(nnx.Module):
             if sizes
             else foreign.towers(directory)
         )
-        cfg = found.cfg.with_dtype(dtype) if dtype else found.cfg
+        cfg = replace(found.cfg, vision=replace(found.cfg.vision, **vision))
+        cfg = cfg.with_dtype(dtype) if dtype else cfg
         return cls.completed(replace(found, cfg=cfg))
 
     @classmethod

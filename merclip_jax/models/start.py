@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -14,7 +15,7 @@ from tokenizers import Tokenizer
 
 from merclip_jax import text
 from merclip_jax.errors import ConfigError
-from merclip_jax.models import MerClip, MerClipConfig, files
+from merclip_jax.models import EmotionConfig, MerClip, MerClipConfig, files
 
 VARIANTS = ("b16", "l14", "tiny")
 
@@ -47,22 +48,71 @@ def build(config: ConfigDict, classes: tuple[str, ...], seed: int) -> tuple[MerC
     Raises:
       ConfigError: an unknown variant, missing files, or weights made for other clips or classes.
     """
-    dtype = config.model.dtype
-    if dtype == "auto":
-        dtype = "float32" if jax.default_backend() == "cpu" else "bfloat16"
     if config.model.init_from:
-        return _from_saved(config, files.locate(config.model.init_from), classes, seed, dtype)
+        directory = files.locate(config.model.init_from)
+        model, tokenizer = _saved(config, directory, classes, seed), files.tokenizer(directory)
+    else:
+        model, tokenizer = _small(config, classes, seed)
+    if not config.model.video_arms:
+        model.without_arms()
+    return model, tokenizer
+
+
+def _dtype(config: ConfigDict) -> str:
+    if config.model.dtype != "auto":
+        return config.model.dtype
+    return "float32" if jax.default_backend() == "cpu" else "bfloat16"
+
+
+def _head_layers(config: ConfigDict) -> int:
+    return EmotionConfig.layers if config.model.head == "inference" else 0
+
+
+def _small(config: ConfigDict, classes: tuple[str, ...], seed: int) -> tuple[MerClip, Tokenizer]:
+    """The small model with random weights."""
     tokenizer = text.small_tokenizer()
     cfg = MerClipConfig.tiny(len(classes))
     patch = config.model.patch_size or cfg.vision.patch_size
-    vision = replace(cfg.vision, image_size=config.data.image_size, patch_size=patch)
+    vision = replace(
+        cfg.vision, image_size=config.data.image_size, patch_size=patch, **_run_sizes(config)
+    )
     small_text = replace(cfg.text, vocab_size=tokenizer.get_vocab_size(), context=64)
-    cfg = replace(cfg, vision=vision, text=small_text).with_dtype(dtype)
+    emotion = replace(cfg.emotion, layers=_head_layers(config))
+    cfg = MerClipConfig(vision, small_text, emotion).with_dtype(_dtype(config))
     model = MerClip(cfg, rngs=nnx.Rngs(seed))
     if config.model.motion_start:
         kernel = model.vision.patch_embedding.projection.kernel
         kernel[...] = motion_kernel(patch, vision.width)
     return model, tokenizer
+
+
+def _run_sizes(config: ConfigDict) -> dict[str, Any]:
+    """What a run may choose of a video tower whose parameters are given."""
+    return {name: config.model[name] for name in ("drop_path", "global_drop_path", "remat")}
+
+
+def _saved(config: ConfigDict, directory: Path, classes: tuple[str, ...], seed: int) -> MerClip:
+    """The saved model with its own head or a new one."""
+    model = MerClip.from_pretrained(directory, _dtype(config), **_run_sizes(config))
+    size = model.cfg.vision.image_size
+    if size != config.data.image_size:
+        raise ConfigError(
+            f"model.init_from={directory} was trained at {size} px: set "
+            f"data.image_size to that (it is {config.data.image_size})"
+        )
+    if not config.model.init_head:
+        model.start_head(len(classes), _head_layers(config), rngs=nnx.Rngs(seed))
+        return model
+    about_file = directory / "merclip.json"
+    about = json.loads(about_file.read_text()) if about_file.is_file() else {}
+    found, kind = about.get("classes"), "inference" if model.cfg.emotion.layers else "linear"
+    if (found, kind) != (list(classes), config.model.head):
+        raise ConfigError(
+            f"model.init_head: the head in {directory} is {kind} and tells {found}, this run "
+            f"needs {config.model.head} and {list(classes)}; set model.init_head=False to start a "
+            "new one"
+        )
+    return model
 
 
 def motion_kernel(patch: int, width: int) -> Float[np.ndarray, "taps_pixels width"]:
@@ -79,26 +129,3 @@ def motion_kernel(patch: int, width: int) -> Float[np.ndarray, "taps_pixels widt
     grey = fft.idctn(spectra, axes=(0, 1), norm="ortho") / np.sqrt(3)
     frame = np.repeat(grey[:, :, None], 3, axis=2).reshape(-1, len(order))
     return np.concatenate([0 * frame, -frame, frame])
-
-
-def _from_saved(
-    config: ConfigDict, directory: Path, classes: tuple[str, ...], seed: int, dtype: str
-) -> tuple[MerClip, Tokenizer]:
-    model = MerClip.from_pretrained(directory, dtype)
-    size = model.cfg.vision.image_size
-    if size != config.data.image_size:
-        raise ConfigError(
-            f"model.init_from={directory} was trained at {size} px: set "
-            f"data.image_size to that (it is {config.data.image_size})"
-        )
-    about_file = directory / "merclip.json"
-    if config.model.init_head:
-        found = json.loads(about_file.read_text())["classes"] if about_file.is_file() else None
-        if found != list(classes):
-            raise ConfigError(
-                f"model.init_head: the head in {directory} tells {found}, this run needs "
-                f"{list(classes)}; set model.init_head=False to start a new one"
-            )
-    else:
-        model.start_head(len(classes), rngs=nnx.Rngs(seed))
-    return model, files.tokenizer(directory)

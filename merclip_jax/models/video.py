@@ -7,7 +7,7 @@ steps. Spec: MER-CLIP release @31037e9. Arrays are channels-last; tokens are kep
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -82,12 +82,12 @@ class VideoBlock(nnx.Module):
 
     def __init__(self, cfg: VisionConfig, drop_path: float, *, rngs: nnx.Rngs):
         width, dtype = cfg.width, cfg.dtype
-        self.lmhra1 = LocalMHRA(width, cfg.local_width, dtype=dtype, rngs=rngs)
+        self.lmhra1 = _local(cfg, rngs)
         self.ln_1 = clip.layer_norm(width, dtype=dtype, rngs=rngs)
         self.attn = clip.MultiHeadAttention(
             width, cfg.heads, init=BLOCK_INIT, dtype=dtype, rngs=rngs
         )
-        self.lmhra2 = LocalMHRA(width, cfg.local_width, dtype=dtype, rngs=rngs)
+        self.lmhra2 = _local(cfg, rngs)
         self.ln_2 = clip.layer_norm(width, dtype=dtype, rngs=rngs)
         self.mlp = clip.Mlp(
             width, cfg.mlp_ratio, clip.quick_gelu, init=BLOCK_INIT, dtype=dtype, rngs=rngs
@@ -98,18 +98,26 @@ class VideoBlock(nnx.Module):
         self, x: Float[Array, "b t n c"], mode: Mode, name: str
     ) -> Float[Array, "b t n c"]:
         """Transform the tokens of every time step; `name` prefixes what is recorded."""
-        x = x + mode.drop(self.drop_path, self._local(self.lmhra1, x, mode, f"{name}.lmhra1"))
+        x = self._mixed(self.lmhra1, x, mode, f"{name}.lmhra1")
         normed = self.ln_1(x)
         attended = self.attn(normed.reshape(-1, *x.shape[2:])).reshape(x.shape)
         x = x + mode.drop(self.drop_path, mode.record(f"{name}.attn", attended))
-        x = x + mode.drop(self.drop_path, self._local(self.lmhra2, x, mode, f"{name}.lmhra2"))
+        x = self._mixed(self.lmhra2, x, mode, f"{name}.lmhra2")
         return mode.record(name, x + mode.drop(self.drop_path, self.mlp(self.ln_2(x))))
 
-    @staticmethod
-    def _local(lmhra: LocalMHRA, x: Array, mode: Mode, name: str) -> Array:
+    def _mixed(self, lmhra: LocalMHRA | None, x: Array, mode: Mode, name: str) -> Array:
+        if lmhra is None:
+            return x
         patches = x[:, :, 1:, None]  # its kernel is 1 in space, so the grid may lie along one axis
         branch = mode.record(name, lmhra(patches, mode.train, mode.axis_name)[:, :, :, 0])
-        return jnp.pad(branch, ((0, 0), (0, 0), (1, 0), (0, 0)))
+        branch = jnp.pad(branch, ((0, 0), (0, 0), (1, 0), (0, 0)))
+        return x + mode.drop(self.drop_path, branch)
+
+
+def _local(cfg: VisionConfig, rngs: nnx.Rngs) -> LocalMHRA | None:
+    if not cfg.local_width:
+        return None
+    return LocalMHRA(cfg.width, cfg.local_width, dtype=cfg.dtype, rngs=rngs)
 
 
 class GlobalBlock(nnx.Module):
@@ -162,7 +170,7 @@ class VideoTower(nnx.Module):
     def __init__(self, cfg: VisionConfig, *, rngs: nnx.Rngs):
         width, dtype = cfg.width, cfg.dtype
         normal = nnx.initializers.normal(width**-0.5)
-        self.image_size = cfg.image_size
+        self.image_size, self.remat = cfg.image_size, cfg.remat
         self.patch_embedding = PatchEmbedding(
             cfg.patch_size,
             width,
@@ -228,10 +236,11 @@ class VideoTower(nnx.Module):
         x = self._embed(frames, mode)
         video = jnp.broadcast_to(self.video_embedding[...], (x.shape[0], 1, x.shape[-1]))
         for index, block in enumerate(self.blocks):
-            x = block(x, mode, f"block{index}")
+            x = self._apply(block, (x,), mode, f"block{index}")
             if index in self.global_layers:
                 number = self.global_layers.index(index)
-                video = self.global_blocks[number](video, x, mode, f"global{number}")
+                arm = self.global_blocks[number]
+                video = self._apply(arm, (video, x), mode, f"global{number}")
 
         share = jax.nn.sigmoid(self.balance[...])
         frame_mean = x[:, :, 0].mean(axis=1, keepdims=True)
@@ -241,6 +250,23 @@ class VideoTower(nnx.Module):
         tokens = self.ln_tokens(mode.record("token_proj", tokens))
         embedding = self.ln_post(fused[:, 0] @ self.proj[...])
         return clip.at_least_float32(embedding), clip.at_least_float32(tokens)
+
+    def _apply(self, block: nnx.Module, inputs: tuple[Array, ...], mode: Mode, name: str) -> Array:
+        """Run a block; with `remat`, training keeps nothing of its inside but recomputes it."""
+        if not (self.remat and mode.train):
+            return block(*inputs, mode, name)
+
+        @nnx.remat
+        def recomputed(block, inputs, rngs):
+            return block(*inputs, replace(mode, rngs=rngs), name)
+
+        return recomputed(block, inputs, mode.rngs)
+
+    def without_arms(self) -> None:
+        """Take away the local and global blocks: CLIP's own tower on single time steps is left."""
+        for block in self.blocks:
+            block.lmhra1 = block.lmhra2 = None
+        self.global_layers, self.global_blocks = (), nnx.List([])
 
     def _embed(self, frames: Float[Array, "b t h w 3"], mode: Mode) -> Float[Array, "b t2 n c"]:
         """Patch tokens with one class token per time step in front, and spatial positions added."""
