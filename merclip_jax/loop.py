@@ -23,9 +23,12 @@ from tensorboardX import SummaryWriter
 from tokenizers import Tokenizer
 from tqdm import tqdm
 
-from merclip_jax import clips, metrics, parallel, sampling, step, workdir
+from merclip_jax import clips, explain, metrics, parallel, sampling, step, text, workdir
 from merclip_jax.checkpoints import FoldCheckpoints
 from merclip_jax.protocols import Fold, Protocol
+
+# What is predicted of a fold's held-out clips: probabilities, similarities to the sentences.
+Held = tuple[Float[np.ndarray, "n c"], Float[np.ndarray, "n s"]]
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Setup:
     """What all folds of one seed share.
 
     Attributes:
-      sentences: row of the sentence table for every clip of `table`, -1 for none.
+      sentences: those of the clips of `table`.
       params, rest: trained parameters and BatchNorm statistics before the first step.
       about: what `merclip.json` will say of exported weights.
     """
@@ -44,7 +47,7 @@ class Setup:
     protocol: Protocol
     clips: clips.Clips
     table: pd.DataFrame
-    sentences: Int[np.ndarray, " n"]
+    sentences: text.SentenceTable
     learner: step.Learner
     engine: parallel.Engine
     shared: step.Shared
@@ -148,11 +151,12 @@ def _train_group(setup: Setup, members: list[Member], done: int, bar: tqdm) -> N
         if (epoch + 1) % config.checkpoint.every_epochs == 0 or epoch + 1 == config.recipe.epochs:
             for i, member in enumerate(members):
                 _save(setup, member, parallel.unstack(state._replace(key=()), i))
-    probabilities = _predict(setup, state, [member.fold.test for member in slots])
+    predicted = _predict(setup, state, [member.fold.test for member in slots])
     for i, member in enumerate(members):
         if config.checkpoint.export:
-            _export(setup, member, parallel.unstack(state._replace(key=()), i), probabilities[i])
-        _finish(setup, member, probabilities[i])  # last: its predictions mark the fold as done
+            final = parallel.unstack(state._replace(key=()), i)
+            _export(setup, member, final, predicted[i][0])
+        _finish(setup, member, predicted[i])  # last: its predictions mark the fold as done
 
 
 def _batch(
@@ -163,7 +167,7 @@ def _batch(
     rows = setup.engine.choose_rows(state, starts[indices], lengths[indices], True)
     rows, shared = _gather(setup, rows)
     labels = setup.table["label"].to_numpy(np.int32)[indices]
-    batch = step.Batch(rows, labels, setup.sentences[indices])
+    batch = step.Batch(rows, labels, setup.sentences.of_clip[indices])
     return setup.engine.put_batch(batch), shared
 
 
@@ -203,10 +207,8 @@ def _save(setup: Setup, member: Member, state: step.State) -> None:
     member.checkpoints.save(int(state.step), state, position)
 
 
-def _predict(
-    setup: Setup, state: step.State, tests: Sequence[Int[np.ndarray, " n"]]
-) -> list[Float[np.ndarray, "n c"]]:
-    """Class probabilities of each fold's held-out clips; batches are padded, no clip is dropped."""
+def _predict(setup: Setup, state: step.State, tests: Sequence[Int[np.ndarray, " n"]]) -> list[Held]:
+    """What is said of each fold's held-out clips; batches are padded, no clip is dropped."""
     size = setup.config.eval.batch_size
     padded = -(-max(map(len, tests)) // size) * size
     indices = np.stack([np.resize(test, padded) for test in tests])
@@ -214,13 +216,17 @@ def _predict(
     found = []
     for part in np.split(indices, padded // size, axis=1):
         rows = setup.engine.choose_rows(state, starts[part], lengths[part], False)
-        found.append(np.asarray(setup.engine.predict(state, *_gather(setup, rows))))
-    together = np.concatenate(found, axis=1)
-    return [together[i, : len(test)] for i, test in enumerate(tests)]
+        found.append(jax.device_get(setup.engine.predict(state, *_gather(setup, rows))))
+    together = jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *found)
+    return [
+        (together.probabilities[i, : len(test)], together.similarity[i, : len(test)])
+        for i, test in enumerate(tests)
+    ]
 
 
-def _finish(setup: Setup, member: Member, probabilities: Float[np.ndarray, "n c"]) -> None:
+def _finish(setup: Setup, member: Member, predicted: Held) -> None:
     """Write what a fold logged and predicted, and drop what is not to be kept."""
+    probabilities, similarity = predicted
     fold, folder = member.fold, setup.folder(member.fold)
     table = setup.table.iloc[fold.test][["clip_id", "dataset", "subject", "label"]].assign(
         fold=fold.name,
@@ -231,6 +237,8 @@ def _finish(setup: Setup, member: Member, probabilities: Float[np.ndarray, "n c"
     )
     for name, column in zip(setup.protocol.classes, probabilities.T, strict=True):
         table[f"p_{name}"] = column
+    known = setup.sentences.of_clip[fold.train]
+    table = table.assign(**explain.columns(similarity, setup.sentences.sentences, known))
     workdir.write_table(results(folder, "history", setup.seed), pd.DataFrame(member.history))
     workdir.write_table(results(folder, "predictions", setup.seed), table)
     member.checkpoints.close()

@@ -67,16 +67,21 @@ def alignment_loss(
     `scale` is the exponential of the model's logit_scale. Keys that `key_mask` leaves out do not
     enter the softmax and must have target 0. Rows of zero targets give 0, with zero gradient.
     """
-    # Highest precision: TF32 or bfloat16 would shift the logits by up to scale * 1e-2.
-    similarity = jnp.matmul(_unit(queries), _unit(keys).T, precision=jax.lax.Precision.HIGHEST)
-    logits = scale * similarity
+    logits = scale * cosine(queries, keys)
     if key_mask is not None:
         # The smallest finite number, not -inf: 0 * -inf and an all-masked row would give NaN.
         logits = jnp.where(key_mask, logits, jnp.finfo(logits.dtype).min)
     return optax.softmax_cross_entropy(logits, targets)
 
 
-def _unit(vectors: Float[Array, "n e"]) -> Float[Array, "n e"]:
+def cosine(queries: Float[Array, "b e"], keys: Float[Array, "n e"]) -> Float[Array, "b n"]:
+    """Cosine similarity, in at least float32."""
+    # Highest precision: TF32 or bfloat16 would shift the logits by up to scale * 1e-2.
+    return jnp.matmul(unit(queries), unit(keys).T, precision=jax.lax.Precision.HIGHEST)
+
+
+def unit(vectors: Float[Array, "*n e"]) -> Float[Array, "*n e"]:
+    """Vectors of length 1, in at least float32; a zero vector stays."""
     vectors = vectors.astype(jnp.promote_types(vectors.dtype, jnp.float32))
     # The floor keeps the gradient of a zero vector finite; 1e-24 is the square of torch's 1e-12.
     return vectors * jax.lax.rsqrt(jnp.maximum(jnp.sum(vectors**2, -1, keepdims=True), 1e-24))

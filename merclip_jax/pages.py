@@ -63,9 +63,9 @@ def _notices(run: Results, words: dict) -> list[str]:
             f"No clip shows {', '.join(absent)}. F1 and recall of a class without clips count 0, "
             "so UF1 and UAR cannot reach 1."
         )
-    if run.n_only_trained:
+    if len(run.only_trained):
         notices.append(
-            f"Hold-out: {run.n_only_trained} further clips were only trained on. Counts, "
+            f"Hold-out: {len(run.only_trained)} further clips were only trained on. Counts, "
             "fingerprint and scores are those of the tested clips."
         )
     if protocol["n_subjects"] < 10:
@@ -124,6 +124,13 @@ def _examples(run: Results) -> list[dict]:
                         "right": right,
                         "predicted": run.class_names[guesses[row]],
                         "probability": float(sureness[row]),
+                        "nearest": list(
+                            zip(
+                                run.headline.nearest[0, row],
+                                run.headline.similarity[0, row],
+                                strict=True,
+                            )
+                        ),
                         "strip": _strip(run, run.clips["clip_id"].iloc[row]),
                     }
                 )

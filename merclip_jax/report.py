@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int
 
-from merclip_jax import bounds, metrics, pages, protocols, results
+from merclip_jax import bounds, explain, metrics, pages, protocols, results
 from merclip_jax import workdir as files
 from merclip_jax.results import Predictions, Results
 
@@ -118,6 +118,7 @@ def build(run: Results) -> Report:
         "confusion": confusion(run).tolist(),
         "bounds": {name: mark.uf1 if mark else None for name, mark in marks.items()},
         "paper": _paper(run),
+        "explanations": explain.agreement(run),
         "timing": run.run["timing"],
         "environment": run.run["environment"],
     }

@@ -28,10 +28,14 @@ class Predictions:
     Attributes:
       classes: predicted class of each clip, one row per seed.
       probabilities: of every class, as the model gave them.
+      nearest: sentences of training clips, the nearest first; none where no text was used.
+      similarity: their cosine with the clip.
     """
 
     classes: Int[np.ndarray, "k n"]
     probabilities: Float[np.ndarray, "k n c"]
+    nearest: Shaped[np.ndarray, "k n r"]
+    similarity: Float[np.ndarray, "k n r"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Results:
       workdir: where it lies.
       run: run.json as it stands.
       clips: one row per clip that a fold tests (clips.csv).
-      n_only_trained: clips that no fold tests, in a hold-out run.
+      only_trained: clips that no fold tests, in a hold-out run.
       history: one row per seed, fold and epoch (history.csv); may be empty.
       predictions: by selection, 'last', 'inner' or 'paper'.
     """
@@ -50,7 +54,7 @@ class Results:
     workdir: Path
     run: dict
     clips: pd.DataFrame
-    n_only_trained: int
+    only_trained: pd.DataFrame
     history: pd.DataFrame
     predictions: dict[str, Predictions]
 
@@ -100,7 +104,8 @@ def read(workdir: Path) -> Results:
         for selection in selections
     }
     history = _table(workdir / "history.csv", HISTORY, ("seed", "epoch"))
-    return Results(workdir, run, tested, len(clips) - len(tested), history, predictions)
+    only_trained = clips[clips["fold"] == ""]
+    return Results(workdir, run, tested, only_trained, history, predictions)
 
 
 def _read_run(path: Path) -> dict:
@@ -165,11 +170,18 @@ def _predictions(path: Path, rows: pd.DataFrame, clips: pd.DataFrame, run: dict)
     beyond = rows[~rows["prediction"].between(0, len(classes) - 1)]
     _refuse(path, f"prediction is no class (0 to {len(classes) - 1})", beyond, "prediction")
     shape = (len(seeds), len(clips))
-    probabilities = rows[[f"p_{name}" for name in classes]].to_numpy(np.float64)
+    named = rows.filter(regex=r"^nearest_\d+$")
+    alike = rows.filter(regex=r"^similarity_\d+$")
     return Predictions(
         rows["prediction"].to_numpy(np.int64).reshape(shape),
-        probabilities.reshape(*shape, len(classes)),
+        _per_seed(rows[[f"p_{name}" for name in classes]], shape),
+        named.to_numpy(object).reshape(*shape, named.shape[1]),
+        _per_seed(alike, shape),
     )
+
+
+def _per_seed(columns: pd.DataFrame, shape: tuple[int, int]) -> Float[np.ndarray, "k n _"]:
+    return columns.to_numpy(np.float64).reshape(*shape, columns.shape[1])
 
 
 def _check_complete(

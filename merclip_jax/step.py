@@ -54,6 +54,13 @@ class Shared(NamedTuple):
     frozen: Any  # parameters that are not trained
 
 
+class Predicted(NamedTuple):
+    """Probabilities of the classes, and the cosine of clip and sentence for every sentence."""
+
+    probabilities: Float[Array, "b c"]
+    similarity: Float[Array, "b s"]
+
+
 @dataclass(frozen=True)
 class Learner:
     """The fixed side of training: the model's structure, the optimiser and the recipe."""
@@ -158,10 +165,18 @@ class Learner:
         scalars["gradient_norm"] = optax.global_norm(grads)
         return State(params, rest, opt_state, state.step + 1, state.key), scalars
 
-    def predict(self, state: State, rows: Int[Array, "b t"], shared: Shared) -> Float[Array, "b c"]:
-        """Class probabilities of clips, in evaluation mode and without augmentation."""
+    def predict(self, state: State, rows: Int[Array, "b t"], shared: Shared) -> Predicted:
+        """What the model says of clips, in evaluation mode and without augmentation."""
         model = nnx.merge(self.graphdef, state.params, shared.frozen, state.rest, copy=True)
-        return jax.nn.softmax(model(augment.normalize(shared.frames[rows])).logits)
+        out = model(augment.normalize(shared.frames[rows]))
+        texts = shared.texts
+        if self.config.text.trainable:
+            s, p, length = texts.shape
+            texts = model.encode_text(texts.reshape(s * p, length)).reshape(s, p, -1)
+        # A sentence stands where the mean of its templates does, as in CLIP's ensembles of prompts.
+        sentences = losses.unit(texts).mean(axis=1)
+        similarity = losses.cosine(out.clip_embedding, sentences)
+        return Predicted(jax.nn.softmax(out.logits), similarity)
 
     def choose_rows(
         self,
@@ -237,6 +252,8 @@ def _mean(x: Float[Array, " b"], chosen: Bool[Array, " b"], axis_name: str | Non
 
 def shared_texts(model: MerClip, token_ids: Int[np.ndarray, "s p l"], trainable: bool) -> Array:
     """What a step looks texts up in: embeddings [s, p, e], computed once; token ids if trained."""
+    if not len(token_ids):  # a lookup needs a row, also where no clip has a sentence
+        token_ids = np.zeros((1, *token_ids.shape[1:]), token_ids.dtype)
     if trainable:
         return jnp.asarray(token_ids)
     encode = nnx.jit(lambda m, ids: m.encode_text(ids))

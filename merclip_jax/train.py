@@ -180,7 +180,7 @@ def _set_up(
         protocol=protocol,
         clips=packed,
         table=table,
-        sentences=sentences.of_clip,
+        sentences=sentences,
         learner=learner,
         engine=engine,
         shared=engine.put(step.Shared(frames, texts, frozen)),

@@ -145,6 +145,22 @@ class TestDecay:
         assert not optim.trainable(("text", "blocks", 0, "mlp", "c_fc", "kernel"))
         assert optim.trainable(("text", "text_projection"), text_tower=True)
 
+    def test_a_frozen_image_tower_leaves_the_arms_the_projections_and_the_head(self):
+        cfg = MerClipConfig.tiny()
+        names = [
+            leaves.dotted(path)
+            for path, _ in nnx.to_flat_state(nnx.state(abstract(cfg), nnx.Param))
+        ]
+        trained = {
+            name for name in names if optim.trainable(tuple(name.split(".")), image_tower=False)
+        }
+        assert {name.split(".")[1] for name in trained if name.startswith("vision")} == {
+            *("blocks", "global_blocks", "video_embedding", "balance", "norm", "proj", "ln_post"),
+            *("token_proj", "ln_tokens"),
+        }
+        assert all(".lmhra" in name for name in trained if name.startswith("vision.blocks"))
+        assert {name.split(".")[0] for name in trained} == {"vision", "emotion", "logit_scale"}
+
 
 class TestAdamW:
     params = {"w": {"kernel": jnp.full((2, 2), 2.0)}, "norm": {"scale": jnp.full(2, 3.0)}}

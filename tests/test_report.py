@@ -11,7 +11,7 @@ from merclip_jax.errors import ConfigError, DataError
 
 KEYS = [
     *("protocol", "selection", "metrics", "per_class", "per_subject", "confusion", "bounds"),
-    *("paper", "timing", "environment"),
+    *("paper", "explanations", "timing", "environment"),
 ]
 
 

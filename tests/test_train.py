@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from merclip_jax import train, workdir
+from configs import ablations
+from merclip_jax import facs, train, workdir
 from merclip_jax.errors import ConfigError
 from merclip_jax.models import MerClip
 
@@ -55,6 +56,19 @@ def test_every_clip_is_predicted_once_by_the_fold_that_never_saw_its_subject(who
     np.testing.assert_allclose(shares.sum(1), 1, atol=1e-6)
     np.testing.assert_array_equal(shares.argmax(1), table["prediction"])
     assert (table["epoch"] == 1).all()
+
+
+def test_every_clip_is_told_the_nearest_sentences_of_other_people(whole_run):
+    table, clips = predictions(whole_run), workdir.read_table(whole_run / "clips.csv")
+    said = {
+        subject: {facs.sentence(facs.parse(cell), "ours") for cell in part["aus"]}
+        for subject, part in clips.groupby("subject")
+    }
+    for subject, part in table.groupby("subject"):
+        others = set().union(*(named for name, named in said.items() if name != subject))
+        assert set(part[["nearest_1", "nearest_2", "nearest_3"]].to_numpy().ravel()) <= others
+    alike = table[["similarity_1", "similarity_2", "similarity_3"]].to_numpy()
+    assert (np.diff(alike, axis=1) <= 0).all() and np.abs(alike).max() <= 1 + 1e-6
 
 
 def test_the_report_counts_what_was_run(whole_run):
@@ -219,3 +233,20 @@ def test_a_field_that_cannot_be_used_is_named(tiny_config, tmp_path, field, valu
         tiny_config[part][name] = value
     with pytest.raises(ConfigError, match=message):
         train.run(tiny_config, tmp_path / "bad")
+
+
+ABLATED = ("emotion_names", "linear_head", "frozen_image_tower", "no_video_arms")  # change code
+
+
+@pytest.mark.parametrize("row", ABLATED)
+def test_an_ablation_runs_on_the_smallest_corpus(row, tiny_config, tmp_path):
+    with tiny_config.unlocked():
+        tiny_config.update_from_flattened_dict(ablations.ROWS[row])
+        tiny_config.folds.scheme = "hold_out"
+        tiny_config.recipe.accumulate = 2
+    report = train.run(tiny_config, tmp_path / "run")
+    assert 0 <= report.metrics["uf1"]["value"] <= 1
+    if row == "emotion_names":
+        named = set(predictions(tmp_path / "run")["nearest_1"])
+        assert named <= {"negative", "positive", "surprise"}
+        assert report.values["explanations"] is None

@@ -150,6 +150,39 @@ def test_logits_are_the_mean_over_the_blocks(model, evaluated):
     np.testing.assert_allclose(out.logits, (votes[0] + votes[1]) / 2, atol=1e-6)
 
 
+def test_without_blocks_the_head_is_linear_in_the_normalised_video_token(frames):
+    linear = replace(SMALL, emotion=replace(SMALL.emotion, layers=0))
+    model = MerClip(linear, rngs=nnx.Rngs(0))
+    out = model(frames[:2])
+    first = model.emotion.norm(out.tokens[:, 0])
+    np.testing.assert_allclose(out.logits, model.emotion.fc(first), atol=1e-6)
+
+
+def test_without_arms_a_new_model_says_what_it_said_and_can_be_saved(tmp_path, frames):
+    """New arms add nothing, so taking them away changes nothing: the video token was zero."""
+    whole, bare = MerClip(SMALL, rngs=nnx.Rngs(0)), MerClip(SMALL, rngs=nnx.Rngs(0))
+    bare.without_arms()
+    arms = leaves.arrays(whole).keys() - leaves.arrays(bare).keys()
+    assert {name.split(".")[1] for name in arms} == {"blocks", "global_blocks"}
+    assert all(".lmhra" in name for name in arms if name.startswith("vision.blocks"))
+    for value, expected in zip(bare(frames[:2]), whole(frames[:2]), strict=True):
+        np.testing.assert_allclose(value, expected, atol=1e-6)
+    bare.save_pretrained(tmp_path)
+    loaded = MerClip.from_pretrained(tmp_path)
+    np.testing.assert_array_equal(loaded(frames[:1]).logits, bare(frames[:1]).logits)
+
+
+def test_rematerialisation_changes_no_step(frames):
+    """Nor its random draws, whose keys are counted through; sums may be reordered."""
+    deep = replace(VISION, drop_path=0.3, global_drop_path=0.3, global_dropout=0.5)
+    steps = []
+    for remat in (False, True):
+        cfg = replace(SMALL, vision=replace(deep, remat=remat))
+        params, rest, step = training(cfg)
+        steps.append(jax.jit(step)(params, rest, frames, jax.random.key(2)))
+    assert_close(*steps, 1e-5)
+
+
 def test_dropout_needs_random_streams(model, frames):
     """Where its rates are 0 it needs none: the spread steps run without."""
     graphdef, state = nnx.split(model)

@@ -1,0 +1,101 @@
+"""Memory of a full-size training step (B/16, 16 frames of 224 px), by the compiler's own account.
+
+python -m benchmarks.memory --batch=8,16 [--forms=bfloat16+remat] [--topology=v5e:2x2] [--json=FILE]
+
+Nothing is run and no weights are made: the step is compiled from shapes. With --topology it is
+compiled for one core of that TPU, for which no TPU is needed but `pip install "jax[tpu]"`;
+without, for the device at hand. XLA for CPU undoes rematerialisation, so its figures with it are
+too high. What a step holds is its arguments (state, frozen text tower, packed clips) and its
+temporaries; the updated state takes the old one's place.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+from absl import app, flags
+from jax.experimental import topologies
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from configs import base
+from merclip_jax import step
+from merclip_jax.models import MerClipConfig, VisionConfig
+from merclip_jax.models.merclip import abstract
+
+PACKED_FRAMES = 255 * 66  # CASME II, all frames of all clips
+TEXTS = (88, 7, 512)
+GIB = 2**30
+FORMS = {  # compute dtype, rematerialisation
+    "float32": ("float32", False),
+    "bfloat16": ("bfloat16", False),
+    "bfloat16+remat": ("bfloat16", True),
+}
+CHOSEN = flags.DEFINE_list("forms", list(FORMS), "which of these forms")
+BATCH = flags.DEFINE_list("batch", ["8"], "batch sizes")
+TOPOLOGY = flags.DEFINE_string("topology", "", "compile for a TPU such as v5e:2x2")
+JSON = flags.DEFINE_string("json", "", "also write the figures to this file")
+
+
+def compiled(batch: int, dtype: str, remat: bool, sharding: NamedSharding | None):
+    """The training step of a fold, compiled from shapes."""
+    cfg = MerClipConfig(vision=VisionConfig.b16(remat=remat)).with_dtype(dtype)
+    config = base.get_config()
+    config.recipe.batch_size = batch
+    learner, params, rest, frozen = step.Learner.create(abstract(cfg), config, 10)
+    state = jax.eval_shape(learner.start, params, rest, jax.random.key(0))
+    frames, classes = cfg.vision.frames, jax.ShapeDtypeStruct((batch,), jnp.int32)
+    rows = jax.ShapeDtypeStruct((batch, frames), jnp.int32)
+    side = cfg.vision.image_size
+    shared = step.Shared(
+        jax.ShapeDtypeStruct((PACKED_FRAMES, side, side, 3), jnp.uint8),
+        jax.ShapeDtypeStruct(TEXTS, jnp.float32),
+        frozen,
+    )
+    given = (state, step.Batch(rows, classes, classes), shared)
+    given = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), given)
+    return jax.jit(learner.train, donate_argnums=0).lower(*given).compile()
+
+
+def main(argv: list[str]) -> None:
+    """Print a line per batch size and form."""
+    del argv
+    sharding = None
+    device = jax.devices()[0]
+    if TOPOLOGY.value:
+        device = topologies.get_topology_desc(TOPOLOGY.value, platform="tpu").devices[0]
+        sharding = NamedSharding(Mesh([device], ("data",)), PartitionSpec())
+    sys.stdout.write(f"{device.device_kind}, jax {jax.__version__}; GiB\n")
+    sys.stdout.write(f"{'batch':>6}  {'form':18}{'arguments':>10}{'temporaries':>12}{'sum':>8}\n")
+    figures = []
+    for batch in map(int, BATCH.value):
+        for form in CHOSEN.value:
+            try:
+                memory = compiled(batch, *FORMS[form], sharding).memory_analysis()
+            except (
+                jax.errors.JaxRuntimeError
+            ) as error:  # the TPU's compiler refuses what is too big
+                sys.stdout.write(f"{batch:6}  {form:18}{_reason(error)}\n")
+                continue
+            held, temporary = memory.argument_size_in_bytes, memory.temp_size_in_bytes
+            figures.append({"batch": batch, "form": form, "held": held, "temporary": temporary})
+            sys.stdout.write(
+                f"{batch:6}  {form:18}{held / GIB:10.2f}{temporary / GIB:12.2f}"
+                f"{(held + temporary) / GIB:8.2f}\n"
+            )
+            sys.stdout.flush()
+    if JSON.value:
+        about = {"device": device.device_kind, "jax": jax.__version__, "figures": figures}
+        Path(JSON.value).write_text(json.dumps(about, indent=2) + "\n")
+
+
+def _reason(error: Exception) -> str:
+    """The part of the compiler's message that says how much is too much."""
+    return next((line for line in str(error).splitlines() if "hbm" in line.lower()), str(error))[
+        :90
+    ]
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+from workdirs import edit, make_workdir
+
+from merclip_jax import explain, facs, report, results
+
+SENTENCES = ("brow", "corner", "lid")
+
+
+def test_only_sentences_of_the_training_side_are_named():
+    similarity = np.array([[0.9, 0.1, 0.5], [-0.2, 0.3, 0.8]])
+    named = explain.columns(similarity, SENTENCES, np.array([1, 2, -1, 2]))
+    assert named == {
+        "nearest_1": ["lid", "lid"],
+        "similarity_1": [0.5, 0.8],
+        "nearest_2": ["corner", "corner"],
+        "similarity_2": [0.1, 0.3],
+    }
+
+
+def test_without_sentences_there_is_nothing_to_name():
+    assert explain.columns(np.zeros((2, 0)), (), np.array([-1, -1])) == {}
+
+
+@pytest.fixture
+def explained(tmp_path):
+    """A run whose nearest sentence is always that of AU 4 (true of a third of the clips)."""
+    workdir = make_workdir(tmp_path / "run", subjects=6, clips=6)
+    edit(
+        workdir,
+        "predictions.csv",
+        lambda table: table.assign(
+            nearest_1="lowering the eyebrows", similarity_1=0.5,
+        ),
+    )  # fmt: skip
+    return workdir
+
+
+def _with_text(run, content="action_units", style="released"):
+    run.run["config"]["text"] = {"content": content, "style": style}
+    return run
+
+
+def test_agreement_by_hand(explained):
+    """AU sets are {4}, {12}, {1, 2}, of disjoint pairs: the index is the share of equal sets."""
+    edit(
+        explained,
+        "predictions.csv",
+        lambda t: t.assign(nearest_1=facs.sentence(facs.parse("4"), "released")),
+    )
+    run = _with_text(results.read(explained))
+    shown = run.clips[run.clips["aus"] != ""]
+    of_four = (shown["aus"] == "4").mean()
+    chances = [
+        (shown.loc[shown["fold"] != clip["fold"], "aus"] == clip["aus"]).mean()
+        for _, clip in shown.iterrows()
+    ]
+    found = explain.agreement(run)
+    assert found["nearest"] == pytest.approx(of_four)
+    assert found["chance"] == pytest.approx(np.mean(chances))
+    low, high = found["ci95"]
+    assert low <= found["difference"] <= high
+
+
+def test_no_agreement_without_action_units_in_the_texts(explained, tmp_path):
+    assert explain.agreement(_with_text(results.read(explained), "emotions")) is None
+    bare = _with_text(results.read(make_workdir(tmp_path / "bare")))
+    assert explain.agreement(bare) is None
+
+
+def test_the_report_shows_the_sentences(explained):
+    report.write(explained)
+    page = (explained / "report.html").read_text()
+    assert "“lowering the eyebrows” (0.50)" in page

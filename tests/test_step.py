@@ -1,0 +1,136 @@
+"""The step's own parts; what runs and devices make of it is tested in test_train."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+
+from configs import base
+from merclip_jax import augment, step
+from merclip_jax.models import EmotionConfig, MerClip, MerClipConfig, TextConfig, VisionConfig
+
+SIZES = MerClipConfig(
+    VisionConfig.tiny(
+        frames=4, image_size=16, width=16, layers=1, global_layers=(0,), output_dim=8,
+        local_width=8, global_dropout=0.0,
+    ),
+    TextConfig.tiny(width=8, layers=1, output_dim=8),
+    EmotionConfig(3, layers=1, heads=2, dropout=0.0),
+)  # fmt: skip
+
+
+@pytest.fixture
+def config():
+    config = base.get_config()
+    config.recipe.batch_size = 4
+    config.recipe.epochs = 4
+    config.recipe.warmup_epochs = 1
+    config.augment.augmix = config.augment.color = False
+    config.augment.face_mix = 0.0
+    return config
+
+
+def learner_of(config, cfg=SIZES, steps_per_epoch=4):
+    model = MerClip(cfg, rngs=nnx.Rngs(0))
+    learner, params, rest, frozen = step.Learner.create(model, config, steps_per_epoch)
+    return model, learner, learner.start(params, rest, jax.random.key(0)), frozen
+
+
+def prepared(seed: int) -> step.Prepared:
+    keys = jax.random.split(jax.random.key(seed), 2)
+    return step.Prepared(
+        jax.random.normal(keys[0], (4, 4, 16, 16, 3)),
+        jnp.array([0, 1, 2, 0]),
+        jnp.array([0, 1, 2, 3]),
+        jax.random.normal(keys[1], (4, 8)),
+    )
+
+
+def test_accumulated_steps_update_once_by_their_mean_gradient(config):
+    """Plain steps from the same parameters give the gradients; one AdamW step takes their mean."""
+    config.recipe.accumulate = 2
+    _, learner, state, frozen = learner_of(config)
+    update = jax.jit(learner.update)
+    first, _ = update(state, prepared(1), frozen)
+    for before, after in zip(
+        jax.tree.leaves(state.params), jax.tree.leaves(first.params), strict=True
+    ):
+        np.testing.assert_array_equal(before, after)
+    second, _ = update(first, prepared(2), frozen)
+
+    config.recipe.accumulate = 1
+    config.recipe.lr_reference_batch = 0
+    _, single, plain, _ = learner_of(config, steps_per_epoch=2)
+    gradients = [_gradient(learner, plain, prepared(seed), frozen) for seed in (1, 2)]
+    mean = jax.tree.map(lambda a, b: (a + b) / 2, *gradients)
+    updates, _ = single.optimizer.update(mean, plain.opt_state, plain.params)
+    expected = optax.apply_updates(plain.params, updates)
+    for value, want in zip(jax.tree.leaves(second.params), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(value, want, atol=1e-7)
+
+
+def _gradient(accumulating, state, batch, frozen):
+    """What an accumulating step has stored after one batch: the mean of one gradient."""
+    start = accumulating.start(state.params, state.rest, state.key)
+    stored, _ = jax.jit(accumulating.update)(start, batch, frozen)
+    return stored.opt_state.acc_grads
+
+
+def test_the_rate_is_that_of_the_update_a_step_belongs_to(config):
+    config.recipe.accumulate = 2
+    _, learner, _, _ = learner_of(config)
+    rates = [learner.rate(index) for index in range(16)]
+    assert rates[0::2] == rates[1::2]
+    config.recipe.accumulate = 1
+    _, plain, _, _ = learner_of(config, steps_per_epoch=2)
+    np.testing.assert_allclose(rates[0::2], [plain.rate(index) for index in range(8)])
+
+
+def test_a_frozen_image_tower_stays_bit_by_bit(config):
+    config.model.freeze_image = True
+    model, learner, state, frozen = learner_of(config)
+    stepped, _ = jax.jit(learner.update)(state, prepared(1), frozen)
+    trained = nnx.merge(learner.graphdef, stepped.params, frozen, stepped.rest)
+    kernel = lambda m: m.vision.blocks[0].attn.qkv.kernel[...]  # noqa: E731
+    np.testing.assert_array_equal(kernel(trained), kernel(model))
+    assert jnp.abs(trained.vision.proj[...] - model.vision.proj[...]).max() > 0
+
+
+def test_similarities_are_cosines_with_the_mean_of_a_sentences_templates(config):
+    model, learner, state, frozen = learner_of(config)
+    pixels = jax.random.randint(jax.random.key(1), (8, 16, 16, 3), 0, 256).astype(jnp.uint8)
+    texts = jax.random.normal(jax.random.key(2), (5, 7, 8))
+    rows = jnp.arange(8).reshape(2, 4)
+    said = jax.jit(learner.predict)(state, rows, step.Shared(pixels, texts, frozen))
+    unit = lambda x: x / np.linalg.norm(x, axis=-1, keepdims=True)  # noqa: E731
+    clips = unit(np.asarray(model(augment.normalize(pixels[rows])).clip_embedding, np.float64))
+    sentences = unit(unit(np.asarray(texts, np.float64)).mean(1))
+    np.testing.assert_allclose(said.similarity, clips @ sentences.T, atol=1e-5)
+    assert said.probabilities.shape == (2, 3)
+
+
+def test_sentences_of_a_trained_text_tower_are_encoded_when_asked_for(config):
+    model, learner, state, frozen = learner_of(config)
+    ids = jax.random.randint(jax.random.key(1), (3, 7, 6), 0, 500)
+    rows, pixels = jnp.arange(4)[None], jnp.zeros((4, 16, 16, 3), jnp.uint8)
+    texts = step.shared_texts(model, np.asarray(ids), trainable=False)
+    expected = jax.jit(learner.predict)(state, rows, step.Shared(pixels, texts, frozen)).similarity
+    config.text.trainable = True
+    _, whole, state, frozen = learner_of(config)
+    shared = step.Shared(pixels, step.shared_texts(model, np.asarray(ids), True), frozen)
+    np.testing.assert_allclose(
+        jax.jit(whole.predict)(state, rows, shared).similarity, expected, atol=1e-5
+    )
+
+
+def test_clips_without_any_sentence_are_trained_and_predicted(config):
+    model, learner, state, frozen = learner_of(config)
+    texts = step.shared_texts(model, np.zeros((0, 7, 6), np.int32), trainable=False)
+    pixels = jnp.zeros((4, 16, 16, 3), jnp.uint8)
+    shared = step.Shared(pixels, texts, frozen)
+    rows, none = jnp.arange(4)[None], jnp.array([-1])
+    assert np.isfinite(jax.jit(learner.predict)(state, rows, shared).probabilities).all()
+    _, scalars = jax.jit(learner.train)(state, step.Batch(rows, jnp.array([0]), none), shared)
+    assert scalars["loss_alignment"] == 0
