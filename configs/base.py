@@ -77,6 +77,9 @@ def get_config() -> ConfigDict:
     config.parallel = parallel = ConfigDict()
     parallel.form = "jit"  # 'jit' over a ('fold', 'data') mesh, or 'pmap' (data parallel)
     parallel.devices = 0  # devices to use; 0 = all
+    parallel.coordinator = ""  # several processes: 'host:port' of the first; 'auto' on a TPU pod
+    parallel.processes = 1  # how many there are, unless 'auto'
+    parallel.process = 0  # which one this is
 
     config.eval = evaluation = ConfigDict()
     evaluation.selection = "last"  # which epoch predicts the held-out subject: the final one

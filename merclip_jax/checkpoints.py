@@ -1,7 +1,7 @@
 """Checkpoints of one fold: its training state and its sampler's position, together.
 
 The only importer of Orbax. A checkpoint carries a digest of its own numbers, because Orbax loads a
-flipped byte without a word.
+flipped byte without a word. With several processes all call alike; Orbax lets the first one write.
 """
 
 import hashlib

@@ -38,7 +38,7 @@ class Setup:
     Attributes:
       sentences: those of the clips of `table`.
       params, rest: trained parameters and BatchNorm statistics before the first step.
-      about: what `merclip.json` will say of exported weights.
+      writes: whether this process writes the run's files.
     """
 
     config: ConfigDict
@@ -54,6 +54,7 @@ class Setup:
     params: nnx.State
     rest: nnx.State
     tokenizer: Tokenizer
+    writes: bool
 
     def folder(self, fold: Fold) -> Path:
         """Where a fold keeps its files."""
@@ -125,7 +126,7 @@ def _train_group(setup: Setup, members: list[Member], done: int, bar: tqdm) -> N
     # A short last group is filled up with copies of its folds: one compiled step serves all groups.
     slots = [members[i % len(members)] for i in range(engine.folds)]
     state = engine.put(parallel.stack([member.state for member in slots]), "fold")
-    writers = [SummaryWriter(_tensorboard(setup, member)) for member in members]
+    writers = [SummaryWriter(_tensorboard(setup, member)) for member in members if setup.writes]
     names = ", ".join(member.fold.name for member in members)
     trained = len(members) * config.recipe.batch_size
     bar.update(done * trained)
@@ -137,26 +138,31 @@ def _train_group(setup: Setup, members: list[Member], done: int, bar: tqdm) -> N
             state, scalars = engine.train(state, *_batch(setup, state, indices))
             logged.append(scalars)
             bar.update(trained)
-        means = jax.device_get(jax.tree.map(lambda *x: jnp.stack(x).mean(0), *logged))
+        means = parallel.fetch(jax.tree.map(lambda *x: jnp.stack(x).mean(0), *logged))
         seconds = time.monotonic() - began - (engine.compile_s - compile_s)
-        for i, (member, writer) in enumerate(zip(members, writers, strict=True)):
-            _log(
-                setup,
-                member,
-                writer,
-                {name: float(x[i]) for name, x in means.items()},
-                seconds / len(members),
-            )
+        for i, member in enumerate(members):
+            scalars = {name: float(x[i]) for name, x in means.items()}
+            _log(setup, member, scalars, seconds / len(members))
+        for writer, member in zip(writers, members, strict=False):
+            _draw(writer, member.history[-1], epoch)
         bar.set_postfix_str(f"fold {names}, epoch {epoch + 1}, loss {means['loss'].mean():.3f}")
         if (epoch + 1) % config.checkpoint.every_epochs == 0 or epoch + 1 == config.recipe.epochs:
+            saved = parallel.fetch(state._replace(key=()))
             for i, member in enumerate(members):
-                _save(setup, member, parallel.unstack(state._replace(key=()), i))
-    predicted = _predict(setup, state, [member.fold.test for member in slots])
+                _save(setup, member, parallel.unstack(saved, i))
+    _close(setup, members, state, _predict(setup, state, [member.fold.test for member in slots]))
+
+
+def _close(setup: Setup, members: list[Member], state: step.State, predicted: list[Held]) -> None:
+    """Write what finished folds predicted; their models too, if asked for."""
+    exports = setup.config.checkpoint.export
+    final = parallel.fetch(state._replace(key=())) if exports else None
     for i, member in enumerate(members):
-        if config.checkpoint.export:
-            final = parallel.unstack(state._replace(key=()), i)
-            _export(setup, member, final, predicted[i][0])
-        _finish(setup, member, predicted[i])  # last: its predictions mark the fold as done
+        member.checkpoints.close()
+        if setup.writes:
+            if exports:
+                _export(setup, member, parallel.unstack(final, i), predicted[i][0])
+            _finish(setup, member, predicted[i])  # last: its predictions mark the fold as done
 
 
 def _batch(
@@ -175,22 +181,23 @@ def _gather(setup: Setup, rows: jax.Array) -> tuple[jax.Array | np.ndarray, step
     """Rows and the frames they point into; packs outside the device give just the rows' frames."""
     if setup.clips.on_device:
         return rows, setup.shared
-    wanted = np.asarray(rows)
+    wanted = parallel.fetch(rows)
     frames = setup.engine.put(setup.clips.frames[wanted.reshape(-1)])
     return np.arange(wanted.size, dtype=np.int32).reshape(wanted.shape), setup.shared._replace(
         frames=frames
     )
 
 
-def _log(
-    setup: Setup, member: Member, writer: SummaryWriter, scalars: dict, seconds: float
-) -> None:
+def _log(setup: Setup, member: Member, scalars: dict, seconds: float) -> None:
     epoch = len(member.history)
     rate = setup.learner.rate(epoch * setup.learner.steps_per_epoch)
     row = {"fold": member.fold.name, "seed": setup.seed, "epoch": epoch, **scalars}
     member.history.append(row | {"learning_rate": rate, "seconds": seconds})
-    for name, value in scalars.items():
-        writer.add_scalar(name, value, epoch)
+
+
+def _draw(writer: SummaryWriter, row: dict, epoch: int) -> None:
+    for name in row.keys() - {"fold", "seed", "epoch"}:
+        writer.add_scalar(name, row[name], epoch)
     writer.flush()
 
 
@@ -216,7 +223,7 @@ def _predict(setup: Setup, state: step.State, tests: Sequence[Int[np.ndarray, " 
     found = []
     for part in np.split(indices, padded // size, axis=1):
         rows = setup.engine.choose_rows(state, starts[part], lengths[part], False)
-        found.append(jax.device_get(setup.engine.predict(state, *_gather(setup, rows))))
+        found.append(parallel.fetch(setup.engine.predict(state, *_gather(setup, rows))))
     together = jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *found)
     return [
         (together.probabilities[i, : len(test)], together.similarity[i, : len(test)])
@@ -241,7 +248,6 @@ def _finish(setup: Setup, member: Member, predicted: Held) -> None:
     table = table.assign(**explain.columns(similarity, setup.sentences.sentences, known))
     workdir.write_table(results(folder, "history", setup.seed), pd.DataFrame(member.history))
     workdir.write_table(results(folder, "predictions", setup.seed), table)
-    member.checkpoints.close()
     if not setup.config.checkpoint.keep_finished:
         shutil.rmtree(folder / "checkpoints")
 

@@ -15,12 +15,54 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from ml_collections import ConfigDict
 
 from merclip_jax.errors import ConfigError
 from merclip_jax.step import Batch, Learner, Shared, State
 
 FORMS = ("jit", "pmap")
+
+
+def join(settings: ConfigDict) -> None:
+    """Join the other processes of a run, before anything else of jax is used.
+
+    Every process runs the same command; the first alone writes files, which all must see.
+
+    Raises:
+      ConfigError: a process without its number, or no answer from the coordinator.
+    """
+    if not settings.coordinator or jax.distributed.is_initialized():
+        return
+    if settings.form == "pmap":
+        raise ConfigError("parallel.form='pmap' runs in one process; take 'jit' for several")
+    given = {}
+    if settings.coordinator != "auto":  # else the cluster's own environment tells
+        if not 0 <= settings.process < settings.processes:
+            raise ConfigError(
+                f"parallel.process={settings.process} of parallel.processes={settings.processes}: "
+                "number the processes from 0"
+            )
+        given = {
+            "coordinator_address": settings.coordinator,
+            "num_processes": settings.processes,
+            "process_id": settings.process,
+        }
+    try:
+        jax.distributed.initialize(**given)
+    except (RuntimeError, ValueError) as error:
+        raise ConfigError(f"parallel.coordinator={settings.coordinator!r}: {error}") from error
+
+
+def is_first() -> bool:
+    """Whether this process is the one that writes."""
+    return jax.process_index() == 0
+
+
+def wait_for_all(where: str) -> None:
+    """Go on when every process has come to the place called `where`."""
+    multihost_utils.sync_global_devices(where)
 
 
 class Engine:
@@ -71,8 +113,14 @@ class Engine:
         return stepped
 
     def put(self, tree: Any, *axes: str) -> Any:
-        """Place arrays on the devices, their first dimensions spread over the named mesh axes."""
-        return jax.device_put(tree, NamedSharding(self._mesh, PartitionSpec(*axes)))
+        """Place arrays on the devices, their first dimensions spread over the named mesh axes.
+
+        With several processes all must give the same values.
+        """
+        sharding = NamedSharding(self._mesh, PartitionSpec(*axes))
+        if jax.process_count() == 1:
+            return jax.device_put(tree, sharding)
+        return jax.tree.map(partial(_put_everywhere, sharding), tree)
 
     def put_batch(self, batch: Batch) -> Batch:
         """Place a training batch `[folds, b, ...]`."""
@@ -123,11 +171,30 @@ def _pmapped(learner: Learner, devices: list[jax.Device], over_data: NamedShardi
     return train
 
 
+def _put_everywhere(sharding: NamedSharding, x: Any) -> jax.Array:
+    """The share of this process of an array that every process has whole."""
+    if isinstance(x, jax.Array) and jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
+        return jax.random.wrap_key_data(_put_everywhere(sharding, jax.random.key_data(x)))
+    whole = fetch(x)
+    return jax.make_array_from_callback(whole.shape, sharding, lambda index: whole[index])
+
+
+def fetch(tree: Any) -> Any:
+    """Arrays on the host, whole, also where other processes hold parts of them."""
+
+    def whole(x: Any) -> np.ndarray:
+        if isinstance(x, jax.Array) and not x.is_fully_addressable:
+            return multihost_utils.process_allgather(x, tiled=True)
+        return np.asarray(x)
+
+    return jax.tree.map(whole, tree)
+
+
 def stack(trees: list[Any]) -> Any:
     """Stack the states of folds along a new leading axis."""
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
 
 
 def unstack(tree: Any, fold: int) -> Any:
-    """The state of one fold, on the host."""
+    """The state of one fold, of a fetched one of several."""
     return jax.tree.map(lambda leaf: np.asarray(leaf[fold]), tree)

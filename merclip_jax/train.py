@@ -28,6 +28,7 @@ from merclip_jax import (
     prepare,
     protocols,
     report,
+    results,
     step,
     text,
     workdir,
@@ -82,10 +83,15 @@ def run(config: ConfigDict, directory: str | Path) -> Report:
     _check(config)
     start.check(config)
     protocol = protocols.get(config.data.protocol)
-    workdir.open_run(directory, config)
+    parallel.join(config.parallel)
+    if parallel.is_first():
+        workdir.open_run(directory, config)
+        load_clips(config, protocol)  # prepares and packs what is missing
+    parallel.wait_for_all("clips are packed")
     packed, table = load_clips(config, protocol)
     folds = _folds(config, table)
-    _describe_clips(directory, packed, table, folds)
+    if parallel.is_first():
+        _describe_clips(directory, packed, table, folds)
     timing = {"build_s": time.monotonic() - began, "compile_s": 0.0}
 
     per_epoch = _steps_per_epoch(config, folds)
@@ -95,6 +101,7 @@ def run(config: ConfigDict, directory: str | Path) -> Report:
         desc="training",
         unit="clip",
         mininterval=0.5 if sys.stderr.isatty() else 30,
+        disable=not parallel.is_first(),
     ) as bar:
         for seed in config.seeds:
             pending = [f for f in folds if not _is_done(directory, f, seed)]
@@ -106,8 +113,11 @@ def run(config: ConfigDict, directory: str | Path) -> Report:
                 )
                 loop.train_folds(setup, pending, bar)
                 timing["compile_s"] += setup.engine.compile_s
-    _collect(directory, config, protocol, folds, timing)
-    return report.write(directory)
+    if parallel.is_first():
+        _collect(directory, config, protocol, folds, timing)
+        report.write(directory)
+    parallel.wait_for_all("the report is written")
+    return report.build(results.read(directory))
 
 
 def load_clips(
@@ -187,6 +197,7 @@ def _set_up(
         params=params,
         rest=rest,
         tokenizer=tokenizer,
+        writes=parallel.is_first(),
     )
 
 

@@ -1,6 +1,8 @@
 import json
+import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -155,6 +157,45 @@ def test_eight_devices_predict_as_one(whole_run, tiny_config, tmp_path, form, fo
         predictions(whole_run).filter(regex="^p_"),
         atol=1e-4,  # as above: sums in another order
     )
+
+
+@pytest.mark.parametrize("folds", [1, 2])
+def test_two_processes_predict_as_one(whole_run, tiny_config, tmp_path, flags_of, folds):
+    """With one fold each process has half of every batch; with two, a fold."""
+    with tiny_config.unlocked():
+        tiny_config.folds.parallel = folds
+        tiny_config.parallel.devices = 0
+        tiny_config.parallel.processes = 2
+        with socket.socket() as free:
+            free.bind(("localhost", 0))
+            tiny_config.parallel.coordinator = f"localhost:{free.getsockname()[1]}"
+    running = []
+    for number in range(2):
+        with tiny_config.unlocked():
+            tiny_config.parallel.process = number
+        command = [sys.executable, "-m", "merclip_jax.train", f"--workdir={tmp_path / 'run'}"]
+        running.append(
+            subprocess.Popen(
+                command + flags_of(tiny_config),
+                env=os.environ | {"XLA_FLAGS": ""},  # one device in each process
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+    for process in running:
+        _, said = process.communicate(timeout=300)
+        assert process.returncode == 0, said
+    np.testing.assert_allclose(
+        predictions(tmp_path / "run").filter(regex="^p_"),
+        predictions(whole_run).filter(regex="^p_"),
+        atol=1e-4,  # as above: sums in another order
+    )
+    saved = [
+        {path.name for path in (run / "folds/s00/checkpoints/seed0").iterdir()}
+        for run in (tmp_path / "run", whole_run)
+    ]
+    assert saved[0] == saved[1]
 
 
 @pytest.mark.parametrize("placement", ["device", "host"])
