@@ -144,13 +144,21 @@ class BatchNorm(nnx.Module):
         self.var = nnx.BatchStat(jnp.ones((width,), jnp.float32))
 
     def __call__(
-        self, x: Float[Array, "*batch c"], train: bool = False, axis_name: str | None = None
+        self,
+        x: Float[Array, "*batch c"],
+        train: bool = False,
+        axis_name: str | None = None,
+        of: Float[Array, "*some c"] | None = None,
     ) -> Float[Array, "*batch c"]:
-        """Normalise over all axes but the last; in training, update the running statistics."""
+        """Normalise over all axes but the last; in training, update the running statistics.
+
+        The statistics are those of `x`, or of the part of it that `of` is.
+        """
         wide = clip.at_least_float32(x)
         mean, var = self.mean[...], self.var[...]
         if train:
-            mean, var, count = self._batch_statistics(wide, axis_name)
+            counted = wide if of is None else clip.at_least_float32(of)
+            mean, var, count = self._batch_statistics(counted, axis_name)
             unbiased = var * (count / jnp.maximum(count - 1, 1))
             self.mean[...] = self._moved(self.mean[...], mean)
             self.var[...] = self._moved(self.var[...], unbiased)
@@ -196,7 +204,13 @@ class LocalMHRA(nnx.Module):
         self.up = nnx.Linear(local_width, width, kernel_init=clip.zeros, dtype=dtype, rngs=rngs)
 
     def __call__(
-        self, x: Float[Array, "b t h w c"], train: bool = False, axis_name: str | None = None
-    ) -> Float[Array, "b t h w c"]:
-        """The branch's value, to be added to `x`."""
-        return self.up(self.temporal(self.down(self.norm(x, train, axis_name))))
+        self, x: Float[Array, "b t n c"], train: bool = False, axis_name: str | None = None
+    ) -> Float[Array, "b t n c"]:
+        """The branch's value, to be added to `x`; 0 for the class token, which comes first.
+
+        The class tokens are computed along and masked, which is cheaper than cutting them out and
+        padding them on again; they do not enter the statistics.
+        """
+        normed = self.norm(x, train, axis_name, of=x[:, :, 1:])
+        mixed = self.temporal(self.down(normed)[:, :, :, None])[:, :, :, 0]
+        return jnp.where(jnp.arange(x.shape[2])[:, None] > 0, self.up(mixed), 0)

@@ -108,9 +108,7 @@ class VideoBlock(nnx.Module):
     def _mixed(self, lmhra: LocalMHRA | None, x: Array, mode: Mode, name: str) -> Array:
         if lmhra is None:
             return x
-        patches = x[:, :, 1:, None]  # its kernel is 1 in space, so the grid may lie along one axis
-        branch = mode.record(name, lmhra(patches, mode.train, mode.axis_name)[:, :, :, 0])
-        branch = jnp.pad(branch, ((0, 0), (0, 0), (1, 0), (0, 0)))
+        branch = mode.record(name, lmhra(x, mode.train, mode.axis_name))
         return x + mode.drop(self.drop_path, branch)
 
 

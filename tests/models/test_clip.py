@@ -80,3 +80,24 @@ def test_text_is_causal(tower):
     changed = tower.all_positions(jnp.array([[5, 6, 7, 9]]))
     np.testing.assert_allclose(features[:, :3], changed[:, :3], atol=1e-6)
     assert jnp.abs(features[:, 3] - changed[:, 3]).max() > 1e-3
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_attention_and_its_gradient_are_those_of_the_plain_form(masked):
+    """In float64, so that nothing but the formula can differ."""
+    with jax.enable_x64(True):
+        q, k, v, out = (
+            jax.random.normal(jax.random.key(i), (2, 3, 5, 4), jnp.float64) for i in range(4)
+        )
+        mask = jnp.tri(5, dtype=bool) if masked else None
+
+        def plain(q, k, v):
+            scores = jnp.einsum("bhqd,bhkd->bhqk", q, k)
+            scores = scores if mask is None else jnp.where(mask, scores, -jnp.inf)
+            return jnp.einsum("bhqk,bhkd->bhqd", jax.nn.softmax(scores), v)
+
+        ours = jax.vjp(lambda *x: clip.attend(*x, mask), q, k, v)
+        theirs = jax.vjp(plain, q, k, v)
+        np.testing.assert_allclose(ours[0], theirs[0], atol=1e-14)
+        for value, expected in zip(ours[1](out), theirs[1](out), strict=True):
+            np.testing.assert_allclose(value, expected, atol=1e-13)

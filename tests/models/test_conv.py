@@ -119,16 +119,27 @@ def test_batch_norm_over_a_named_axis_is_that_of_the_whole_batch(devices, shift)
 
 def test_a_new_local_block_adds_nothing():
     local = conv.LocalMHRA(6, 4, dtype=None, rngs=nnx.Rngs(0))
-    assert not local(normal(1, 2, 4, 3, 1, 6), train=True).any()
+    assert not local(normal(1, 2, 4, 3, 6), train=True).any()
 
 
 def test_a_local_block_sees_the_neighbouring_time_steps_and_nothing_else():
     local = conv.LocalMHRA(6, 4, dtype=None, rngs=nnx.Rngs(0))
     local.up.kernel[...] = normal(2, 4, 6)
-    x = normal(1, 1, 6, 2, 2, 6)
-    moved = jnp.abs(local(x.at[0, 3, 1, 0].add(1.0)) - local(x)).max(-1)[0]
+    x = normal(1, 1, 6, 4, 6)
+    moved = jnp.abs(local(x.at[0, 3, 2, 0].add(1.0)) - local(x)).max(-1)[0]
     assert set(zip(*map(np.ndarray.tolist, np.nonzero(np.asarray(moved))), strict=True)) == {
-        (2, 1, 0),
-        (3, 1, 0),
-        (4, 1, 0),
+        (2, 2),
+        (3, 2),
+        (4, 2),
     }
+
+
+def test_class_tokens_neither_enter_a_local_block_nor_leave_it():
+    local = conv.LocalMHRA(6, 4, dtype=None, rngs=nnx.Rngs(0))
+    local.up.kernel[...] = normal(2, 4, 6)
+    x = normal(1, 2, 6, 4, 6)
+    out = local(x, train=True)
+    mean = np.asarray(local.norm.mean[...])
+    assert not out[:, :, 0].any()
+    np.testing.assert_array_equal(out, local(x.at[:, :, 0].set(9.0), train=True))
+    np.testing.assert_allclose(mean, 0.1 * np.asarray(x[:, :, 1:]).mean((0, 1, 2)), atol=1e-6)

@@ -33,7 +33,7 @@ def official_layout(name: str, x: np.ndarray) -> np.ndarray:
     if name == "patch_embedding" or ".position" in name:
         return rearrange(x, "b t h w c -> b c t h w")
     if ".lmhra" in name:
-        return rearrange(x, "b t (h w) c -> b c t h w", h=4)
+        return rearrange(x[:, :, 1:], "b t (h w) c -> b c t h w", h=4)
     if name == "ln_pre":
         return rearrange(x, "b t n c -> (b t) n c")
     if name.startswith("block"):
