@@ -12,6 +12,7 @@ float32. On accelerators float32 products follow `jax.default_matmul_precision`.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -81,6 +82,32 @@ def layer_norm(width: int, *, dtype: Any, rngs: nnx.Rngs, eps: float = 1e-5) -> 
 
 
 @jax.custom_vjp
+def _product(x: Float[Array, "*batch c"], kernel: Float[Array, "c o"]) -> Float[Array, "*batch o"]:
+    return x @ kernel
+
+
+def _product_backward(residuals: tuple[Array, Array], grad: Array) -> tuple[Array, Array]:
+    x, kernel = residuals
+    rows = x.reshape(-1, x.shape[-1]), grad.reshape(-1, grad.shape[-1])
+    return grad @ kernel.T, rows[0].T @ rows[1]
+
+
+_product.defvjp(lambda x, kernel: (_product(x, kernel), (x, kernel)), _product_backward)
+
+
+def _dot_general(x: Array, kernel: Array, *_: Any, **__: Any) -> Array:
+    """What nnx.Linear calls.
+
+    Its kernel's gradient comes in the kernel's own layout; autodiff's is transposed, for which XLA
+    copies every activation on CPU.
+    """
+    return _product(x, kernel)
+
+
+Linear = partial(nnx.Linear, dot_general=_dot_general)
+
+
+@jax.custom_vjp
 def attend(
     q: Float[Array, "b h n d"],
     k: Float[Array, "b h m d"],
@@ -126,8 +153,8 @@ class MultiHeadAttention(nnx.Module):
 
     def __init__(self, width: int, heads: int, *, init: BlockInit, dtype: Any, rngs: nnx.Rngs):
         self.heads = heads
-        self.qkv = nnx.Linear(width, 3 * width, kernel_init=init.qkv, dtype=dtype, rngs=rngs)
-        self.out = nnx.Linear(width, width, kernel_init=init.out, dtype=dtype, rngs=rngs)
+        self.qkv = Linear(width, 3 * width, kernel_init=init.qkv, dtype=dtype, rngs=rngs)
+        self.out = Linear(width, width, kernel_init=init.out, dtype=dtype, rngs=rngs)
 
     def __call__(self, x: Float[Array, "b n c"], causal: bool = False) -> Float[Array, "b n c"]:
         """Self-attention; scores are divided by sqrt(c / heads), softmax in at least float32."""
@@ -179,7 +206,7 @@ class Mlp(nnx.Module):
     ):
         hidden = int(width * ratio)
         self.activation = activation
-        self.c_fc = nnx.Linear(
+        self.c_fc = Linear(
             width,
             hidden,
             kernel_init=init.c_fc,
@@ -188,7 +215,7 @@ class Mlp(nnx.Module):
             rngs=rngs,
         )
         self.dropout = nnx.Dropout(dropout)
-        self.c_proj = nnx.Linear(
+        self.c_proj = Linear(
             hidden,
             width,
             kernel_init=init.c_proj,

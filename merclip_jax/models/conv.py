@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 from flax.nnx.nn.dtypes import promote_dtype
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from merclip_jax.models import clip
 
@@ -36,7 +36,7 @@ class PatchEmbedding(nnx.Module):
         self.patch_size = patch_size
         self.temporal_downsample = temporal_downsample
         taps = 3 if temporal_downsample else 1
-        self.projection = nnx.Linear(
+        self.projection = clip.Linear(
             taps * patch_size**2 * 3,
             width,
             use_bias=False,
@@ -148,17 +148,17 @@ class BatchNorm(nnx.Module):
         x: Float[Array, "*batch c"],
         train: bool = False,
         axis_name: str | None = None,
-        of: Float[Array, "*some c"] | None = None,
+        where: Bool[Array, "..."] | None = None,
     ) -> Float[Array, "*batch c"]:
         """Normalise over all axes but the last; in training, update the running statistics.
 
-        The statistics are those of `x`, or of the part of it that `of` is.
+        The statistics are those of `x`, or of its part where `where`, which broadcasts to it, is
+        true.
         """
         wide = clip.at_least_float32(x)
         mean, var = self.mean[...], self.var[...]
         if train:
-            counted = wide if of is None else clip.at_least_float32(of)
-            mean, var, count = self._batch_statistics(counted, axis_name)
+            mean, var, count = self._batch_statistics(wide, axis_name, where)
             unbiased = var * (count / jnp.maximum(count - 1, 1))
             self.mean[...] = self._moved(self.mean[...], mean)
             self.var[...] = self._moved(self.var[...], unbiased)
@@ -170,13 +170,17 @@ class BatchNorm(nnx.Module):
         return moved.astype(running.dtype)
 
     @staticmethod
-    def _batch_statistics(x: Float[Array, "*batch c"], axis_name: str | None):
+    def _batch_statistics(
+        x: Float[Array, "*batch c"], axis_name: str | None, where: Bool[Array, "..."] | None
+    ):
         axes = tuple(range(x.ndim - 1))
-        mean = jnp.mean(x, axes)
+        mean = jnp.mean(x, axes, where=where)
         count = jnp.asarray(x.size // x.shape[-1], x.dtype)
+        if where is not None:
+            count = where.sum(dtype=x.dtype) * (count / where.size)
         if axis_name is not None:
             mean, count = jax.lax.pmean(mean, axis_name), jax.lax.psum(count, axis_name)
-        var = jnp.mean(jnp.square(x - mean), axes)
+        var = jnp.mean(jnp.square(x - mean), axes, where=where)
         if axis_name is not None:
             var = jax.lax.pmean(var, axis_name)
         return mean, var, count
@@ -190,7 +194,7 @@ class LocalMHRA(nnx.Module):
 
     def __init__(self, width: int, local_width: int, *, dtype: Any, rngs: nnx.Rngs):
         self.norm = BatchNorm(width)
-        self.down = nnx.Linear(
+        self.down = clip.Linear(
             width,
             local_width,
             kernel_init=clip.torch_kernel,
@@ -201,7 +205,7 @@ class LocalMHRA(nnx.Module):
         self.temporal = DepthwiseConv(
             (3, 1, 1), local_width, bias_init=clip.torch_bias(3), dtype=dtype, rngs=rngs
         )
-        self.up = nnx.Linear(local_width, width, kernel_init=clip.zeros, dtype=dtype, rngs=rngs)
+        self.up = clip.Linear(local_width, width, kernel_init=clip.zeros, dtype=dtype, rngs=rngs)
 
     def __call__(
         self, x: Float[Array, "b t n c"], train: bool = False, axis_name: str | None = None
@@ -211,6 +215,7 @@ class LocalMHRA(nnx.Module):
         The class tokens are computed along and masked, which is cheaper than cutting them out and
         padding them on again; they do not enter the statistics.
         """
-        normed = self.norm(x, train, axis_name, of=x[:, :, 1:])
+        is_patch = jnp.arange(x.shape[2])[:, None] > 0
+        normed = self.norm(x, train, axis_name, where=is_patch)
         mixed = self.temporal(self.down(normed)[:, :, :, None])[:, :, :, 0]
-        return jnp.where(jnp.arange(x.shape[2])[:, None] > 0, self.up(mixed), 0)
+        return jnp.where(is_patch, self.up(mixed), 0)

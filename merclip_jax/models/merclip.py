@@ -62,7 +62,7 @@ class EmotionInference(nnx.Module):
         )
         self.norm = clip.layer_norm(width, eps=1e-6, dtype=cfg.dtype, rngs=rngs)
         self.dropout = nnx.Dropout(cfg.dropout)
-        self.fc = nnx.Linear(width, cfg.classes, kernel_init=_normal, dtype=cfg.dtype, rngs=rngs)
+        self.fc = clip.Linear(width, cfg.classes, kernel_init=_normal, dtype=cfg.dtype, rngs=rngs)
 
     def __call__(
         self,

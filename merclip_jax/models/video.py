@@ -195,7 +195,7 @@ class VideoTower(nnx.Module):
         self.norm = clip.layer_norm(width, dtype=dtype, rngs=rngs)
         self.proj = nnx.Param(normal(rngs.params(), (width, cfg.output_dim), jnp.float32))
         self.ln_post = clip.layer_norm(cfg.output_dim, dtype=dtype, rngs=rngs)
-        self.token_proj = nnx.Linear(
+        self.token_proj = clip.Linear(
             width,
             cfg.output_dim,
             use_bias=False,
