@@ -15,11 +15,10 @@ ORDER = (
     "errors", "app", "workdir", "facs_text", "facs", "protocols", "metrics", "bounds",
     "face", "tfds_builders", "prepare", "clips", "sampling", "augmix", "augment", "text",
     "models.config", "models.card", "models.leaves", "models.torch_keys", "models.files",
-    "models.foreign",
-    "models.clip", "models.conv", "models.video", "models.merclip", "models", "models.weights",
-    "models.start",
-    "losses", "optim", "step", "parallel", "checkpoints", "loop",
-    "results", "figures", "pages", "report", "train", "evaluate", "convert",
+    "models.foreign", "models.layers", "models.attention", "models.clip", "models.conv",
+    "models.video", "models.merclip", "models", "models.weights", "models.start",
+    "losses", "optim", "step", "parallel", "checkpoints", "results", "explain", "loop",
+    "figures", "pages", "report", "train", "evaluate", "convert",
 )  # fmt: skip
 FORBIDDEN = {"torch", "torchvision", "tensorflow", "clu", "mmengine", "mmcv"}
 

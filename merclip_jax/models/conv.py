@@ -14,7 +14,7 @@ from flax import nnx
 from flax.nnx.nn.dtypes import promote_dtype
 from jaxtyping import Array, Bool, Float
 
-from merclip_jax.models import clip
+from merclip_jax.models import layers
 
 
 class PatchEmbedding(nnx.Module):
@@ -36,11 +36,11 @@ class PatchEmbedding(nnx.Module):
         self.patch_size = patch_size
         self.temporal_downsample = temporal_downsample
         taps = 3 if temporal_downsample else 1
-        self.projection = clip.Linear(
+        self.projection = layers.Linear(
             taps * patch_size**2 * 3,
             width,
             use_bias=False,
-            kernel_init=clip.torch_kernel,
+            kernel_init=layers.torch_kernel,
             dtype=dtype,
             rngs=rngs,
         )
@@ -111,12 +111,12 @@ class DepthwiseConv(nnx.Module):
         kernel_shape: tuple[int, int, int],
         width: int,
         *,
-        bias_init: clip.Initializer,
+        bias_init: layers.Initializer,
         dtype: Any,
         rngs: nnx.Rngs,
     ):
         # PyTorch's default has the same bound for kernel and bias; the fan-in is one channel's.
-        uniform = clip.torch_bias(math.prod(kernel_shape))
+        uniform = layers.torch_bias(math.prod(kernel_shape))
         self.kernel = nnx.Param(uniform(rngs.params(), (*kernel_shape, width), jnp.float32))
         self.bias = nnx.Param(bias_init(rngs.params(), (width,), jnp.float32))
         self.dtype = dtype
@@ -155,7 +155,7 @@ class BatchNorm(nnx.Module):
         The statistics are those of `x`, or of its part where `where`, which broadcasts to it, is
         true.
         """
-        wide = clip.at_least_float32(x)
+        wide = layers.at_least_float32(x)
         mean, var = self.mean[...], self.var[...]
         if train:
             mean, var, count = self._batch_statistics(wide, axis_name, where)
@@ -194,18 +194,20 @@ class LocalMHRA(nnx.Module):
 
     def __init__(self, width: int, local_width: int, *, dtype: Any, rngs: nnx.Rngs):
         self.norm = BatchNorm(width)
-        self.down = clip.Linear(
+        self.down = layers.Linear(
             width,
             local_width,
-            kernel_init=clip.torch_kernel,
-            bias_init=clip.torch_bias(width),
+            kernel_init=layers.torch_kernel,
+            bias_init=layers.torch_bias(width),
             dtype=dtype,
             rngs=rngs,
         )
         self.temporal = DepthwiseConv(
-            (3, 1, 1), local_width, bias_init=clip.torch_bias(3), dtype=dtype, rngs=rngs
+            (3, 1, 1), local_width, bias_init=layers.torch_bias(3), dtype=dtype, rngs=rngs
         )
-        self.up = clip.Linear(local_width, width, kernel_init=clip.zeros, dtype=dtype, rngs=rngs)
+        self.up = layers.Linear(
+            local_width, width, kernel_init=layers.zeros, dtype=dtype, rngs=rngs
+        )
 
     def __call__(
         self, x: Float[Array, "b t n c"], train: bool = False, axis_name: str | None = None

@@ -22,13 +22,13 @@ from tokenizers import Tokenizer
 
 from merclip_jax import workdir
 from merclip_jax.errors import ConfigError
-from merclip_jax.models import card, clip, files, foreign, leaves
+from merclip_jax.models import card, clip, files, foreign, layers, leaves
 from merclip_jax.models.config import EmotionConfig, MerClipConfig
 from merclip_jax.models.foreign import Foreign
 from merclip_jax.models.video import VideoTower
 
 _normal = nnx.initializers.normal(0.02)  # released as truncated at +-2, a hundred sigma
-EMOTION_INIT = clip.BlockInit(qkv=_normal, out=_normal, c_fc=_normal, c_proj=_normal)
+EMOTION_INIT = layers.BlockInit(qkv=_normal, out=_normal, c_fc=_normal, c_proj=_normal)
 
 
 class Output(NamedTuple):
@@ -52,7 +52,7 @@ class EmotionInference(nnx.Module):
                 width,
                 cfg.heads,
                 cfg.mlp_ratio,
-                clip.exact_gelu,
+                layers.exact_gelu,
                 init=EMOTION_INIT,
                 eps=1e-6,
                 dtype=cfg.dtype,
@@ -60,9 +60,9 @@ class EmotionInference(nnx.Module):
             )
             for _ in range(cfg.layers)
         )
-        self.norm = clip.layer_norm(width, eps=1e-6, dtype=cfg.dtype, rngs=rngs)
+        self.norm = layers.layer_norm(width, eps=1e-6, dtype=cfg.dtype, rngs=rngs)
         self.dropout = nnx.Dropout(cfg.dropout)
-        self.fc = clip.Linear(width, cfg.classes, kernel_init=_normal, dtype=cfg.dtype, rngs=rngs)
+        self.fc = layers.Linear(width, cfg.classes, kernel_init=_normal, dtype=cfg.dtype, rngs=rngs)
 
     def __call__(
         self,
@@ -86,7 +86,7 @@ class EmotionInference(nnx.Module):
                 intermediates[f"emotion{index}"] = tokens
         votes = self.norm(jnp.stack(firsts, axis=1))
         logits = self.fc(self.dropout(votes, deterministic=not train, rngs=rngs))
-        return clip.at_least_float32(logits).mean(axis=1)
+        return layers.at_least_float32(logits).mean(axis=1)
 
 
 class MerClip(nnx.Module):

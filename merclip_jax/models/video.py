@@ -17,27 +17,27 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from merclip_jax.errors import ConfigError
-from merclip_jax.models import clip
+from merclip_jax.models import attention, clip, layers
 from merclip_jax.models.config import VisionConfig
 from merclip_jax.models.conv import DepthwiseConv, LocalMHRA, PatchEmbedding
 
 # As released: attention packs q, k and v in one Xavier matrix with zero biases; the MLP keeps
 # PyTorch's defaults. A global block starts by adding nothing. (With no checkpoint at all the
 # release's runner overwrites these zeros; that accident is not reproduced.)
-BLOCK_INIT = clip.BlockInit(
-    qkv=clip.xavier_uniform,
-    out=clip.torch_kernel,
-    c_fc=clip.torch_kernel,
-    c_proj=clip.torch_kernel,
-    fc_bias=clip.torch_bias,
-    proj_bias=clip.torch_bias,
+BLOCK_INIT = layers.BlockInit(
+    qkv=layers.xavier_uniform,
+    out=layers.torch_kernel,
+    c_fc=layers.torch_kernel,
+    c_proj=layers.torch_kernel,
+    fc_bias=layers.torch_bias,
+    proj_bias=layers.torch_bias,
 )
-GLOBAL_INIT = clip.BlockInit(
-    qkv=clip.xavier_uniform,
-    out=clip.zeros,
-    c_fc=clip.xavier_uniform,
-    c_proj=clip.zeros,
-    fc_bias=clip.torch_bias,
+GLOBAL_INIT = layers.BlockInit(
+    qkv=layers.xavier_uniform,
+    out=layers.zeros,
+    c_fc=layers.xavier_uniform,
+    c_proj=layers.zeros,
+    fc_bias=layers.torch_bias,
 )
 
 
@@ -83,14 +83,14 @@ class VideoBlock(nnx.Module):
     def __init__(self, cfg: VisionConfig, drop_path: float, *, rngs: nnx.Rngs):
         width, dtype = cfg.width, cfg.dtype
         self.lmhra1 = _local(cfg, rngs)
-        self.ln_1 = clip.layer_norm(width, dtype=dtype, rngs=rngs)
-        self.attn = clip.MultiHeadAttention(
+        self.ln_1 = layers.layer_norm(width, dtype=dtype, rngs=rngs)
+        self.attn = attention.MultiHeadAttention(
             width, cfg.heads, init=BLOCK_INIT, dtype=dtype, rngs=rngs
         )
         self.lmhra2 = _local(cfg, rngs)
-        self.ln_2 = clip.layer_norm(width, dtype=dtype, rngs=rngs)
+        self.ln_2 = layers.layer_norm(width, dtype=dtype, rngs=rngs)
         self.mlp = clip.Mlp(
-            width, cfg.mlp_ratio, clip.quick_gelu, init=BLOCK_INIT, dtype=dtype, rngs=rngs
+            width, cfg.mlp_ratio, layers.quick_gelu, init=BLOCK_INIT, dtype=dtype, rngs=rngs
         )
         self.drop_path = stochastic_depth(drop_path, ndim=4)
 
@@ -128,18 +128,18 @@ class GlobalBlock(nnx.Module):
     def __init__(self, cfg: VisionConfig, drop_path: float, *, rngs: nnx.Rngs):
         width, dtype = cfg.width, cfg.dtype
         self.position = DepthwiseConv(
-            (3, 3, 3), width, bias_init=clip.zeros, dtype=dtype, rngs=rngs
+            (3, 3, 3), width, bias_init=layers.zeros, dtype=dtype, rngs=rngs
         )
-        self.ln_1 = clip.layer_norm(width, dtype=dtype, rngs=rngs)
-        self.ln_3 = clip.layer_norm(width, dtype=dtype, rngs=rngs)
-        self.attn = clip.MultiHeadAttention(
+        self.ln_1 = layers.layer_norm(width, dtype=dtype, rngs=rngs)
+        self.ln_3 = layers.layer_norm(width, dtype=dtype, rngs=rngs)
+        self.attn = attention.MultiHeadAttention(
             width, cfg.global_heads, init=GLOBAL_INIT, dtype=dtype, rngs=rngs
         )
-        self.ln_2 = clip.layer_norm(width, dtype=dtype, rngs=rngs)
+        self.ln_2 = layers.layer_norm(width, dtype=dtype, rngs=rngs)
         self.mlp = clip.Mlp(
             width,
             cfg.global_mlp_ratio,
-            clip.quick_gelu,
+            layers.quick_gelu,
             init=GLOBAL_INIT,
             dropout=cfg.global_dropout,
             dtype=dtype,
@@ -180,7 +180,7 @@ class VideoTower(nnx.Module):
         self.positional_embedding = nnx.Param(
             normal(rngs.params(), (1 + cfg.grid**2, width), jnp.float32)
         )
-        self.ln_pre = clip.layer_norm(width, dtype=dtype, rngs=rngs)
+        self.ln_pre = layers.layer_norm(width, dtype=dtype, rngs=rngs)
         self.blocks = nnx.List(
             VideoBlock(cfg, float(rate), rngs=rngs)
             for rate in np.linspace(0, cfg.drop_path, cfg.layers)
@@ -192,18 +192,18 @@ class VideoTower(nnx.Module):
         )
         self.video_embedding = nnx.Param(jnp.zeros((width,), jnp.float32))
         self.balance = nnx.Param(jnp.zeros((width,), jnp.float32))
-        self.norm = clip.layer_norm(width, dtype=dtype, rngs=rngs)
+        self.norm = layers.layer_norm(width, dtype=dtype, rngs=rngs)
         self.proj = nnx.Param(normal(rngs.params(), (width, cfg.output_dim), jnp.float32))
-        self.ln_post = clip.layer_norm(cfg.output_dim, dtype=dtype, rngs=rngs)
-        self.token_proj = clip.Linear(
+        self.ln_post = layers.layer_norm(cfg.output_dim, dtype=dtype, rngs=rngs)
+        self.token_proj = layers.Linear(
             width,
             cfg.output_dim,
             use_bias=False,
-            kernel_init=clip.torch_kernel,
+            kernel_init=layers.torch_kernel,
             dtype=dtype,
             rngs=rngs,
         )
-        self.ln_tokens = clip.layer_norm(cfg.output_dim, dtype=dtype, rngs=rngs)
+        self.ln_tokens = layers.layer_norm(cfg.output_dim, dtype=dtype, rngs=rngs)
 
     def __call__(
         self,
@@ -247,7 +247,7 @@ class VideoTower(nnx.Module):
         tokens = self.token_proj(jnp.concatenate([fused, patches], axis=1))
         tokens = self.ln_tokens(mode.record("token_proj", tokens))
         embedding = self.ln_post(fused[:, 0] @ self.proj[...])
-        return clip.at_least_float32(embedding), clip.at_least_float32(tokens)
+        return layers.at_least_float32(embedding), layers.at_least_float32(tokens)
 
     def _apply(self, block: nnx.Module, inputs: tuple[Array, ...], mode: Mode, name: str) -> Array:
         """Run a block; with `remat`, training keeps nothing of its inside but recomputes it."""

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from merclip_jax.models import TextConfig, clip
+from merclip_jax.models import TextConfig, attention, clip, layers
 
-INIT = clip.BlockInit(*[nnx.initializers.normal(0.3)] * 4, fc_bias=clip.torch_bias)
+INIT = layers.BlockInit(*[nnx.initializers.normal(0.3)] * 4, fc_bias=layers.torch_bias)
 
 
 def normal(seed: int, *shape: int) -> jax.Array:
@@ -14,38 +14,38 @@ def normal(seed: int, *shape: int) -> jax.Array:
 
 
 @pytest.fixture(scope="module")
-def attention() -> clip.MultiHeadAttention:
-    attention = clip.MultiHeadAttention(12, 3, init=INIT, dtype=None, rngs=nnx.Rngs(0))
-    attention.qkv.bias[...] = normal(9, 36)
-    return attention
+def mha() -> attention.MultiHeadAttention:
+    mha = attention.MultiHeadAttention(12, 3, init=INIT, dtype=None, rngs=nnx.Rngs(0))
+    mha.qkv.bias[...] = normal(9, 36)
+    return mha
 
 
 @pytest.fixture(scope="module")
 def block() -> clip.Block:
-    return clip.Block(12, 3, 2.0, clip.exact_gelu, init=INIT, dtype=None, rngs=nnx.Rngs(0))
+    return clip.Block(12, 3, 2.0, layers.exact_gelu, init=INIT, dtype=None, rngs=nnx.Rngs(0))
 
 
 def test_activations_by_their_definitions():
     x = jnp.array([-1.0, 0.0, 2.0])
     np.testing.assert_allclose(
-        clip.quick_gelu(x), [-1 / (1 + np.exp(1.702)), 0, 2 / (1 + np.exp(-3.404))], rtol=1e-6
+        layers.quick_gelu(x), [-1 / (1 + np.exp(1.702)), 0, 2 / (1 + np.exp(-3.404))], rtol=1e-6
     )
     # Phi(-1) and Phi(2) from tables; the tanh form would be 1.4e-4 off.
-    np.testing.assert_allclose(clip.exact_gelu(x), [-0.15865525, 0, 2 * 0.97724987], atol=1e-6)
+    np.testing.assert_allclose(layers.exact_gelu(x), [-0.15865525, 0, 2 * 0.97724987], atol=1e-6)
 
 
-def test_attention_agrees_with_jax(attention):
+def test_attention_agrees_with_jax(mha):
     x = normal(1, 2, 7, 12)
-    q, k, v = (part.reshape(2, 7, 3, 4) for part in jnp.split(attention.qkv(x), 3, -1))
+    q, k, v = (part.reshape(2, 7, 3, 4) for part in jnp.split(mha.qkv(x), 3, -1))
     for causal in (False, True):
         expected = jax.nn.dot_product_attention(q, k, v, is_causal=causal).reshape(2, 7, 12)
-        np.testing.assert_allclose(attention(x, causal), attention.out(expected), atol=1e-5)
+        np.testing.assert_allclose(mha(x, causal), mha.out(expected), atol=1e-5)
 
 
-def test_pooling_a_few_queries_is_ordinary_attention(attention):
+def test_pooling_a_few_queries_is_ordinary_attention(mha):
     """The form without keys and values, against `__call__` read at the same queries."""
     x = normal(1, 2, 7, 12)
-    np.testing.assert_allclose(attention.pool(x[:, :2], x), attention(x)[:, :2], atol=1e-5)
+    np.testing.assert_allclose(mha.pool(x[:, :2], x), mha(x)[:, :2], atol=1e-5)
 
 
 def test_first_token_is_that_of_the_whole_block(block):
@@ -56,8 +56,8 @@ def test_first_token_is_that_of_the_whole_block(block):
 def test_bfloat16_products_keep_float32_softmax():
     """Scores of 256 and 257 are one number in bfloat16; their softmax must still sum to 1."""
     scores = jnp.array([[300.0, 300.0, 0.0]], jnp.bfloat16)
-    assert clip.softmax(scores).dtype == jnp.bfloat16
-    np.testing.assert_array_equal(clip.softmax(scores), [[0.5, 0.5, 0.0]])
+    assert layers.softmax(scores).dtype == jnp.bfloat16
+    np.testing.assert_array_equal(layers.softmax(scores), [[0.5, 0.5, 0.0]])
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_attention_and_its_gradient_are_those_of_the_plain_form(masked):
             scores = scores if mask is None else jnp.where(mask, scores, -jnp.inf)
             return jnp.einsum("bhqk,bhkd->bhqd", jax.nn.softmax(scores), v)
 
-        ours = jax.vjp(lambda *x: clip.attend(*x, mask), q, k, v)
+        ours = jax.vjp(lambda *x: attention.attend(*x, mask), q, k, v)
         theirs = jax.vjp(plain, q, k, v)
         np.testing.assert_allclose(ours[0], theirs[0], atol=1e-14)
         for value, expected in zip(ours[1](out), theirs[1](out), strict=True):
