@@ -1,5 +1,7 @@
 """The step's own parts; what runs and devices make of it is tested in test_train."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -134,3 +136,39 @@ def test_clips_without_any_sentence_are_trained_and_predicted(config):
     assert np.isfinite(jax.jit(learner.predict)(state, rows, shared).probabilities).all()
     _, scalars = jax.jit(learner.train)(state, step.Batch(rows, jnp.array([0]), none), shared)
     assert scalars["loss_alignment"] == 0
+
+
+def test_the_loss_over_eight_shards_is_that_of_the_whole_batch(config):
+    """Value and gradients: negatives, positives and clips without a sentence span all shards."""
+    keys = jax.random.split(jax.random.key(3), 3)
+    videos, texts = (jax.random.normal(key, (16, 8)) for key in keys[:2])
+    logits = jax.random.normal(keys[2], (16, 3))
+    sentences = jnp.array([0, 1, 0, -1, 2, 3, 2, 1, -1, -1, 4, 5, 6, 0, 7, 4])
+    batch = step.Prepared(jnp.zeros((16, 1, 1, 1, 3)), jnp.arange(16) % 3, sentences, texts)
+
+    def loss(videos, texts, logits, scale, batch, axis_name=None):
+        value, _ = step.objective(
+            videos, texts, logits, scale, batch, jnp.int32(1), config.recipe, axis_name
+        )
+        return value
+
+    over = (0, 1, 2, 3)
+    whole = jax.jit(jax.value_and_grad(loss, over))(videos, texts, logits, 2.0, batch)
+
+    def shard(x):
+        return x.reshape(8, 2, *x.shape[1:])
+
+    def on_a_shard(scale, videos, texts, logits, batch):
+        found = jax.value_and_grad(partial(loss, axis_name="data"), over)(
+            videos, texts, logits, scale, batch
+        )
+        return jax.lax.pmean((found[0], found[1][3]), "data"), found[1][:3]
+
+    (value, scale), grads = jax.pmap(on_a_shard, "data", in_axes=(None, 0, 0, 0, 0))(
+        2.0, *jax.tree.map(shard, (videos, texts, logits, batch))
+    )
+    np.testing.assert_allclose(value, np.full(8, whole[0]), rtol=1e-6)
+    np.testing.assert_allclose(scale, np.full(8, whole[1][3]), rtol=1e-5)
+    for shared, expected in zip(grads, whole[1][:3], strict=True):
+        # The gradient is averaged over the devices, so each holds eight times its share.
+        np.testing.assert_allclose(shared.reshape(expected.shape) / 8, expected, atol=1e-6)
