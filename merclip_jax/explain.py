@@ -50,8 +50,8 @@ def agreement(run: Results) -> dict | None:
     clips that have any. Chance takes the action units of any clip outside the clip's fold instead.
 
     Returns:
-      {nearest, chance, difference, ci95}, the interval a bootstrap over subjects (BCa) of the
-      difference; None if the run was not aligned with action units, or has too few subjects.
+      {nearest, chance, difference, ci95}, the interval a percentile bootstrap over subjects of
+      the difference; None if the run was not aligned with action units, or has too few subjects.
     """
     settings, nearest = run.run["config"].get("text", {}), run.headline.nearest
     if settings.get("content") != "action_units" or not nearest.size:
@@ -84,7 +84,7 @@ def agreement(run: Results) -> dict | None:
     gain = (table["nearest"] - table["chance"]).groupby(table["subject"]).mean().to_numpy()
     if len(gain) < 2 or np.isnan(gain).any():
         return None
-    interval = stats.bootstrap((gain,), np.mean, n_resamples=2000, rng=0)
+    interval = stats.bootstrap((gain,), np.mean, n_resamples=2000, method="percentile", rng=0)
     return {
         "nearest": float(table["nearest"].mean()),
         "chance": float(table["chance"].mean()),

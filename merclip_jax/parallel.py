@@ -8,7 +8,8 @@ summed over.
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -60,9 +61,14 @@ def is_first() -> bool:
     return jax.process_index() == 0
 
 
-def wait_for_all(where: str) -> None:
-    """Go on when every process has come to the place called `where`."""
-    multihost_utils.sync_global_devices(where)
+@contextmanager
+def first_alone(what: str) -> Iterator[None]:
+    """Let the first process go through the block before the others begin it."""
+    if not is_first():
+        multihost_utils.sync_global_devices(what)
+    yield
+    if is_first():
+        multihost_utils.sync_global_devices(what)
 
 
 class Engine:

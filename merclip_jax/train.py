@@ -86,9 +86,8 @@ def run(config: ConfigDict, directory: str | Path) -> Report:
     parallel.join(config.parallel)
     if parallel.is_first():
         workdir.open_run(directory, config)
-        load_clips(config, protocol)  # prepares and packs what is missing
-    parallel.wait_for_all("clips are packed")
-    packed, table = load_clips(config, protocol)
+    with parallel.first_alone("packing"):  # it prepares and packs what is missing
+        packed, table = load_clips(config, protocol)
     folds = _folds(config, table)
     if parallel.is_first():
         _describe_clips(directory, packed, table, folds)
@@ -113,11 +112,11 @@ def run(config: ConfigDict, directory: str | Path) -> Report:
                 )
                 loop.train_folds(setup, pending, bar)
                 timing["compile_s"] += setup.engine.compile_s
-    if parallel.is_first():
+    with parallel.first_alone("reporting"):
+        if not parallel.is_first():
+            return report.build(results.read(directory))
         _collect(directory, config, protocol, folds, timing)
-        report.write(directory)
-    parallel.wait_for_all("the report is written")
-    return report.build(results.read(directory))
+        return report.write(directory)
 
 
 def load_clips(

@@ -5,6 +5,7 @@ from workdirs import edit, make_workdir
 from merclip_jax import explain, facs, report, results
 
 SENTENCES = ("brow", "corner", "lid")
+FOUR = facs.sentence(facs.parse("4"), "released")
 
 
 def test_only_sentences_of_the_training_side_are_named():
@@ -46,7 +47,7 @@ def test_agreement_by_hand(explained):
     edit(
         explained,
         "predictions.csv",
-        lambda t: t.assign(nearest_1=facs.sentence(facs.parse("4"), "released")),
+        lambda t: t.assign(nearest_1=FOUR),
     )
     run = _with_text(results.read(explained))
     shown = run.clips[run.clips["aus"] != ""]
@@ -60,6 +61,16 @@ def test_agreement_by_hand(explained):
     assert found["chance"] == pytest.approx(np.mean(chances))
     low, high = found["ci95"]
     assert low <= found["difference"] <= high
+
+
+def test_subjects_that_all_gain_the_same_have_an_interval_of_one_point(tmp_path):
+    """The bias-corrected bootstrap has none there, and a report takes no NaN."""
+    workdir = make_workdir(tmp_path / "run", subjects=4, clips=2)
+    cells = {"clips.csv": {"aus": "4"}, "predictions.csv": {"nearest_1": FOUR, "similarity_1": 0.5}}
+    for name, columns in cells.items():
+        edit(workdir, name, lambda table, columns=columns: table.assign(**columns))
+    found = explain.agreement(_with_text(results.read(workdir)))
+    assert found == {"nearest": 1.0, "chance": 1.0, "difference": 0.0, "ci95": [0.0, 0.0]}
 
 
 def test_no_agreement_without_action_units_in_the_texts(explained, tmp_path):

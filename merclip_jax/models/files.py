@@ -34,17 +34,18 @@ def locate(name: str | os.PathLike) -> Path:
     if not re.fullmatch(HUB_ID, str(name)):
         raise ConfigError(f"{name}: no such file or folder, and no id of the Hugging Face hub")
     try:
-        return Path(
-            huggingface_hub.snapshot_download(
-                str(name),
-                allow_patterns=["*.json", "model.safetensors", "merges.txt"],
+        for weights in WEIGHTS:  # older repositories have the second only
+            folder = Path(
+                huggingface_hub.snapshot_download(str(name), allow_patterns=["*.json", weights])
             )
-        )
+            if (folder / weights).is_file():
+                break
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise ConfigError(
             f"{name}: no such path here, and it cannot be fetched from the Hugging Face hub "
             f"({type(error).__name__}); check the name and the network, or give a folder"
         ) from error
+    return folder
 
 
 def read(name: str | os.PathLike) -> dict[str, np.ndarray]:

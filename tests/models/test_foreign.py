@@ -229,3 +229,19 @@ def test_other_activations_and_no_checkpoint_at_all_are_refused(tmp_path):
         MerClip.from_pretrained("no-such/model")
     with pytest.raises(ConfigError, match="no checkpoint named"):
         weights.load(None)
+
+
+@pytest.mark.parametrize("there", ["model.safetensors", "pytorch_model.bin"])
+def test_a_hub_id_is_fetched_with_the_weights_that_it_has(there, tmp_path, monkeypatch):
+    asked = []
+
+    def download(name, allow_patterns):
+        asked.append((name, allow_patterns[-1]))
+        if allow_patterns[-1] == there:
+            (tmp_path / there).touch()
+        return str(tmp_path)
+
+    monkeypatch.setattr(files.huggingface_hub, "snapshot_download", download)
+    assert files.locate("openai/clip") == tmp_path
+    known = ["model.safetensors", "pytorch_model.bin"]
+    assert asked == [("openai/clip", name) for name in known[: known.index(there) + 1]]
