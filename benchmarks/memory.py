@@ -73,9 +73,7 @@ def main(argv: list[str]) -> None:
         for form in CHOSEN.value:
             try:
                 memory = compiled(batch, *FORMS[form], sharding).memory_analysis()
-            except (
-                jax.errors.JaxRuntimeError
-            ) as error:  # the TPU's compiler refuses what is too big
+            except jax.errors.JaxRuntimeError as error:  # too big for the TPU's compiler
                 sys.stdout.write(f"{batch:6}  {form:18}{_reason(error)}\n")
                 continue
             held, temporary = memory.argument_size_in_bytes, memory.temp_size_in_bytes
@@ -92,9 +90,8 @@ def main(argv: list[str]) -> None:
 
 def _reason(error: Exception) -> str:
     """The part of the compiler's message that says how much is too much."""
-    return next((line for line in str(error).splitlines() if "hbm" in line.lower()), str(error))[
-        :90
-    ]
+    lines = str(error).splitlines()
+    return next((line for line in lines if "hbm" in line.lower()), str(error))[:90]
 
 
 if __name__ == "__main__":

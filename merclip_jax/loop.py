@@ -38,7 +38,6 @@ class Setup:
     Attributes:
       sentences: those of the clips of `table`.
       params, rest: trained parameters and BatchNorm statistics before the first step.
-      writes: whether this process writes the run's files.
     """
 
     config: ConfigDict
@@ -54,7 +53,6 @@ class Setup:
     params: nnx.State
     rest: nnx.State
     tokenizer: Tokenizer
-    writes: bool
 
     def folder(self, fold: Fold) -> Path:
         """Where a fold keeps its files."""
@@ -126,7 +124,8 @@ def _train_group(setup: Setup, members: list[Member], done: int, bar: tqdm) -> N
     # A short last group is filled up with copies of its folds: one compiled step serves all groups.
     slots = [members[i % len(members)] for i in range(engine.folds)]
     state = engine.put(parallel.stack([member.state for member in slots]), "fold")
-    writers = [SummaryWriter(_tensorboard(setup, member)) for member in members if setup.writes]
+    first = parallel.is_first()
+    writers = [SummaryWriter(_tensorboard(setup, member)) for member in members if first]
     names = ", ".join(member.fold.name for member in members)
     trained = len(members) * config.recipe.batch_size
     bar.update(done * trained)
@@ -159,7 +158,7 @@ def _close(setup: Setup, members: list[Member], state: step.State, predicted: li
     final = parallel.fetch(state._replace(key=())) if exports else None
     for i, member in enumerate(members):
         member.checkpoints.close()
-        if setup.writes:
+        if parallel.is_first():
             if exports:
                 _export(setup, member, parallel.unstack(final, i), predicted[i][0])
             _finish(setup, member, predicted[i])  # last: its predictions mark the fold as done

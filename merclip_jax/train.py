@@ -196,7 +196,6 @@ def _set_up(
         params=params,
         rest=rest,
         tokenizer=tokenizer,
-        writes=parallel.is_first(),
     )
 
 
