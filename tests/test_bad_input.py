@@ -150,7 +150,7 @@ def test_a_middle_frame_damaged_behind_its_header(root, refused):
     refused(
         3,
         "clip casme2/01/EP01_01f, frame 11: the image is damaged; copy it into the corpus again",
-        f"delete {root.parent / 'data/casme2/cropped/1.0.0'}, and run again",
+        f"delete {root.parent / 'data/casme2/cropped/1.1.0'}, and run again",
     )
     assert files(root.parent / "data" / "packed") == []
 
@@ -161,7 +161,7 @@ def test_the_remedy_for_a_damaged_frame_is_one(config, root, refused):
     frame.write_bytes(sound[:-30])
     refused(3, "frame 11")
     frame.write_bytes(sound)
-    shutil.rmtree(root.parent / "data/casme2/cropped/1.0.0")
+    shutil.rmtree(root.parent / "data/casme2/cropped/1.1.0")
     packed, table = train.load_clips(config, train.protocols.get(config.data.protocol))
     assert len(table) == 6 and len(packed.frames) == 6 * 8
 

@@ -1,14 +1,15 @@
-import csv
 import shutil
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from corpora import casme2
 
+import tfds_builders
 from merclip_jax.errors import DataError
-from tfds_builders.casme2 import annotation
-from tfds_builders.casme2.casme2_dataset_builder import find_frames, read_corpus
+from tfds_builders import frames, sheets
+from tfds_builders.casme2.corpus import SUBJECT, Casme2
 from tfds_builders.records import ABSENT
 
 ROWS = casme2.rows(subjects=2, clips_per_subject=2)
@@ -21,10 +22,10 @@ def _corpus(root, table, layout="cropped"):
     return root
 
 
-def _read(root, table, corrections=None, **quirks):
+def _read(root, table, corrected=False, **quirks):
     """What the annotation reader makes of some rows."""
-    workbook = casme2.write_workbook(root, table, **quirks)
-    return annotation.read(workbook, {} if corrections is None else corrections)
+    casme2.write_workbook(root, table, **quirks)
+    return Casme2(root, corrected=corrected).sheet()
 
 
 @pytest.mark.parametrize("workbook", ["2014", "2019"])
@@ -76,9 +77,9 @@ def test_an_apex_at_either_end_is_valid(tmp_path, apex):
 @pytest.mark.parametrize(
     ("cells", "message"),
     [
-        ({"onset": 17}, "row 3: onset 17 comes after offset 16"),
-        ({"onset": "/"}, "row 3: OnsetFrame is '/'"),
-        ({"offset": None}, "row 3: OffsetFrame is"),
+        ({"onset": 17}, "row 3: 01/EP02_01f: onset 17 comes after offset 16"),
+        ({"onset": "/"}, "row 3: onset is '/'"),
+        ({"offset": None}, "row 3: offset is"),
         ({"aus": "4+Q7"}, "row 3: action units '4+Q7': token 'q7'"),
         ({"subject": "Anna"}, "row 3: Subject is 'Anna'"),
         ({"clip": None}, "row 3: Filename is empty"),
@@ -88,7 +89,8 @@ def test_an_apex_at_either_end_is_valid(tmp_path, apex):
 def test_a_bad_row_is_a_fault_with_its_place(tmp_path, cells, message):
     faults = _read(tmp_path, casme2.change(ROWS, 1, **cells)).faults
     assert len(faults) == 1
-    assert message in faults[0]
+    assert message in str(faults[0])
+    assert faults[0].stops_build
 
 
 @pytest.mark.parametrize("column", ["Filename", "OnsetFrame", "Action Units", "Estimated Emotion"])
@@ -106,48 +108,48 @@ def test_a_workbook_that_is_none(tmp_path):
     book = tmp_path / "CASME2-coding-20190701.xlsx"
     book.write_bytes(b"a cut download")
     with pytest.raises(DataError, match=r"20190701.xlsx: not a readable workbook"):
-        annotation.read(book, {})
+        Casme2(tmp_path).sheet()
 
 
 def test_no_workbook(tmp_path):
     (tmp_path / "CASME2-ObjectiveClasses.xlsx").write_bytes(b"")
     (tmp_path / "~$CASME2-coding-20190701.xlsx").write_bytes(b"")
-    with pytest.raises(DataError, match="no coding workbook; put CASME2-coding-20190701"):
-        annotation.find_workbook(tmp_path)
+    with pytest.raises(DataError, match="no annotation; put CASME2-coding-20190701"):
+        Casme2(tmp_path).annotation()
 
 
 def test_the_newest_workbook_is_read(tmp_path):
     for name in ("CASME2-coding-20140508.xlsx", "[modified]CASME2-coding-20190701.xlsx"):
         (tmp_path / name).write_bytes(b"")
     (tmp_path / "CASME2-coding-updated.xlsx").write_bytes(b"")
-    assert annotation.find_workbook(tmp_path).name.startswith("[modified]")
+    assert Casme2(tmp_path).annotation().name.startswith("[modified]")
 
 
 def test_a_correction_applies_only_to_the_value_it_knows(tmp_path):
-    corrections = annotation.read_corrections()
     table = casme2.change(
         ROWS, 0, subject="04", clip="EP12_01f", onset=261, apex="/", offset=321, aus="4+7+L10"
     )
     assert _read(tmp_path, table).clips[0].apex_used == 291
-    corrected = _read(tmp_path, table, corrections).clips[0]
+    corrected = _read(tmp_path, table, corrected=True).clips[0]
     assert (corrected.apex, corrected.apex_used, corrected.apex_valid) == (ABSENT, 279, False)
-    retyped = _read(tmp_path, casme2.change(table, 0, apex=300), corrections).clips[0]
+    retyped = _read(tmp_path, casme2.change(table, 0, apex=300), corrected=True).clips[0]
     assert (retyped.apex, retyped.apex_used, retyped.apex_valid) == (300, 300, True)
 
 
 def test_every_correction_gives_reason_and_source():
-    with annotation.CORRECTIONS.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["key", "column", "old", "new", "reason", "source"]
-    assert all(all(row.values()) for row in rows)
-    assert len(annotation.read_corrections()) == len(rows)
+    for file in Path(tfds_builders.__file__).parent.glob("*/corrections.csv"):
+        lines = sheets.corrections(file)
+        assert lines
+        for line in lines:
+            assert all(vars(line).values()), line
+            assert line.column in ("onset", "apex", "offset", "aus", "emotion", "frames"), line
 
 
 @pytest.mark.parametrize("layout", sorted(casme2.FRAMES))
 def test_every_layout_gives_the_frames_from_onset_to_offset(tmp_path, layout):
     table = casme2.make_casme2(tmp_path, layout=layout, subjects=2, clips_per_subject=2)
     kind = "raw" if layout.startswith("raw") else "cropped"
-    clips = read_corpus(tmp_path, kind)
+    clips = Casme2(tmp_path, kind).clips()
     assert len(clips) == len(table)
     for clip, row in zip(clips, table, strict=True):
         assert clip.frame_numbers == list(range(row.onset, row.offset + 1))
@@ -162,21 +164,24 @@ def test_every_layout_gives_the_frames_from_onset_to_offset(tmp_path, layout):
 
 def test_frames_that_cross_a_power_of_ten_stay_in_order(tmp_path):
     root = _corpus(tmp_path, casme2.change(ROWS, 0, onset=97, apex=100, offset=103))
-    names = [path.name for path in read_corpus(root, "cropped")[0].frames]
+    names = [path.name for path in Casme2(root).clips()[0].frames]
     assert names[:5] == [f"reg_img{n}.jpg" for n in (97, 98, 99, 100, 101)]
 
 
 def test_selected_and_updated_frames_go_first(tmp_path):
     for name in ("CASME2-RAW", "CASME2_RAW_selected", "Cropped", "Cropped-updated/Cropped"):
         (tmp_path / name / "sub01" / "EP01_01f").mkdir(parents=True)
-    assert find_frames(tmp_path, "raw") == tmp_path / "CASME2_RAW_selected"
-    assert find_frames(tmp_path, "cropped") == tmp_path / "Cropped-updated" / "Cropped"
+    for layout, best in (
+        ("raw", "CASME2_RAW_selected"),
+        ("cropped", "Cropped-updated/Cropped"),
+    ):
+        assert frames.find_root(tmp_path, layout, SUBJECT, "") == tmp_path / best
 
 
 def test_the_other_layout_is_named_when_the_wanted_one_is_absent(tmp_path):
     root = _corpus(tmp_path, ROWS, "raw_selected")
     with pytest.raises(DataError, match="no cropped frames.*found: CASME2_RAW_selected"):
-        read_corpus(root, "cropped")
+        Casme2(root).clips()
 
 
 def test_all_faults_are_listed_at_once(tmp_path):
@@ -191,7 +196,7 @@ def test_all_faults_are_listed_at_once(tmp_path):
     for path in clips[4].iterdir():
         path.unlink()
     with pytest.raises(DataError) as caught:
-        read_corpus(root, "cropped")
+        Casme2(root).clips()
     faults = caught.value.faults
     assert len(faults) == 6
     expected = [
@@ -212,22 +217,22 @@ def test_a_first_picture_cut_short_behind_a_sound_header_is_found(tmp_path):
     frame = root / "Cropped" / "sub01" / "EP01_01f" / "reg_img8.jpg"
     frame.write_bytes(frame.read_bytes()[:30])
     with pytest.raises(DataError, match=r"not a readable image: .*reg_img8.jpg"):
-        read_corpus(root, "cropped")
+        Casme2(root).clips()
 
 
 def test_the_clip_known_to_be_short_is_taken_as_it_is(tmp_path):
     table = casme2.change(ROWS, 0, subject="16", clip="EP01_08", onset=1, apex=30, offset=24)
     casme2.write_frames(tmp_path, table)
     casme2.write_workbook(tmp_path, casme2.change(table, 0, offset=38))
-    clip = read_corpus(tmp_path, "cropped")[0]
+    clip = Casme2(tmp_path).clips()[0]
     assert (clip.offset, clip.offset_used, len(clip.frames)) == (38, 24, 24)
     assert (clip.apex, clip.apex_used, clip.apex_valid) == (30, 24, False)
     with pytest.raises(DataError, match="frames missing between onset 1 and offset 38: 25, 26"):
-        read_corpus(tmp_path, "cropped", corrected=False)
+        Casme2(tmp_path, corrected=False).clips()
 
 
 def test_the_fake_pictures_move(tmp_path):
     root = _corpus(tmp_path, ROWS)
-    clip = read_corpus(root, "cropped")[0]
+    clip = Casme2(root).clips()[0]
     onset, apex = (cv2.imread(str(clip.frames[i])).astype(int) for i in (0, 4))
     assert np.abs(apex - onset).max() > 50

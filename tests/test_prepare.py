@@ -127,7 +127,7 @@ def _command(*flags):
 def test_the_command(corpus, tmp_path):
     done = _command("--dataset=casme2", f"--manual_dir={corpus[0]}", f"--data_dir={tmp_path}")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"casme2: 4 clips in {tmp_path}/casme2/cropped/1.0.0\n"
+    assert done.stdout == f"casme2: 4 clips in {tmp_path}/casme2/cropped/1.1.0\n"
 
 
 def test_bad_arguments_have_an_exit_code(tmp_path):

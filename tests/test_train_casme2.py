@@ -123,6 +123,6 @@ def test_the_command_with_the_corpus_on_its_line(run, root, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "UF1" in done.stdout
-    assert (tmp_path / "data/casme2/cropped/1.0.0/dataset_info.json").is_file()
+    assert (tmp_path / "data/casme2/cropped/1.1.0/dataset_info.json").is_file()
     same = "predictions.csv"
     assert (tmp_path / "run" / same).read_text() == (directory / same).read_text()

@@ -5,10 +5,12 @@ run of digits of a name is its number (MEB @f731b0a checks file lists in the sam
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import cv2
+
+from merclip_jax.errors import DataError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp"})
 
@@ -46,3 +48,63 @@ def unreadable(paths: Iterable[Path]) -> list[Path]:
         if not sound or (i == 0 and cv2.imread(str(path)) is None):
             bad.append(path)
     return bad
+
+
+def find_root(manual_dir: Path, layout: str, subject: str, example: str, depth: int = 3) -> Path:
+    """The folder whose subject folders hold the frames of a layout, 'cropped' or 'raw'.
+
+    Copies of a corpus differ in nesting (Cropped, Cropped-updated/Cropped) and in names
+    (CASME2_RAW_selected, CASME2-RAW), so a folder counts by what it holds: 'crop' in its path
+    makes it cropped, 'raw' raw, and a folder with neither is taken as the user calls it. Clips
+    already cut come before whole recordings, updated crops before the first ones.
+
+    Args:
+      manual_dir: where the corpus lies.
+      layout: 'cropped' or 'raw'.
+      subject: regular expression of a subject folder's whole name, in any case.
+      example: what such a folder holds, for the message.
+      depth: how far down to look.
+
+    Raises:
+      DataError: no folder fits; the message says which there are.
+    """
+    found = [str(path.relative_to(manual_dir)) for path in _roots(manual_dir, subject, depth)]
+    kinds = {path: _kind(path) for path in found}
+    fitting = [path for path in found if kinds[path] in (layout, "either")]
+    if not fitting:
+        present = ", ".join(found) or "none at all"
+        raise DataError(
+            f"{manual_dir}: no {layout} frames (a folder with {example}); folders of "
+            f"frames found: {present}; prepare another builder config or complete the corpus"
+        )
+    best = min(
+        fitting,
+        key=lambda path: (kinds[path] != layout, not re.search("select|updat", path.lower()), path),
+    )
+    return manual_dir / best
+
+
+def _kind(path: str) -> str:
+    lower = path.lower()
+    return "cropped" if "crop" in lower else "raw" if "raw" in lower else "either"
+
+
+def _roots(folder: Path, subject: str, depth: int) -> Iterator[Path]:
+    """The folders down to `depth` that hold subject folders; those are not entered."""
+    children = [path for path in sorted(folder.iterdir()) if path.is_dir()]
+    if any(re.fullmatch(subject, child.name, re.IGNORECASE) for child in children):
+        yield folder
+    elif depth:
+        for child in children:
+            yield from _roots(child, subject, depth - 1)
+
+
+def clip_folders(root: Path, subject: str) -> dict[tuple[str, str], Path]:
+    """(subject folder, clip folder) -> path, of all that lies on disk, annotated or not."""
+    return {
+        (person.name, clip.name.strip()): clip
+        for person in sorted(root.iterdir())
+        if person.is_dir() and re.fullmatch(subject, person.name, re.IGNORECASE)
+        for clip in sorted(person.iterdir())
+        if clip.is_dir()
+    }

@@ -24,6 +24,7 @@ class Clip:
       onset_used, apex_used, offset_used: the same after repair against the frames on disk.
       apex_valid: whether the claimed apex lies inside the claimed interval and on disk.
       fps: frames per second of the recording.
+      split: the owner's part of the corpus, such as 'testA'; '' where it is not divided.
       frame_numbers: the number of each stored frame, ascending.
       frames: encoded images (paths or bytes) in the order of `frame_numbers`.
     """
@@ -44,11 +45,17 @@ class Clip:
     frame_numbers: list[int]
     frames: list[Path] | list[bytes]
     objective_class: int = 0
+    split: str = ""
+
+    @property
+    def key(self) -> str:
+        """'subject/clip': the clip's name within its corpus, as corrections and faults give it."""
+        return f"{self.subject}/{self.clip}"
 
     @property
     def clip_id(self) -> str:
         """'dataset/subject/clip': the key of the clip in every table."""
-        return f"{self.dataset}/{self.subject}/{self.clip}"
+        return f"{self.dataset}/{self.key}"
 
     def example(self) -> tuple[str, dict]:
         """The (key, example) pair that a TFDS builder yields."""
@@ -57,6 +64,47 @@ class Clip:
             frame if isinstance(frame, bytes) else str(frame) for frame in self.frames
         ]
         return self.clip_id, values
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something wrong with a corpus.
+
+    Attributes:
+      key: the clip, 'subject/clip', or the place in the annotation, 'book.xlsx, row 7'.
+      kind: what sort of thing: 'annotation', 'duplicate', 'interval', 'apex', 'missing_folder',
+        'missing_frames', 'unreadable', or one that only an audit looks for.
+      detail: what is wrong, with the value and the remedy.
+      stops_build: whether the corpus cannot be prepared before it is mended.
+    """
+
+    key: str
+    kind: str
+    detail: str
+    stops_build: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.detail}"
+
+
+@dataclass(frozen=True)
+class Correction:
+    """One line of a corrections.csv: a published annotation error that is known.
+
+    Attributes:
+      key: 'subject/clip'.
+      column: a field of the annotation ('onset', 'apex', 'offset', 'aus', 'emotion'), or 'frames':
+        the clip is known to be that short on disk.
+      old, new: the cell as annotated, for which alone the correction holds, and what is used.
+      reason, source: why, and who says so.
+    """
+
+    key: str
+    column: str
+    old: str
+    new: str
+    reason: str
+    source: str
 
 
 def features() -> tfds.features.FeaturesDict:
@@ -68,6 +116,7 @@ def features() -> tfds.features.FeaturesDict:
             "dataset": text(),
             "subject": text(),
             "clip": text(),
+            "split": text(),
             "emotion": text(),
             "objective_class": whole(),
             "aus": text(),

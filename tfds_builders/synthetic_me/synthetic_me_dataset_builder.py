@@ -27,8 +27,8 @@ class SyntheticConfig(tfds.core.BuilderConfig):
 class Builder(tfds.core.GeneratorBasedBuilder):
     """Faces with exact action units; every clip is a function of (seed, subject, index)."""
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "First version."}
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES = {"1.1.0": "Records name the owner's split.", "1.0.0": "First version."}
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "Only for the config 'photo': one folder per person, NAME/*.png or NAME/*.jpg, "
         "each picture a frontal photograph of a neutral face."

@@ -1,0 +1,69 @@
+"""CASME II on disk: one workbook, sub01/EP02_01f/img46.jpg.
+
+Known are the workbooks of 2014 (9 columns) and of 2019 (57 action-unit cells and 3 emotions
+changed, and a column of objective classes), with or without their blank columns, with subjects as
+text or as numbers.
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from merclip_jax.errors import DataError
+from tfds_builders import frames, sheets
+from tfds_builders.corpus import Corpus
+from tfds_builders.records import Clip
+
+SUBJECT = r"sub\d+"
+
+
+class Casme2(Corpus):
+    """CASME II (Yan et al. 2014)."""
+
+    name = "casme2"
+    home = "http://casme.psych.ac.cn/casme/e2"
+    layouts = {
+        "cropped": "The owner's aligned face crops, about 280x340.",
+        "raw": "The whole pictures, 640x480.",
+    }
+    fps = 200.0
+    columns = {
+        "subject": ("Subject",),
+        "clip": ("Filename",),
+        "onset": ("OnsetFrame",),
+        "apex": ("ApexFrame",),
+        "offset": ("OffsetFrame",),
+        "aus": ("Action Units",),
+        "emotion": ("Estimated Emotion",),
+        "objective": ("Objective Classes", "Objective Class"),
+    }
+    optional = ("objective",)  # absent before 2019
+
+    def annotation(self) -> Path:
+        """The coding workbook with the newest date in its name."""
+        wanted = "CASME2-coding-20190701.xlsx (or -20140508)"
+        return sheets.find(self.manual_dir, r"casme.?2?.*cod.*\.xlsx?$", wanted)
+
+    def names(self, cells: Mapping[str, Any]) -> tuple[str, str]:
+        """('01', 'EP02_01f'), for a subject '01', 1, 1.0 or 'sub01'."""
+        subject = sheets.text(cells["subject"]).lower().removeprefix("sub")
+        if not subject.isdecimal():
+            raise DataError(f"Subject is {cells['subject']!r}, not a number")
+        clip = sheets.text(cells["clip"])
+        if not clip:
+            raise DataError("Filename is empty")
+        return f"{int(subject):02d}", clip
+
+    def folder(self, clip: Clip) -> Path:
+        """sub01/EP02_01f below the frames of the layout."""
+        found = self._folders.get((int(clip.subject), clip.clip))
+        if found is None:
+            raise DataError(f"sub{clip.subject}/{clip.clip}: annotated, but the folder is missing")
+        return found
+
+    @cached_property
+    def _folders(self) -> dict[tuple[int, str], Path]:
+        root = frames.find_root(self.manual_dir, self.layout, SUBJECT, "sub01/EP02_01f/...")
+        folders = frames.clip_folders(root, SUBJECT)
+        return {(int(person[3:]), clip): path for (person, clip), path in folders.items()}

@@ -1,0 +1,273 @@
+"""A corpus on disk: its annotation read row by row, its frames found, its faults listed.
+
+A corpus says where its annotation is, what a row means and where a clip's frames lie; what is the
+same for all of them is here. Nothing is decided about classes, and no row is dropped in silence:
+it becomes a clip or a fault.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from tqdm import tqdm
+
+from merclip_jax import facs
+from merclip_jax.errors import DataError
+from tfds_builders import frames, sheets
+from tfds_builders.records import ABSENT, Clip, Correction, Fault
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What an annotation says.
+
+    Attributes:
+      source: the file, or the folder where a corpus has none.
+      clips: its clips, without frames, in its order.
+      faults: what is wrong with its rows.
+      corrections: those of corrections.csv that were applied.
+    """
+
+    source: Path
+    clips: list[Clip]
+    faults: list[Fault]
+    corrections: list[Correction]
+
+
+class Corpus(ABC):
+    """One copy of a corpus.
+
+    Attributes:
+      name: of the corpus, that of its folder here.
+      layouts: layout -> what its frames are; the first is the default.
+      fps: frames per second, where all recordings have the same.
+      columns: field -> headings, for a workbook with a header (see `sheets.rows`).
+      optional: the fields that some releases lack.
+      gaps_stop: whether a frame missing between onset and offset is a reason not to build.
+      home: the owner's page.
+      manual_dir, layout, corrected: where it lies, which frames, and whether corrections.csv holds.
+    """
+
+    name: ClassVar[str]
+    layouts: ClassVar[Mapping[str, str]]
+    fps: ClassVar[float]
+    columns: ClassVar[Mapping[str, Sequence[str]]]
+    optional: ClassVar[Sequence[str]] = ()
+    gaps_stop: ClassVar[bool] = True
+    home: ClassVar[str]
+
+    def __init__(self, manual_dir: Path, layout: str = "", corrected: bool = True) -> None:
+        self.manual_dir = manual_dir
+        self.layout = layout or next(iter(self.layouts))
+        self.corrected = corrected
+
+    @abstractmethod
+    def annotation(self) -> Path:
+        """The annotation file; raises DataError if there is none."""
+
+    @abstractmethod
+    def names(self, cells: Mapping[str, Any]) -> tuple[str, str]:
+        """Subject and clip of a row; raises DataError if it names none."""
+
+    @abstractmethod
+    def folder(self, clip: Clip) -> Path:
+        """Where the frames of a clip lie; raises DataError if nowhere."""
+
+    def rows(self) -> Iterator[sheets.Row]:
+        """The annotation's rows, cells by field."""
+        return sheets.rows(self.annotation(), self.columns, self.optional)
+
+    def rate(self, cells: Mapping[str, Any]) -> float:
+        """Frames per second of a row's recording."""
+        return self.fps
+
+    def split(self, cells: Mapping[str, Any]) -> str:
+        """The owner's part of the corpus that a row is in."""
+        return ""
+
+    def objective(self, cells: Mapping[str, Any]) -> int:
+        """The objective class, 0 if there is none."""
+        return max(sheets.frame(cells.get("objective")), 0)
+
+    def numbered(self, folder: Path) -> dict[int, Path]:
+        """The frames in a clip's folder by number."""
+        return frames.numbered(folder)
+
+    def known(self) -> dict[tuple[str, str], Correction]:
+        """The corpus's corrections by clip and column; none if they are switched off."""
+        file = Path(__file__).parent / self.name / "corrections.csv"
+        listed = sheets.corrections(file) if self.corrected else []
+        return {(line.key, line.column): line for line in listed}
+
+    def sheet(self) -> Sheet:
+        """Every row of the annotation as a clip without frames, or as a fault.
+
+        The claimed onset, apex and offset stay as annotated; corrections and repair go into
+        onset_used, apex_used and offset_used. Needs no frame on disk.
+
+        Raises:
+          DataError: the annotation is missing or cannot be read at all.
+        """
+        source, known = self.annotation(), self.known()
+        clips: dict[str, Clip] = {}
+        faults: list[Fault] = []
+        applied: list[Correction] = []
+        for row in self.rows():
+            try:
+                clip, used = self._clip(row.cells, known)
+            except DataError as fault:
+                faults.append(Fault(row.where, "annotation", str(fault)))
+                continue
+            if clip.key in clips:
+                detail = f"{clip.clip_id} has a row already; delete one of them"
+                faults.append(Fault(row.where, "duplicate", detail))
+                continue
+            clips[clip.key] = clip
+            applied += used
+            if clip.apex_used == ABSENT or not clip.onset_used <= clip.apex_used <= clip.offset_used:
+                faults.append(_apex_fault(clip))
+        made = [_with_an_apex(clip) for clip in clips.values()]
+        return Sheet(source, made, faults, applied)
+
+    def _clip(
+        self, cells: Mapping[str, Any], known: Mapping[tuple[str, str], Correction]
+    ) -> tuple[Clip, list[Correction]]:
+        subject, name = self.names(cells)
+        used = [
+            line
+            for field in cells
+            if (line := known.get((f"{subject}/{name}", field)))
+            and sheets.text(cells[field]) == line.old
+        ]
+        mended = {**cells, **{line.column: line.new for line in used}}
+        onset, offset = (_needed(mended, field) for field in ("onset", "offset"))
+        if onset > offset:
+            raise DataError(f"{subject}/{name}: onset {onset} comes after offset {offset}")
+        aus = sheets.text(mended.get("aus"))
+        facs.parse(aus)
+        claimed = {field: sheets.frame(cells.get(field)) for field in ("onset", "apex", "offset")}
+        clip = Clip(
+            dataset=self.name,
+            subject=subject,
+            clip=name,
+            emotion=sheets.text(mended.get("emotion")).lower(),
+            aus=aus,
+            **claimed,
+            onset_used=onset,
+            apex_used=sheets.frame(mended.get("apex")),
+            offset_used=offset,
+            apex_valid=claimed["onset"] <= claimed["apex"] <= claimed["offset"],
+            fps=self.rate(cells),
+            split=self.split(cells),
+            frame_numbers=[],
+            frames=[],
+            objective_class=self.objective(cells),
+        )
+        return clip, used
+
+    def clips(self) -> list[Clip]:
+        """Every clip with its frames from onset to offset.
+
+        Raises:
+          DataError: with all faults of the whole corpus, found before anything is written.
+        """
+        sheet = self.sheet()
+        clips, faults = self.on_disk(sheet)
+        stopping = [str(fault) for fault in (*sheet.faults, *faults) if fault.stops_build]
+        if stopping:
+            raise DataError(
+                f"{self.manual_dir}: {len(stopping)} faults; nothing was written", stopping
+            )
+        if not clips:
+            raise DataError(f"{sheet.source}: no row describes a clip")
+        return clips
+
+    def on_disk(self, sheet: Sheet) -> tuple[list[Clip], list[Fault]]:
+        """The sheet's clips with their frames, and what is wrong with those that lack some.
+
+        Raises:
+          DataError: there is no folder of frames at all.
+        """
+        known, clips, faults = self.known(), [], []
+        for clip in tqdm(sheet.clips, desc=f"checking {self.name}", unit="clip", disable=None):
+            try:
+                folder = self.folder(clip)
+            except DataError as fault:
+                faults.append(Fault(clip.key, "missing_folder", str(fault)))
+                continue
+            try:
+                numbered = self.numbered(folder)
+            except ValueError as error:
+                faults.append(Fault(clip.key, "duplicate_frames", str(error)))
+                continue
+            short = known.get((clip.key, "frames"))
+            inside, found = _inside(clip, folder, numbered, short, self.gaps_stop)
+            faults += found
+            if not any(fault.stops_build for fault in found):
+                clips.append(_with_frames(clip, inside))
+        return clips, faults
+
+
+def middle(onset: int, offset: int) -> int:
+    """Where the apex is taken to be when the annotation gives none that can be used."""
+    return (onset + offset) // 2
+
+
+def _apex_fault(clip: Clip) -> Fault:
+    """The middle is used, which is no reason not to build."""
+    said = "no apex" if clip.apex_used == ABSENT else f"apex {clip.apex_used}"
+    detail = f"{said} between onset {clip.onset_used} and offset {clip.offset_used}; "
+    return Fault(clip.key, "apex", f"{detail}the middle is used", stops_build=False)
+
+
+def _needed(cells: Mapping[str, Any], field: str) -> int:
+    number = sheets.frame(cells[field])
+    if number == ABSENT:
+        raise DataError(f"{field} is {cells[field]!r}, not a frame number")
+    return number
+
+
+def _with_an_apex(clip: Clip) -> Clip:
+    if clip.onset_used <= clip.apex_used <= clip.offset_used:
+        return clip
+    return replace(clip, apex_used=middle(clip.onset_used, clip.offset_used))
+
+
+def _inside(
+    clip: Clip,
+    folder: Path,
+    numbered: Mapping[int, Path],
+    short: Correction | None,
+    gaps_stop: bool,
+) -> tuple[dict[int, Path], list[Fault]]:
+    """The frames from onset to offset, and what is wrong with them."""
+    onset, offset = clip.onset_used, clip.offset_used
+    inside = {number: path for number, path in numbered.items() if onset <= number <= offset}
+    faults = []
+    missing = [number for number in range(onset, offset + 1) if number not in inside]
+    if missing and not (inside and short and len(inside) == int(short.new)):
+        listed = ", ".join(map(str, missing[:8])) + (", ..." if len(missing) > 8 else "")
+        span = f"onset {onset} and offset {offset}"
+        detail = f"{folder}: frames missing between {span}: {listed}; copy it again"
+        faults.append(Fault(clip.key, "missing_frames", detail, gaps_stop or not inside))
+    bad = frames.unreadable(inside.values())
+    if bad:
+        listed = ", ".join(map(str, bad[:8]))
+        detail = f"not a readable image: {listed}; copy it again"
+        faults.append(Fault(clip.key, "unreadable", detail))
+    return inside, faults
+
+
+def _with_frames(clip: Clip, inside: Mapping[int, Path]) -> Clip:
+    """The clip with its frames; onset, apex and offset lie on frames that exist."""
+    return replace(
+        clip,
+        onset_used=min(inside),
+        apex_used=min(inside, key=lambda number: (abs(number - clip.apex_used), number)),
+        offset_used=max(inside),
+        apex_valid=clip.apex_valid and clip.apex in inside,
+        frame_numbers=list(inside),
+        frames=list(inside.values()),
+    )

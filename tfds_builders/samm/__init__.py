@@ -1,0 +1,1 @@
+"""SAMM, from the files as its owner distributes them."""

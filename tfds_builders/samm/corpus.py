@@ -1,0 +1,70 @@
+"""SAMM on disk: one FACS workbook, 006/006_1_2/006_05562.jpg.
+
+The workbook has a title and a key of symbols above its header; some copies have neither. Frame
+numbers are padded to four or to five digits, which differs from clip to clip.
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from merclip_jax.errors import DataError
+from tfds_builders import frames, sheets
+from tfds_builders.corpus import Corpus
+from tfds_builders.records import Clip
+
+SUBJECT = r"\d{3}"
+
+
+class Samm(Corpus):
+    """SAMM (Davison et al. 2018)."""
+
+    name = "samm"
+    home = "http://www2.docm.mmu.ac.uk/STAFF/M.Yap/dataset.php"
+    layouts = {
+        "raw": "The whole pictures, grey, 960x650.",
+        "cropped": "The cropped kit (SAMM_CROP).",
+    }
+    fps = 200.0
+    columns = {
+        "subject": ("Subject",),
+        "clip": ("Filename",),
+        "onset": ("Onset Frame",),
+        "apex": ("Apex Frame",),
+        "offset": ("Offset Frame",),
+        "aus": ("Action Units",),
+        "emotion": ("Estimated Emotion",),
+        "objective": ("Objective Classes",),
+    }
+    optional = ("objective",)
+
+    def annotation(self) -> Path:
+        """The FACS workbook, beside the frames or inside their folder."""
+        return sheets.find(
+            self.manual_dir,
+            r"samm.*facs.*\.xlsx?$|^samm\.xlsx?$",
+            "SAMM_Micro_FACS_Codes_v2.xlsx",
+            depth=2,
+        )
+
+    def names(self, cells: Mapping[str, Any]) -> tuple[str, str]:
+        """('006', '006_1_2'); the subject is three digits, also where a copy says 6."""
+        subject, clip = sheets.text(cells["subject"]), sheets.text(cells["clip"])
+        if not subject.isdecimal():
+            raise DataError(f"Subject is {cells['subject']!r}, not a number")
+        if not clip:
+            raise DataError("Filename is empty")
+        return f"{int(subject):03d}", clip
+
+    def folder(self, clip: Clip) -> Path:
+        """006/006_1_2 below the frames of the layout."""
+        found = self._folders.get((clip.subject, clip.clip))
+        if found is None:
+            raise DataError(f"{clip.subject}/{clip.clip}: annotated, but the folder is missing")
+        return found
+
+    @cached_property
+    def _folders(self) -> dict[tuple[str, str], Path]:
+        root = frames.find_root(self.manual_dir, self.layout, SUBJECT, "006/006_1_2/...")
+        return frames.clip_folders(root, SUBJECT)
