@@ -40,7 +40,8 @@ _UNIT = re.compile(
     r"(?P<intensity>[A-E](?:/[A-E])?)?"
     r"(?P<side>[LR])?"
     r"(?P<static>\(K\))?"
-    r"(?P<doubt>\?)?"
+    r"(?P<doubt>\?)?",
+    re.ASCII,
 )
 _NOT_ACTION_UNITS = frozenset({"SOFT FOCUS"})
 
@@ -121,8 +122,7 @@ def parse(cell: Cell) -> ActionUnits:
     """
     if cell is None or cell != cell:  # NaN, the empty cell of a data frame
         return ActionUnits()
-    # NFKC makes the full-width comma and plus plain; a column read as float says '12.0'.
-    text = unicodedata.normalize("NFKC", str(cell)).upper().strip().removesuffix(".0")
+    text = _plain(str(cell))
     terms: list[ActionUnit | tuple[ActionUnit, ...]] = []
     ignored: list[str] = []
     unknown = False
@@ -136,9 +136,23 @@ def parse(cell: Cell) -> ActionUnits:
     return ActionUnits(tuple(terms), unknown, tuple(ignored))
 
 
+def _plain(text: str) -> str:
+    """Upper case, single blanks, full-width signs and digits as plain ones, '12' for '12.0'.
+
+    A superscript or circled digit stays as it is, and is not understood: NFKC would make 42 of
+    a 4 with a superscript 2.
+    """
+    plain = "".join(
+        sign if sign.isnumeric() and not sign.isdecimal() else unicodedata.normalize("NFKC", sign)
+        for sign in text
+    )
+    plain = " ".join(plain.upper().split())
+    return plain.removesuffix(".0") if plain[:-2].isdecimal() else plain
+
+
 def _names_no_unit(token: str) -> bool:
-    bare = token.isdecimal() and (int(token) in HEAD or int(token) in EYES)
-    return bare or token in _NOT_ACTION_UNITS
+    bare = re.fullmatch("[0-9]{1,2}", token) and (int(token) in HEAD or int(token) in EYES)
+    return bool(bare) or token in _NOT_ACTION_UNITS
 
 
 def _term(token: str, cell: Cell) -> ActionUnit | tuple[ActionUnit, ...]:

@@ -1,6 +1,9 @@
+import re
+import unicodedata
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from merclip_jax import facs
@@ -102,8 +105,11 @@ def test_alternatives_stay_apart():
 
 @pytest.mark.parametrize(
     "cell",
-    ["4+X7", "4++7", "4+", "99", "3", "ref()", "12F", "L12R", "AU57", "M4", "4 7", "1.5", "/"],
-)
+    [
+        *("4+X7", "4++7", "4+", "99", "3", "ref()", "12F", "L12R", "AU57", "M4", "4 7", "1.5", "/"),
+        *("4\u00b2", "\u246b", "\u0664", ".0", "L12.0", "9" * 5000, True, "(4 or)", "ref(4 or 7)"),
+    ],
+)  # \u00b2, \u246b, \u0664: superscript 2, circled 12, Arabic 4
 def test_a_token_that_is_not_understood_is_an_error(cell):
     with pytest.raises(DataError, match="not understood"):
         facs.parse(cell)
@@ -143,16 +149,53 @@ def test_the_normal_form_parses_back_to_itself(terms, unknown):
     assert facs.parse(facs.canonical(units)) == units
 
 
-@given(st.text(alphabet="0123456789LRATBDUMEF+,?/() kor", max_size=12))
-def test_no_unit_is_invented(cell):
+_PIECES = st.sampled_from(
+    [
+        *"0123456789LRATBDUMEFK+,?/() .",
+        *"\uff11\uff12\uff0b\uff0c\u3000\u00b2\u2075\u2460\u246b\u00bd\u0664",
+    ]
+    + ["AU", "AD", "A/L", "ref(", "(k)", " or ", "soft focus", "12", "57", "61", ".0", "\u200b"]
+)
+_CELLS = st.one_of(st.lists(_PIECES, max_size=12).map("".join), st.text(max_size=20))
+
+
+def _written(cell):
+    """The numbers that stand in a cell: its runs of digits, full-width ones too."""
+    digits = "".join(str(unicodedata.decimal(sign, sign)) for sign in cell)
+    return {int(run) for run in re.findall("[0-9]+", digits)}
+
+
+@given(_CELLS)
+@settings(max_examples=250)
+def test_any_text_is_read_as_it_is_written_or_not_at_all(cell):
     try:
         units = facs.parse(cell)
+    except DataError as error:
+        assert repr(cell) in str(error)
+        return
+    single = [*units.units, *(unit for group in units.alternatives for unit in group)]
+    assert {unit.number for unit in single} <= _written(cell)
+    assert facs.numbers(cell) <= {unit.number for unit in single}
+    normal = facs.canonical(units)
+    again = facs.parse(normal)
+    assert (again.terms, again.unknown) == (units.terms, units.unknown)
+    assert facs.canonical(again) == normal
+    assert facs.numbers(normal) == facs.numbers(cell)
+
+
+@given(st.one_of(st.integers(), st.floats(), st.booleans(), st.none()))
+def test_any_number_is_one_unit_none_or_an_error(cell):
+    try:
+        found = facs.numbers(cell)
     except DataError:
         return
-    written = [*units.units, *(unit for group in units.alternatives for unit in group)]
-    assert all(str(unit.number) in cell for unit in written)
-    assert facs.numbers(cell) <= {unit.number for unit in written}
-    assert facs.numbers(facs.canonical(units)) == facs.numbers(cell)
+    assert found in (set(), {cell})
+
+
+def test_a_long_damaged_cell_is_refused_at_once():
+    for cell in ("ref(" + " " * 30_000 + "x", "4+" * 10_000, " or " * 8_000):
+        with pytest.raises(DataError, match="not understood"):
+            facs.parse(cell)
 
 
 @pytest.mark.parametrize(
