@@ -5,6 +5,7 @@ same for all of them is here. Nothing is decided about classes, and no row is dr
 it becomes a clip or a fault.
 """
 
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -45,6 +46,7 @@ class Corpus(ABC):
       fps: frames per second, where all recordings have the same.
       columns: field -> headings, for a workbook with a header (see `sheets.rows`).
       optional: the fields that some releases lack.
+      has_apex: whether the annotation gives apexes, so that a missing one is a fault.
       gaps_stop: whether a frame missing between onset and offset is a reason not to build.
       home: the owner's page.
       manual_dir, layout, corrected: where it lies, which frames, and whether corrections.csv holds.
@@ -55,6 +57,7 @@ class Corpus(ABC):
     fps: ClassVar[float]
     columns: ClassVar[Mapping[str, Sequence[str]]]
     optional: ClassVar[Sequence[str]] = ()
+    has_apex: ClassVar[bool] = True
     gaps_stop: ClassVar[bool] = True
     home: ClassVar[str]
 
@@ -88,8 +91,15 @@ class Corpus(ABC):
         return ""
 
     def objective(self, cells: Mapping[str, Any]) -> int:
-        """The objective class, 0 if there is none."""
-        return max(sheets.frame(cells.get("objective")), 0)
+        """The objective class, 0 if there is none; raises DataError if the cell is no class."""
+        written = sheets.text(cells.get("objective"))
+        if written and sheets.frame(written) not in range(8):
+            raise DataError(f"objective class {written!r} is none of 1 to 7")
+        return max(sheets.frame(written), 0)
+
+    def meant(self, cells: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The cells to use, where an owner's convention makes them other than those claimed."""
+        return cells
 
     def numbered(self, folder: Path) -> dict[int, Path]:
         """The frames in a clip's folder by number."""
@@ -126,7 +136,7 @@ class Corpus(ABC):
                 continue
             clips[clip.key] = clip
             applied += used
-            if clip.apex_used == ABSENT or not clip.onset_used <= clip.apex_used <= clip.offset_used:
+            if self.has_apex and not clip.onset_used <= clip.apex_used <= clip.offset_used:
                 faults.append(_apex_fault(clip))
         made = [_with_an_apex(clip) for clip in clips.values()]
         return Sheet(source, made, faults, applied)
@@ -141,7 +151,7 @@ class Corpus(ABC):
             if (line := known.get((f"{subject}/{name}", field)))
             and sheets.text(cells[field]) == line.old
         ]
-        mended = {**cells, **{line.column: line.new for line in used}}
+        mended = self.meant({**cells, **{line.column: line.new for line in used}})
         onset, offset = (_needed(mended, field) for field in ("onset", "offset"))
         if onset > offset:
             raise DataError(f"{subject}/{name}: onset {onset} comes after offset {offset}")
@@ -246,7 +256,8 @@ def _inside(
     onset, offset = clip.onset_used, clip.offset_used
     inside = {number: path for number, path in numbered.items() if onset <= number <= offset}
     faults = []
-    missing = [number for number in range(onset, offset + 1) if number not in inside]
+    absent = (number for number in range(onset, offset + 1) if number not in inside)
+    missing = list(itertools.islice(absent, 9))  # an offset with a digit too many has millions
     if missing and not (inside and short and len(inside) == int(short.new)):
         listed = ", ".join(map(str, missing[:8])) + (", ..." if len(missing) > 8 else "")
         span = f"onset {onset} and offset {offset}"

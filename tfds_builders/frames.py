@@ -14,6 +14,12 @@ from merclip_jax.errors import DataError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp"})
 
+# What a path may say of the frames below it: kinds that exclude each other -> how they are written.
+KINDS = (
+    {"cropped": r"crop", "raw": r"raw"},
+    {name: rf"(?<![a-z]){name}(?![a-z])" for name in ("hs", "vis", "nir")},
+)
+
 
 def numbered(folder: Path) -> dict[int, Path]:
     """The images of a folder by frame number, ascending; whatever else lies there is ignored.
@@ -50,27 +56,35 @@ def unreadable(paths: Iterable[Path]) -> list[Path]:
     return bad
 
 
-def find_root(manual_dir: Path, layout: str, subject: str, example: str, depth: int = 3) -> Path:
-    """The folder whose subject folders hold the frames of a layout, 'cropped' or 'raw'.
+def find_root(
+    manual_dir: Path,
+    layout: str,
+    subject: str,
+    example: str,
+    depth: int = 3,
+    prefer: str = "select|updat",
+) -> Path:
+    """The folder whose subject folders hold the frames of a layout, such as 'cropped' or 'raw'.
 
     Copies of a corpus differ in nesting (Cropped, Cropped-updated/Cropped) and in names
-    (CASME2_RAW_selected, CASME2-RAW), so a folder counts by what it holds: 'crop' in its path
+    (CASME2_RAW_selected, CASME2-RAW), so a folder counts by what its path says: 'crop' in it
     makes it cropped, 'raw' raw, and a folder with neither is taken as the user calls it. Clips
     already cut come before whole recordings, updated crops before the first ones.
 
     Args:
       manual_dir: where the corpus lies.
-      layout: 'cropped' or 'raw'.
+      layout: one or more of the words in KINDS: 'cropped', 'vis', 'hs_raw'.
       subject: regular expression of a subject folder's whole name, in any case.
       example: what such a folder holds, for the message.
       depth: how far down to look.
+      prefer: regular expression of the paths to take first where several fit.
 
     Raises:
       DataError: no folder fits; the message says which there are.
     """
     found = [str(path.relative_to(manual_dir)) for path in _roots(manual_dir, subject, depth)]
-    kinds = {path: _kind(path) for path in found}
-    fitting = [path for path in found if kinds[path] in (layout, "either")]
+    unsaid = {path: _unsaid(path, layout) for path in found}
+    fitting = [path for path in found if unsaid[path] >= 0]
     if not fitting:
         present = ", ".join(found) or "none at all"
         raise DataError(
@@ -79,14 +93,21 @@ def find_root(manual_dir: Path, layout: str, subject: str, example: str, depth: 
         )
     best = min(
         fitting,
-        key=lambda path: (kinds[path] != layout, not re.search("select|updat", path.lower()), path),
+        key=lambda path: (unsaid[path], not re.search(prefer, path.lower()), path),
     )
     return manual_dir / best
 
 
-def _kind(path: str) -> str:
-    lower = path.lower()
-    return "cropped" if "crop" in lower else "raw" if "raw" in lower else "either"
+def _unsaid(path: str, layout: str) -> int:
+    """How many words of the layout the path leaves open; -1 if it contradicts one."""
+    count = 0
+    for written in KINDS:
+        wanted = set(layout.split("_")) & set(written)
+        said = next((kind for kind, how in written.items() if re.search(how, path.lower())), None)
+        if wanted and said not in (None, *wanted):
+            return -1
+        count += bool(wanted) and said is None
+    return count
 
 
 def _roots(folder: Path, subject: str, depth: int) -> Iterator[Path]:
@@ -108,3 +129,22 @@ def clip_folders(root: Path, subject: str) -> dict[tuple[str, str], Path]:
         for clip in sorted(person.iterdir())
         if clip.is_dir()
     }
+
+
+def named_folders(root: Path, name: str) -> dict[str, list[Path]]:
+    """The folders anywhere below `root` whose whole name matches, in any case, by that name.
+
+    Corpora are copied with their clips by subject, by emotion or in one heap; a clip whose name
+    says it all is found in each. What matches is not entered.
+    """
+    found: dict[str, list[Path]] = {}
+    for path in sorted(root.iterdir()):
+        if not path.is_dir():
+            continue
+        called = path.name.strip()
+        if re.fullmatch(name, called, re.IGNORECASE):
+            found.setdefault(called, []).append(path)
+        else:
+            for inner, places in named_folders(path, name).items():
+                found.setdefault(inner, []).extend(places)
+    return found

@@ -17,6 +17,7 @@ from merclip_jax.errors import DataError
 from tfds_builders.records import ABSENT, Correction
 
 HEADER_WITHIN = 30  # rows, of which one must name the columns
+LARGEST = 2**31 - 1  # frame number that a record can store
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,15 @@ class Row:
     cells: dict[str, Any]
 
 
-def find(folder: Path, pattern: str, wanted: str, depth: int = 1) -> Path:
+def find(folder: Path, pattern: str | Sequence[str], wanted: str, depth: int = 1) -> Path:
     """The file below `folder` whose name matches; of several, that with the newest date in it.
+
+    Of several without a date, one that says it is updated goes first.
 
     Args:
       folder: where to look, and down to `depth` folders below.
-      pattern: regular expression, searched in the name without regard to case.
+      pattern: regular expression, searched in the name without regard to case; of several
+        patterns, the first that any name matches.
       wanted: the owner's name of the file, for the message.
       depth: how far down.
 
@@ -45,14 +49,23 @@ def find(folder: Path, pattern: str, wanted: str, depth: int = 1) -> Path:
         for path in sorted(folder.glob("*/" * level + "*"))
         if path.is_file() and not path.name.startswith(("~$", "."))
     ]
-    found = [path for path in files if re.search(pattern, path.name, re.IGNORECASE)]
+    patterns = [pattern] if isinstance(pattern, str) else pattern
+    matching = ([p for p in files if re.search(one, p.name, re.IGNORECASE)] for one in patterns)
+    found = next(filter(None, matching), [])
     if not found:
         others = [path.name for path in files if re.search(r"\.(xlsx?|csv)$", path.name)]
         raise DataError(
             f"{folder}: no annotation; put {wanted} there (workbooks found: "
             f"{', '.join(others) or 'none'})"
         )
-    return max(found, key=lambda path: (re.findall(r"\d{8}", path.name)[-1:], path.name))
+    return max(
+        found,
+        key=lambda path: (
+            re.findall(r"\d{8}", path.name)[-1:],
+            "updat" in path.name.lower(),
+            path.name,
+        ),
+    )
 
 
 def tables(workbook: Path) -> dict[str, pd.DataFrame]:
@@ -63,7 +76,9 @@ def tables(workbook: Path) -> dict[str, pd.DataFrame]:
     """
     try:
         if workbook.suffix.lower() == ".csv":
-            table = pd.read_csv(workbook, header=None, dtype=object, encoding="utf-8-sig")
+            table = pd.read_csv(
+                workbook, header=None, dtype=object, encoding="utf-8-sig", skip_blank_lines=False
+            )
             return {workbook.stem: table}
         return pd.read_excel(workbook, sheet_name=None, header=None, dtype=object)
     except Exception as error:  # noqa: BLE001 - openpyxl and xlrd raise types of their own
@@ -71,7 +86,10 @@ def tables(workbook: Path) -> dict[str, pd.DataFrame]:
 
 
 def rows(
-    workbook: Path, columns: Mapping[str, Sequence[str]], optional: Sequence[str] = ()
+    workbook: Path,
+    columns: Mapping[str, Sequence[str]],
+    optional: Sequence[str] = (),
+    sheet_name: str = ".*",
 ) -> Iterator[Row]:
     """The rows below the header that are not blank.
 
@@ -82,12 +100,17 @@ def rows(
       workbook: .xlsx, .xls or .csv.
       columns: field -> the headings it goes by, compared without case, blanks and punctuation.
       optional: fields that some releases lack.
+      sheet_name: regular expression of the whole name, in any case, of the sheets to look in.
 
     Raises:
-      DataError: no header, or a needed column is missing.
+      DataError: no such sheet, no header, or a needed column is missing.
     """
     key = next(iter(columns))
-    for sheet in tables(workbook).values():
+    named = tables(workbook)
+    sheets = [named[name] for name in named if re.fullmatch(sheet_name, name, re.IGNORECASE)]
+    if not sheets:
+        raise DataError(f"{workbook}: not the wanted one among its sheets {', '.join(named)}")
+    for sheet in sheets:
         for top in range(min(len(sheet), HEADER_WITHIN)):
             names = {plain(cell): i for i, cell in reversed([*enumerate(sheet.iloc[top])])}
             if any(plain(name) in names for name in columns[key]):
@@ -145,10 +168,13 @@ def plain(cell: Any) -> str:
 
 def text(cell: Any) -> str:
     """A cell as stripped text: '' if blank, '12' for 12 and for 12.0."""
-    return "" if cell is None or pd.isna(cell) else str(cell).strip().removesuffix(".0")
+    written = "" if cell is None or pd.isna(cell) else str(cell).strip()
+    return written.removesuffix(".0") if written[:-2].isdecimal() else written
 
 
 def frame(cell: Any) -> int:
-    """A frame number; ABSENT for a blank, a slash, a backslash or any other text."""
+    """A frame number; ABSENT for a blank, a slash, a backslash or whatever else is none."""
     written = text(cell)
-    return int(written) if written.isdecimal() else ABSENT
+    if not written.isdecimal() or len(written) > len(str(LARGEST)):
+        return ABSENT
+    return int(written) if int(written) <= LARGEST else ABSENT
