@@ -1,0 +1,1 @@
+"""SMIC, from the files as its owner distributes them."""
