@@ -55,7 +55,7 @@ def measure(folder: Path) -> dict[str, float]:
     builder = Noise(data_dir=folder, file_format="array_record")
     builder.download_and_prepare()
     began = time.perf_counter()
-    packed = clips.load(builder, 224, folder, "memmap")
+    packed = clips.load([builder], 224, folder, "memmap")
     pack_s = time.perf_counter() - began
 
     labels = np.arange(CLIPS) % 5

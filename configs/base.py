@@ -13,10 +13,10 @@ def get_config() -> ConfigDict:
     config.seeds = (0,)  # one complete leave-one-subject-out run per seed
 
     config.data = data = ConfigDict()
-    data.dataset = "synthetic_me"  # a folder of tfds_builders
-    data.builder_config = ""  # the builder's variant ('' = its first)
-    data.protocol = "synthetic/3"  # which clips, which classes: see merclip_jax/protocols.py
-    data.manual_dir = ""  # where the corpus lies as its owner distributes it
+    data.dataset = "synthetic_me"  # a folder of tfds_builders, or several: 'casme2+samm+smic'
+    data.builder_config = ""  # the builder's variant ('' = its first); 'smic=hs_raw' of several
+    data.protocol = "synthetic/3"  # which clips and classes: python -m merclip_jax.protocols --list
+    data.manual_dir = ""  # the corpus as its owner distributes it; of several, a folder per corpus
     data.data_dir = "data"  # where prepared datasets and packed clips are kept
     data.frames = 16  # frames that the model sees of each clip
     data.image_size = 224  # pixels: short side resized, centre cropped
@@ -71,7 +71,7 @@ def get_config() -> ConfigDict:
     augment.face_mix_alpha = 0.5  # weight of the other person's still face
 
     config.folds = folds = ConfigDict()
-    folds.scheme = "loso"  # "loso": leave one subject out; "hold_out": test every tenth subject
+    folds.scheme = "protocol"  # its own; or 'loso', 'lodo' (a dataset out), 'official', 'hold_out'
     folds.parallel = 0  # folds trained at once; 0 = auto (1 on CPU)
 
     config.parallel = parallel = ConfigDict()
@@ -91,4 +91,23 @@ def get_config() -> ConfigDict:
     checkpoint.keep_finished = True  # keep the last one of a finished fold
     checkpoint.export = False  # also save the model of each fold, to predict with or start from
 
+    return config.lock()
+
+
+def released_loso(learning_rate: float) -> ConfigDict:
+    """The recipe of the MER-CLIP release (@31037e9) for one corpus, one subject left out.
+
+    The rate is the one of the release's files; what is really applied is rate * batch / 128, as
+    there: two GPUs of 8 clips make 16. Without `model.init_from` the model is small and starts at
+    random, which shows that a corpus is read and every fold runs; for scores that mean something
+    give weights, whose sizes then count.
+    """
+    config = get_config().unlock()
+    config.model.variant = "tiny"
+    config.model.patch_size = 16
+    config.model.drop_path = 0.2
+    config.model.global_drop_path = 0.4
+    config.recipe.batch_size = 16
+    config.recipe.learning_rate = learning_rate
+    config.recipe.lr_reference_batch = 128
     return config.lock()

@@ -3,35 +3,27 @@
 python -m merclip_jax.train --config=configs/casme2.py:classes=5 \
     --config.data.manual_dir=/where/CASME2/lies --workdir=runs/casme2
 
-Fine-tuning from DFME weights as the MER-CLIP release does it (casme2_dfme-pre at 31037e9, on two
-GPUs): 3e-5 is really 3.75e-6, since the release scales by batch / 128. The sound form of each of
-its known faults is the default of configs/base.py. As it stands the model is
-small and starts at random, which shows that a corpus is read and every fold runs; for scores that
-mean something add --config.model.init_from=DIR, whose sizes and weights then count.
+Fine-tuning from DFME weights as the MER-CLIP release does it (casme2_dfme-pre: 3e-5 is really
+3.75e-6). Give those weights with --config.model.init_from=DIR, made by configs/dfme.py or by
+python -m merclip_jax.convert; base.released_loso says what happens without.
 """
 
 from ml_collections import ConfigDict
 
 from configs import base
 
-CLASSES = {f"classes={n}": n for n in (3, 4, 5, 7)}
+PROTOCOLS = {f"classes={n}": f"merclip/casme2/{n}" for n in (3, 4, 5, 7)} | {
+    "megc2019": "megc2019/casme2",
+    "classes=5/246": "casme2/5/246",
+    "classes=3/147": "casme2/3/147",
+}
 
 
 def get_config(arg: str = "classes=5") -> ConfigDict:
-    """CASME II with `classes=3|4|5|7` of the MER-CLIP lists, or `megc2019`."""
-    config = base.get_config()
+    """CASME II with `classes=3|4|5|7` of the MER-CLIP lists, or another list in PROTOCOLS."""
+    if arg not in PROTOCOLS:
+        raise ValueError(f"casme2.py:{arg}: give classes=3, 4, 5 or 7, or {list(PROTOCOLS)[4:]}")
+    config = base.released_loso(3e-5)
     config.data.dataset = "casme2"
-    if arg == "megc2019":
-        config.data.protocol = "megc2019/casme2"
-    elif arg in CLASSES:
-        config.data.protocol = f"merclip/casme2/{CLASSES[arg]}"
-    else:
-        raise ValueError(f"casme2.py:{arg}: give classes=3, 4, 5 or 7, or megc2019")
-    config.model.variant = "tiny"
-    config.model.patch_size = 16
-    config.model.drop_path = 0.2
-    config.model.global_drop_path = 0.4
-    config.recipe.batch_size = 16
-    config.recipe.learning_rate = 3e-5
-    config.recipe.lr_reference_batch = 128
+    config.data.protocol = PROTOCOLS[arg]
     return config

@@ -6,6 +6,7 @@ the model's image size. A protocol then selects rows of the table.
 
 import hashlib
 import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,9 +22,9 @@ from tqdm import tqdm
 from merclip_jax import workdir
 from merclip_jax.errors import ConfigError, DataError
 
-PACK_VERSION = 1  # raise when the packed pixels or columns of the same records change
+PACK_VERSION = 2  # raise when the packed pixels or columns of the same records change
 DEVICE_SHARE = 0.4  # of the device's memory that 'auto' gives to clips
-TEXT_COLUMNS = ("clip_id", "dataset", "subject", "clip", "emotion", "aus")
+TEXT_COLUMNS = ("clip_id", "dataset", "subject", "clip", "split", "emotion", "aus")
 NUMBER_COLUMNS = ("objective_class", "onset_used", "apex_used", "offset_used")
 
 
@@ -47,12 +48,12 @@ class Clips:
 
 
 def load(
-    builder: tfds.core.DatasetBuilder, image_size: int, data_dir: Path, placement: str
+    builders: Sequence[tfds.core.DatasetBuilder], image_size: int, data_dir: Path, placement: str
 ) -> Clips:
-    """Pack a prepared dataset, or open its pack.
+    """Pack prepared datasets together, or open their pack.
 
     Args:
-      builder: a prepared dataset of clip records.
+      builders: prepared datasets of clip records; a pack holds the clips of all of them.
       image_size: pixels; the short side is resized to it, the centre is cropped.
       data_dir: packs are kept in its folder 'packed'.
       placement: 'device', 'host', 'memmap', or 'auto': on the device where it fits there beside
@@ -62,9 +63,9 @@ def load(
       ConfigError: an unknown placement.
       DataError: frames that cannot be decoded, or a clip without frames.
     """
-    folder = data_dir / "packed" / _content_key(builder, image_size)
+    folder = data_dir / "packed" / _content_key(builders, image_size)
     if not (folder / "clips.csv").exists():
-        _pack(builder, image_size, folder)
+        _pack(builders, image_size, folder)
     table = workdir.read_table(folder / "clips.csv")
     shape = (int(table["n_frames"].sum()), image_size, image_size, 3)
     frames = np.memmap(folder / "frames.bin", np.uint8, "r", shape=shape)
@@ -81,23 +82,24 @@ def resize_and_crop(image: UInt8[np.ndarray, "h w 3"], size: int) -> UInt8[np.nd
     return image[top : top + size, left : left + size]
 
 
-def _content_key(builder: tfds.core.DatasetBuilder, image_size: int) -> str:
+def _content_key(builders: Sequence[tfds.core.DatasetBuilder], image_size: int) -> str:
     sha = hashlib.sha256(f"{PACK_VERSION} {image_size}".encode())
-    for path in sorted(Path(builder.data_dir).glob("*.array_record*")):
-        with path.open("rb") as file:
-            sha.update(hashlib.file_digest(file, "sha256").digest())
-    return f"{builder.info.name}-{image_size}-{sha.hexdigest()[:16]}"
+    for builder in builders:
+        for path in sorted(Path(builder.data_dir).glob("*.array_record*")):
+            with path.open("rb") as file:
+                sha.update(hashlib.file_digest(file, "sha256").digest())
+    names = "+".join(builder.info.name for builder in builders)
+    return f"{names}-{image_size}-{sha.hexdigest()[:16]}"
 
 
-def _pack(builder: tfds.core.DatasetBuilder, image_size: int, folder: Path) -> None:
-    source = builder.as_data_source(split="train", decoders={"frames": _LeftEncoded()})
+def _pack(builders: Sequence[tfds.core.DatasetBuilder], image_size: int, folder: Path) -> None:
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
         rows, start = [], 0
         with (partial / "frames.bin").open("wb") as out:
-            for record in tqdm(source, desc="packing", unit="clip", leave=False, disable=None):
+            for builder, record in _records(builders):
                 row, frames = _read(record, builder)
                 for frame in frames:
                     out.write(resize_and_crop(frame, image_size).tobytes())
@@ -108,6 +110,16 @@ def _pack(builder: tfds.core.DatasetBuilder, image_size: int, folder: Path) -> N
         partial.rename(folder)  # the last act: what has the name is complete
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _records(
+    builders: Sequence[tfds.core.DatasetBuilder],
+) -> Iterator[tuple[tfds.core.DatasetBuilder, dict]]:
+    for builder in builders:
+        source = builder.as_data_source(split="train", decoders={"frames": _LeftEncoded()})
+        said = f"packing {builder.name}"
+        for record in tqdm(source, desc=said, unit="clip", leave=False, disable=None):
+            yield builder, record
 
 
 class _LeftEncoded(tfds.decode.SkipDecoding):

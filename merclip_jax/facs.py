@@ -123,6 +123,8 @@ def parse(cell: Cell) -> ActionUnits:
     if cell is None or cell != cell:  # NaN, the empty cell of a data frame
         return ActionUnits()
     text = _plain(str(cell))
+    if text.endswith(",") and len(text) > 1:  # '14,L24,' in CAS(ME)^3 part C
+        text = text[:-1].rstrip()
     terms: list[ActionUnit | tuple[ActionUnit, ...]] = []
     ignored: list[str] = []
     unknown = False

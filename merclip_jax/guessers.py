@@ -1,7 +1,6 @@
-"""What anyone should know before reading a score: the marks that need no model at all.
+"""Guessers that need no model: majority, chance, and oracles that are told the action units.
 
-Each bound is a pair of pooled scores (UF1, UAR) and comes from the annotation alone: labels,
-subjects and action units; no frames. `all_bounds` gives the set that every report shows.
+Each gives a pair of pooled scores (UF1, UAR), from labels, subjects and action units alone.
 """
 
 from collections.abc import Hashable, Sequence
@@ -10,35 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
-from merclip_jax import facs, metrics
+from merclip_jax import metrics
 from merclip_jax.errors import DataError
 
-EPOCHS = (1, 10, 55)  # 55 is what the MER-CLIP release trains for
 AuSets = Sequence[frozenset[Hashable]]
-
-# name in report.json -> short name, and what it says to a reader
-MEANINGS = {
-    "majority": ("majority class", "Every clip gets the most frequent class."),
-    "random": (
-        "random guess",
-        "Guesses that know only how frequent each class is.",
-    ),
-    "random_best_of_epochs": (
-        f"random, best of {EPOCHS[-1]}",
-        f"The same guesses, {EPOCHS[-1]} times over, with the best try kept for each test subject. "
-        "This is what choosing the epoch on the test subject gives to a model that knows nothing.",
-    ),
-    "au_oracle_loso": (
-        "AU oracle, LOSO",
-        "Told the true action units of each clip, answer with the class that the other subjects "
-        "mostly showed with them. About what perfect AU detection would give.",
-    ),
-    "au_oracle_ceiling": (
-        "AU oracle, ceiling",
-        "The best rule from action units to classes, fitted on the test clips themselves. A score "
-        "above it uses more than the annotated action units, or profits from a leak.",
-    ),
-}
 
 
 class Bound(NamedTuple):
@@ -46,50 +20,6 @@ class Bound(NamedTuple):
 
     uf1: float
     uar: float
-
-
-def all_bounds(
-    labels: Int[np.ndarray, " n"],
-    subjects: Shaped[np.ndarray, " n"],
-    au_sets: AuSets,
-    n_classes: int,
-    seed: int = 0,
-) -> dict[str, Bound | None]:
-    """Every bound under its name in report.json, None where it is not defined.
-
-    The oracles need action units, the one that leaves a subject out needs a second subject.
-
-    Args:
-      labels: class of each clip.
-      subjects: person of each clip, unique over all corpora.
-      au_sets: action units of each clip, as any hashable tokens.
-      n_classes: classes of the protocol.
-      seed: of the guesses and restarts.
-    """
-    guessers = {
-        "majority": majority(labels, n_classes),
-        "random": random_best_of_epochs(labels, subjects, n_classes, 1, seed),
-        "random_best_of_epochs": random_best_of_epochs(
-            labels, subjects, n_classes, EPOCHS[-1], seed
-        ),
-    }
-    loso = ceiling = None
-    if any(au_sets):
-        ceiling = au_oracle_ceiling(labels, au_sets, n_classes, seed=seed)
-        if len(np.unique(subjects)) > 1:
-            loso = au_oracle_loso(labels, subjects, au_sets, n_classes)
-    return guessers | {"au_oracle_loso": loso, "au_oracle_ceiling": ceiling}
-
-
-def au_set(cell: str) -> frozenset[Hashable]:
-    """The AUs of an annotation cell with their sides; held units are left out.
-
-    Sides are kept, as in MER-CLIP's sentences: merged, the ceiling would be too low. Where the
-    annotator named alternatives, the group is one token.
-    """
-    units = facs.parse(cell)
-    groups = [*((unit,) for unit in units.units if not unit.static), *units.alternatives]
-    return frozenset(tuple((unit.number, unit.side) for unit in group) for group in groups)
 
 
 def majority(labels: Int[np.ndarray, " n"], n_classes: int) -> Bound:

@@ -14,16 +14,20 @@ import tempfile
 import time
 from pathlib import Path
 
+import pandas as pd
 import tensorflow_datasets as tfds
 from absl import flags
 
 import tfds_builders
 from merclip_jax import app
-from merclip_jax.errors import ConfigError
+from merclip_jax.errors import ConfigError, DataError
+from tfds_builders.builder import CorpusBuilder
+from tfds_builders.corpus import Corpus
 
 SCRATCH = ".preparing-"  # the folder, beside the datasets, in which one is made
 ABANDONED_AFTER = 3600  # seconds
 CLIPS_PER_SHARD = 500
+FACTS = ("clip_id", "dataset", "subject", "clip", "split", "emotion", "objective_class", "aus")
 CLIPS_AT_ONCE = 16  # the writer rewrites its metadata every time
 
 USAGE = """Prepare a corpus for training; a prepared one is left as it is.
@@ -74,19 +78,118 @@ def prepare(
     return _builder(dataset, data_dir, config_name)
 
 
+def prepare_all(
+    dataset: str, manual_dir: str, data_dir: str | Path, config_name: str = ""
+) -> list[tfds.core.DatasetBuilder]:
+    """The builders of the corpora that `dataset` names, 'casme2' or 'casme2+samm+smic'.
+
+    Args:
+      dataset: corpora, joined by '+'.
+      manual_dir: where a single corpus lies; of several, the folder that holds one folder per
+        corpus, named as the corpus is here, or 'casme2=/a/CASME2,samm=/b/SAMM'.
+      data_dir: where prepared datasets are kept.
+      config_name: a builder config; of several corpora 'casme2=raw,smic=hs_raw', '' for the first.
+
+    Raises:
+      ConfigError, DataError: as `prepare`.
+    """
+    names = dataset.split("+")
+    places, variants = _places(manual_dir, names), shares(config_name, names, "builder_config")
+    return [prepare(name, places[name], data_dir, variants[name]) for name in names]
+
+
+def _places(manual_dir: str, names: list[str]) -> dict[str, str]:
+    if len(names) > 1 and manual_dir and "=" not in manual_dir:
+        return {name: str(Path(manual_dir) / name) for name in names}
+    return shares(manual_dir, names, "manual_dir")
+
+
+def shares(value: str, names: list[str], field: str) -> dict[str, str]:
+    """Each corpus's share of a field: 'x' for all, or 'casme2=x,samm=y'."""
+    if "=" not in value:
+        return dict.fromkeys(names, value)
+    pairs = [part.split("=", 1) for part in value.split(",")]
+    unknown = [pair[0] for pair in pairs if len(pair) < 2 or pair[0] not in names]
+    if unknown:
+        raise ConfigError(f"{field}={value}: {unknown[0]} is none of {', '.join(names)}")
+    return dict.fromkeys(names, "") | dict(pairs)
+
+
+def corpus(dataset: str, manual_dir: str | Path, config_name: str = "") -> Corpus:
+    """A corpus on disk, unprepared: its annotation, its faults.
+
+    Raises:
+      ConfigError: no such dataset or config, a dataset that is not read from disk, or no folder.
+    """
+    known = _builder_class(dataset)
+    if not issubclass(known, CorpusBuilder):
+        raise ConfigError(f"dataset {dataset!r} is made by code: there is no corpus on disk")
+    folder = Path(manual_dir).expanduser().absolute()
+    if not manual_dir or not folder.is_dir():
+        raise ConfigError(
+            f"manual_dir={manual_dir}: no such folder. {known.MANUAL_DOWNLOAD_INSTRUCTIONS}"
+        )
+    config = known.builder_configs[_known_config(dataset, known, config_name)]
+    return known.CORPUS(folder, config.layout, config.corrected)
+
+
+def annotations(
+    dataset: str, manual_dir: str, data_dir: str | Path, config_name: str = ""
+) -> pd.DataFrame:
+    """One row per clip of the corpora, as `protocols.select` takes them; no frame is read.
+
+    A corpus that is made by code is prepared for this.
+
+    Raises:
+      ConfigError: as `prepare_all`.
+      DataError: the annotation is missing or has rows that cannot be used; all are listed.
+    """
+    names = dataset.split("+")
+    places, variants = _places(manual_dir, names), shares(config_name, names, "builder_config")
+    return pd.concat(
+        [_annotation(name, places[name], data_dir, variants[name]) for name in names],
+        ignore_index=True,
+    )
+
+
+def _annotation(dataset: str, manual_dir: str, data_dir: str | Path, variant: str) -> pd.DataFrame:
+    if issubclass(_builder_class(dataset), CorpusBuilder):
+        sheet = corpus(dataset, manual_dir, variant).sheet()
+        stopping = [str(fault) for fault in sheet.faults if fault.stops_build]
+        if stopping:
+            raise DataError(f"{sheet.source}: rows that cannot be used", stopping)
+        return pd.DataFrame([{name: getattr(clip, name) for name in FACTS} for clip in sheet.clips])
+    builder = prepare(dataset, manual_dir, data_dir, variant)
+    source = builder.as_data_source("train", decoders={"frames": tfds.decode.SkipDecoding()})
+    table = pd.DataFrame([{name: record[name] for name in FACTS} for record in source])
+    return table.map(lambda cell: cell.decode() if isinstance(cell, bytes) else cell)
+
+
 def datasets() -> list[str]:
     """The corpora that have a builder."""
     return [module.name for module in pkgutil.iter_modules(tfds_builders.__path__) if module.ispkg]
 
 
-def _builder(dataset: str, data_dir: Path, config_name: str | None) -> tfds.core.DatasetBuilder:
+def _builder_class(dataset: str) -> type[tfds.core.DatasetBuilder]:
     if dataset not in datasets():
         raise ConfigError(f"dataset {dataset!r}: give one of {', '.join(datasets())}")
     module = importlib.import_module(f"tfds_builders.{dataset}.{dataset}_dataset_builder")
-    known = list(module.Builder.builder_configs)
+    return module.Builder
+
+
+def _known_config(
+    dataset: str, builder: type[tfds.core.DatasetBuilder], config_name: str | None
+) -> str:
+    known = list(builder.builder_configs)
     if config_name and config_name not in known:
         raise ConfigError(f"builder config {config_name!r}: {dataset} has {', '.join(known)}")
-    return module.Builder(config=config_name or None, data_dir=data_dir, file_format="array_record")
+    return config_name or known[0]
+
+
+def _builder(dataset: str, data_dir: Path, config_name: str | None) -> tfds.core.DatasetBuilder:
+    known = _builder_class(dataset)
+    config = _known_config(dataset, known, config_name)
+    return known(config=config, data_dir=data_dir, file_format="array_record")
 
 
 def _generate(builder: tfds.core.DatasetBuilder, folder: Path | None) -> None:

@@ -1,46 +1,33 @@
 """Protocols: which clips, which classes, which folds, and whether a sample list is a known one.
 
-A table of clips is a data frame with the columns dataset, subject, clip and emotion as the
-records have them; `select` adds label and class.
+A table of clips is a data frame with the columns dataset, subject, clip, emotion, objective_class
+and split as the records have them; `select` adds label and class. The protocols are in
+protocol_table.
 """
 
 import hashlib
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import sys
+from dataclasses import dataclass
 from importlib import resources
 
 import numpy as np
 import pandas as pd
+from absl import flags
 from jaxtyping import Bool, Int
 
+from merclip_jax import app
 from merclip_jax.errors import ConfigError, DataError
-
-ClipKey = tuple[str, str]  # subject and clip as written on disk: ('04', 'EP12_01f')
+from merclip_jax.protocol_table import PROTOCOLS, Part, Protocol
 
 _SPELLINGS = {"other": "others", "happy": "happiness", "sad": "sadness"}
 
+USAGE = """Every protocol: which corpora, which classes, how many clips.
 
-@dataclass(frozen=True)
-class Protocol:
-    """A recognition task on one corpus.
-
-    Attributes:
-      name: such as 'merclip/casme2/5'; also the key of the published list it should match.
-      dataset: the corpus its clips come from.
-      classes: class names; the position is the label.
-      emotions: annotated emotion -> class.
-      left_out: annotated emotions that the protocol leaves out on purpose.
-      excluded: single clips that the protocol leaves out, each with the reason.
-    """
-
-    name: str
-    dataset: str
-    classes: tuple[str, ...]
-    emotions: Mapping[str, str]
-    left_out: frozenset[str] = frozenset()
-    excluded: Mapping[ClipKey, str] = field(default_factory=dict)
+Example:
+  python -m merclip_jax.protocols --list
+"""
 
 
 @dataclass(frozen=True)
@@ -52,108 +39,103 @@ class Fold:
     test: Int[np.ndarray, " test"]
 
 
-_THREE = {"disgust": "negative", "repression": "negative", "happiness": "positive"}
-_THREE |= {"surprise": "surprise"}
-_FIVE = ("disgust", "happiness", "others", "repression", "surprise")
-_SEVEN = ("disgust", "fear", "happiness", "others", "repression", "sadness", "surprise")
-_RARE = frozenset({"fear", "sadness"})
-
-_PROTOCOLS = (
-    # MER-CLIP release @31037e9, lists under data/casme2: the 2019 coding, label order included.
-    Protocol(
-        "merclip/casme2/3",
-        "casme2",
-        ("negative", "positive", "surprise"),
-        _THREE,
-        left_out=_RARE | {"others"},
-    ),
-    Protocol(
-        "merclip/casme2/4",
-        "casme2",
-        ("negative", "positive", "surprise", "others"),
-        _THREE | {"others": "others"},
-        left_out=_RARE,
-    ),
-    Protocol("merclip/casme2/5", "casme2", _FIVE, {name: name for name in _FIVE}, left_out=_RARE),
-    Protocol("merclip/casme2/7", "casme2", _SEVEN, {name: name for name in _SEVEN}),
-    # MEGC2019, combined_3class_gt.csv: drawn up on the 2014 coding.
-    Protocol(
-        "megc2019/casme2",
-        "casme2",
-        ("negative", "positive", "surprise"),
-        _THREE,
-        left_out=_RARE | {"others"},
-        excluded={
-            ("04", "EP12_01f"): "its apex is '/' in the workbook",
-            ("05", "EP09_05f"): "its apex is its onset",
-            ("24", "EP07_01"): "sadness in the 2014 coding, surprise only since 2019",
-            ("24", "EP07_04f"): "sadness in the 2014 coding, surprise only since 2019",
-            ("24", "EP10_03"): "sadness in the 2014 coding, surprise only since 2019",
-        },
-    ),
-    Protocol(
-        "synthetic/3",
-        "synthetic_me",
-        ("negative", "positive", "surprise"),
-        _THREE,
-        left_out=frozenset({"others"}),
-    ),
-    Protocol("synthetic/5", "synthetic_me", _FIVE, {name: name for name in _FIVE}),
-)
-
-
 def get(name: str) -> Protocol:
     """The protocol called `name`.
 
     Raises:
       ConfigError: there is none; the message lists those there are.
     """
-    for protocol in _PROTOCOLS:
+    for protocol in PROTOCOLS:
         if protocol.name == name:
             return protocol
-    known = ", ".join(protocol.name for protocol in _PROTOCOLS)
+    known = ", ".join(protocol.name for protocol in PROTOCOLS)
     raise ConfigError(f"config.data.protocol: no protocol {name!r}; known are {known}")
 
 
+def of_dataset(dataset: str) -> list[Protocol]:
+    """The protocols on this corpus alone."""
+    return [protocol for protocol in PROTOCOLS if protocol.datasets == (dataset,)]
+
+
 def class_names() -> frozenset[str]:
-    """The classes of all protocols."""
-    return frozenset(name for protocol in _PROTOCOLS for name in protocol.classes)
+    """The classes of all protocols, in words."""
+    names = {name for protocol in PROTOCOLS for name in protocol.classes}
+    return frozenset(name for name in names if not name.isdecimal())
 
 
 def select(protocol: Protocol, table: pd.DataFrame) -> pd.DataFrame:
     """The protocol's rows of a table of clips, with columns 'label' and 'class' added.
 
-    Rows are in natural order of (subject, clip), so that 'EP2' comes before 'EP10', and the
-    index counts from 0.
+    Rows are by corpus in the protocol's order, then in natural order of (subject, clip), so that
+    'EP2' comes before 'EP10'; the index counts from 0. A protocol without classes gives every row
+    the class '' and the label 0.
 
     Raises:
-      DataError: an emotion is neither a class of the protocol nor left out by it, or no row is
-        left.
+      DataError: an emotion is neither a class of the protocol nor left out by it, or no row of a
+        corpus is left.
     """
-    key = pd.Series(zip(table["subject"], table["clip"], strict=True), index=table.index)
-    rows = table[(table["dataset"] == protocol.dataset) & ~key.isin(list(protocol.excluded))]
-    emotion = rows["emotion"].str.strip().str.lower().replace(_SPELLINGS)
-    strange = ~emotion.isin([*protocol.emotions, *protocol.left_out])
-    if strange.any():
-        raise DataError(
-            f"protocol {protocol.name}: emotions that it neither maps nor leaves out; correct "
-            "the annotation or choose another protocol",
-            [
-                f"{subject}/{clip}: emotion {emotion!r}"
-                for subject, clip, emotion in rows.loc[
-                    strange, ["subject", "clip", "emotion"]
-                ].values
-            ],
-        )
-    rows = rows.assign(**{"class": emotion.map(dict(protocol.emotions))}).dropna(subset="class")
+    parts = [_select(protocol, part, table) for part in protocol.parts]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _select(protocol: Protocol, part: Part, table: pd.DataFrame) -> pd.DataFrame:
+    rows = table[table["dataset"] == part.dataset]
+    keys = pd.Series(zip(rows["subject"], rows["clip"], strict=True), index=rows.index)
+    rows = rows[~keys.isin(list(part.excluded))]
+    if part.emotions is None:
+        rows = rows.assign(**{"class": "", "label": np.int32(0)})
+    else:
+        rows = rows.assign(**{"class": _classes(protocol, part, rows)}).dropna(subset="class")
+        rows["label"] = rows["class"].map(protocol.classes.index).astype(np.int32)
     if rows.empty:
         raise DataError(
-            f"protocol {protocol.name}: none of the {len(table)} clips belongs to it; check "
-            "that config.data.dataset and config.data.protocol go together"
+            f"protocol {protocol.name}: none of the {len(table)} clips belongs to its part "
+            f"{part.dataset}; check that config.data.dataset and config.data.protocol go together"
         )
-    rows["label"] = rows["class"].map(protocol.classes.index).astype(np.int32)
-    keys = [_natural(*names) for names in zip(rows["subject"], rows["clip"], strict=True)]
-    return rows.iloc[sorted(range(len(rows)), key=keys.__getitem__)].reset_index(drop=True)
+    order = [_natural(*names) for names in zip(rows["subject"], rows["clip"], strict=True)]
+    return rows.iloc[sorted(range(len(rows)), key=order.__getitem__)]
+
+
+def _classes(protocol: Protocol, part: Part, rows: pd.DataFrame) -> pd.Series:
+    """The class of each row, NaN for what the protocol leaves out."""
+    said = rows[part.label].astype(str).str.strip().str.lower().replace(_SPELLINGS)
+    keys = pd.Series(zip(rows["subject"], rows["clip"], strict=True), index=rows.index)
+    recoded = keys.map(dict(part.recoded))
+    said = said.where(recoded.isna(), recoded)
+    emotions = dict(part.emotions or {})
+    if "*" not in part.left_out:
+        strange = ~said.isin([*emotions, *part.left_out])
+        if strange.any():
+            columns = ["subject", "clip", part.label]
+            raise DataError(
+                f"protocol {protocol.name}: emotions that it neither maps nor leaves out; correct "
+                "the annotation or choose another protocol",
+                [
+                    f"{subject}/{clip}: emotion {emotion!r}"
+                    for subject, clip, emotion in rows.loc[strange, columns].values
+                ],
+            )
+    return said.map(emotions)
+
+
+def folds(protocol: Protocol, table: pd.DataFrame, scheme: str = "protocol") -> list[Fold]:
+    """The folds of a table that `select` gave.
+
+    Args:
+      protocol: says the scheme, unless another is asked for.
+      table: its clips.
+      scheme: 'protocol', or 'loso', 'lodo', 'official', 'hold_out' (every tenth subject).
+
+    Raises:
+      DataError: a fold would have nothing to train on or nothing to test.
+    """
+    made = {
+        "loso": leave_one_subject_out,
+        "lodo": leave_one_dataset_out,
+        "official": official,
+        "hold_out": lambda rows: [hold_out(rows)],
+    }
+    return made[protocol.folds if scheme == "protocol" else scheme](table)
 
 
 def leave_one_subject_out(table: pd.DataFrame) -> list[Fold]:
@@ -166,6 +148,34 @@ def leave_one_subject_out(table: pd.DataFrame) -> list[Fold]:
     """
     subject = _subjects(table)
     return [_fold(name, (subject == name).to_numpy()) for name in subject.unique()]
+
+
+def leave_one_dataset_out(table: pd.DataFrame) -> list[Fold]:
+    """One fold per corpus, which is its name (CD6ME, Varanka et al.).
+
+    Raises:
+      DataError: fewer than two corpora.
+    """
+    if table["dataset"].nunique() < 2:
+        raise DataError("folds.scheme='lodo' leaves one corpus out: at least 2 are needed")
+    return [
+        _fold(name, (table["dataset"] == name).to_numpy()) for name in table["dataset"].unique()
+    ]
+
+
+def official(table: pd.DataFrame) -> list[Fold]:
+    """The single fold that trains on the owner's split 'train' and tests on its others.
+
+    Raises:
+      DataError: the clips name no such splits.
+    """
+    test = (table["split"] != "train").to_numpy()
+    if test.all() or not test.any():
+        raise DataError(
+            "folds.scheme='official' needs clips of the owner's split 'train' and of another; "
+            f"found {', '.join(sorted(set(table['split']))) or 'none'}"
+        )
+    return [_fold("official", test)]
 
 
 def hold_out(table: pd.DataFrame) -> Fold:
@@ -206,15 +216,15 @@ def fingerprint(table: pd.DataFrame) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def published() -> dict[str, str]:
-    """The published sample lists we know: name -> fingerprint."""
+def published() -> dict[str, dict]:
+    """The published sample lists we know: name -> sha256, n_clips, n_subjects, classes."""
     text = resources.files("merclip_jax").joinpath("protocol_fingerprints.json").read_text()
-    return {name: entry["sha256"] for name, entry in json.loads(text)["protocols"].items()}
+    return json.loads(text)["protocols"]
 
 
 def match(sha256: str) -> str | None:
     """The name of the published sample list with this fingerprint, or None."""
-    return next((name for name, known in published().items() if known == sha256), None)
+    return next((name for name, known in published().items() if known["sha256"] == sha256), None)
 
 
 def _natural(subject: str, clip: str) -> tuple[list[tuple[int, str]], str]:
@@ -222,3 +232,40 @@ def _natural(subject: str, clip: str) -> tuple[list[tuple[int, str]], str]:
     text = f"{subject}/{clip}"
     parts = re.findall(r"\d+|\D+", text)
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], text
+
+
+def listing() -> pd.DataFrame:
+    """All protocols as a table: corpora, classes, folds, the counts they should have, a note."""
+    known = published()
+    rows = []
+    for protocol in PROTOCOLS:
+        entry = known.get(protocol.name, {})
+        counts = protocol.counts or (entry.get("n_clips", ""), entry.get("n_subjects", ""))
+        rows.append(
+            {
+                "protocol": protocol.name,
+                "corpora": "+".join(protocol.datasets),
+                "classes": len(protocol.classes),
+                "folds": protocol.folds,
+                "clips": counts[0],
+                "subjects": counts[1],
+                "published list": entry.get("sha256", "")[:12],
+                "note": protocol.note,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def main() -> None:
+    """The command: print every protocol."""
+    table = listing()
+    lines = [list(table.columns), *table.astype(str).values.tolist()]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(table.columns))]
+    for line in lines:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        sys.stdout.write("  ".join(cells).rstrip() + "\n")
+
+
+if __name__ == "__main__":
+    flags.DEFINE_bool("list", True, "print every protocol as a table")
+    app.run(main, USAGE)

@@ -53,7 +53,7 @@ CHOICES = {
     "text.content": ("action_units", "emotions"),
     "recipe.decay_form": ("sound", "released"),
     "recipe.alignment_positives": ("same_sentence", "released"),
-    "folds.scheme": ("loso", "hold_out"),
+    "folds.scheme": ("protocol", "loso", "lodo", "official", "hold_out"),
     "eval.selection": ("last",),
 }
 POSITIVE = (
@@ -88,7 +88,7 @@ def run(config: ConfigDict, directory: str | Path) -> Report:
         workdir.open_run(directory, config)
     with parallel.first_alone("packing"):  # it prepares and packs what is missing
         packed, table = load_clips(config, protocol)
-    folds = _folds(config, table)
+    folds = protocols.folds(protocol, table, config.folds.scheme)
     if parallel.is_first():
         _describe_clips(directory, packed, table, folds)
     timing = {"build_s": time.monotonic() - began, "compile_s": 0.0}
@@ -124,8 +124,10 @@ def load_clips(
 ) -> tuple[clips.Clips, pd.DataFrame]:
     """The packed corpus of a config, prepared if need be, and the protocol's rows of its table."""
     data = config.data
-    builder = prepare.prepare(data.dataset, data.manual_dir, data.data_dir, data.builder_config)
-    packed = clips.load(builder, data.image_size, Path(data.data_dir), data.placement)
+    builders = prepare.prepare_all(
+        data.dataset, data.manual_dir, data.data_dir, data.builder_config
+    )
+    packed = clips.load(builders, data.image_size, Path(data.data_dir), data.placement)
     return packed, protocols.select(protocol, packed.table)
 
 
@@ -142,12 +144,6 @@ def _check(config: ConfigDict) -> None:
             raise ConfigError(f"{name}={value(name)}: must be at least 1")
     if not config.seeds:
         raise ConfigError("seeds=(): give at least one seed, such as (0,)")
-
-
-def _folds(config: ConfigDict, table: pd.DataFrame) -> list[protocols.Fold]:
-    if config.folds.scheme == "loso":
-        return protocols.leave_one_subject_out(table)
-    return [protocols.hold_out(table)]
 
 
 def _steps_per_epoch(config: ConfigDict, folds: list[protocols.Fold]) -> int:
@@ -205,7 +201,7 @@ def _describe_clips(
     """Write clips.csv, and a film strip of every clip for the report."""
     fold_of = {int(i): fold.name for fold in folds for i in fold.test}
     described = table[
-        ["clip_id", "dataset", "subject", "clip", "emotion", "class", "label", "n_frames"]
+        ["clip_id", "dataset", "subject", "clip", "split", "emotion", "class", "label", "n_frames"]
     ]
     described = described.assign(
         aus=[facs.canonical(facs.parse(cell)) for cell in table["aus"]],

@@ -36,7 +36,7 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 def read_table(path: Path) -> pd.DataFrame:
     """Read a table written here; ids such as '01' stay text and 'NA' is no missing value."""
     ids = dict.fromkeys(
-        ("clip_id", "dataset", "subject", "clip", "emotion", "class", "aus", "fold"), str
+        ("clip_id", "dataset", "subject", "clip", "split", "emotion", "class", "aus", "fold"), str
     )
     return pd.read_csv(path, dtype=ids, keep_default_na=False, float_precision="round_trip")
 

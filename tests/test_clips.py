@@ -22,7 +22,7 @@ def builder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def packed(builder, tmp_path_factory):
-    return clips.load(builder, 32, tmp_path_factory.mktemp("packs"), "host")
+    return clips.load([builder], 32, tmp_path_factory.mktemp("packs"), "host")
 
 
 @pytest.mark.parametrize("size", ["20x20", "37x50", "50x37", "61x48"])
@@ -61,14 +61,14 @@ def test_the_table_says_what_the_record_says(builder, packed):
 
 @pytest.mark.parametrize("placement", ["device", "memmap", "auto"])
 def test_wherever_they_lie_the_frames_are_equal(builder, packed, tmp_path, placement):
-    placed = clips.load(builder, 32, tmp_path, placement)
+    placed = clips.load([builder], 32, tmp_path, placement)
     assert placed.on_device == isinstance(placed.frames, jax.Array) == (placement == "device")
     np.testing.assert_array_equal(np.asarray(placed.frames), packed.frames)
 
 
 def test_nowhere_is_no_place(builder, tmp_path):
     with pytest.raises(ConfigError, match=r"data\.placement='moon': give 'auto', 'device'"):
-        clips.load(builder, 32, tmp_path, "moon")
+        clips.load([builder], 32, tmp_path, "moon")
 
 
 def packs(data_dir):
@@ -76,17 +76,17 @@ def packs(data_dir):
 
 
 def test_a_pack_is_used_again(builder, tmp_path):
-    clips.load(builder, 32, tmp_path, "memmap")
+    clips.load([builder], 32, tmp_path, "memmap")
     (pack,) = (tmp_path / "packed").iterdir()
     before = (pack / "frames.bin").stat().st_mtime_ns
-    clips.load(builder, 32, tmp_path, "memmap")
+    clips.load([builder], 32, tmp_path, "memmap")
     assert (pack / "frames.bin").stat().st_mtime_ns == before
     assert sorted(path.name for path in pack.iterdir()) == ["clips.csv", "frames.bin"]
 
 
 def test_another_size_is_another_pack(builder, tmp_path):
     for size in (32, 16):
-        assert clips.load(builder, size, tmp_path, "memmap").frames.shape[1:] == (size, size, 3)
+        assert clips.load([builder], size, tmp_path, "memmap").frames.shape[1:] == (size, size, 3)
     assert len(packs(tmp_path)) == 2
 
 
@@ -96,7 +96,7 @@ def test_a_changed_record_is_another_pack_and_the_same_records_are_not(tmp_path)
         if build == "changed":
             casme2.write_workbook(tmp_path / "CASME2", casme2.change(table, 0, aus="6+12"))
         builder = prepare.prepare("casme2", tmp_path / "CASME2", tmp_path / build)
-        clips.load(builder, 32, tmp_path, "memmap")
+        clips.load([builder], 32, tmp_path, "memmap")
         assert len(packs(tmp_path)) == (2 if build == "changed" else 1)
 
 
@@ -109,14 +109,14 @@ def test_a_packing_that_is_killed_leaves_nothing_that_looks_complete(builder, pa
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
         "clips.workdir.write_table = kill\n"
         "builder = prepare.prepare('synthetic_me', '', sys.argv[1], 'tiny')\n"
-        "clips.load(builder, 32, Path(sys.argv[2]), 'memmap')\n"
+        "clips.load([builder], 32, Path(sys.argv[2]), 'memmap')\n"
     )
     data_dir = Path(builder.data_dir).parents[2]
     command = [sys.executable, "-c", dying, str(data_dir), str(tmp_path)]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
     (half,) = (tmp_path / "packed").iterdir()
     assert not (half / "clips.csv").exists()
-    whole = clips.load(builder, 32, tmp_path, "host")
+    whole = clips.load([builder], 32, tmp_path, "host")
     np.testing.assert_array_equal(whole.frames, packed.frames)
     assert packs(tmp_path) == [half.name.removesuffix(".partial")]
 
@@ -127,5 +127,5 @@ def test_a_packing_that_fails_leaves_nothing(builder, monkeypatch, tmp_path):
 
     monkeypatch.setattr(clips.workdir, "write_table", full)
     with pytest.raises(OSError, match="disk full"):
-        clips.load(builder, 32, tmp_path, "memmap")
+        clips.load([builder], 32, tmp_path, "memmap")
     assert packs(tmp_path) == []

@@ -7,14 +7,16 @@ from pathlib import Path
 import pytest
 
 import configs
-from configs import ablations
+from configs import ablations, casme2, casme3, samm
 from merclip_jax import prepare, protocols, text, train
 from merclip_jax.models.start import VARIANTS
 
 ROOT = Path(__file__).parents[1]
 NAMES = [module.name for module in pkgutil.iter_modules(configs.__path__)]
 ARGUMENTS = {
-    "casme2": ("classes=3", "classes=4", "classes=5", "classes=7", "megc2019"),
+    "casme2": tuple(casme2.PROTOCOLS),
+    "casme3": tuple(casme3.PROTOCOLS),
+    "samm": tuple(samm.PROTOCOLS),
     "ablations": tuple(ablations.ROWS),
 }
 EVERY = [(name, given) for name in NAMES for given in (None, *ARGUMENTS.get(name, ()))]
@@ -50,14 +52,15 @@ def test_unknown_fields_cannot_be_set(config):
 
 
 def test_its_protocol_goes_with_its_dataset(config):
-    assert protocols.get(config.data.protocol).dataset == config.data.dataset
+    assert "+".join(protocols.get(config.data.protocol).datasets) == config.data.dataset
 
 
-def test_its_dataset_and_builder_config_exist(config):
-    dataset = config.data.dataset
-    assert dataset in prepare.datasets()
-    builder = importlib.import_module(f"tfds_builders.{dataset}.{dataset}_dataset_builder").Builder
-    assert config.data.builder_config in ("", *builder.builder_configs)
+def test_its_datasets_and_builder_configs_exist(config):
+    names = config.data.dataset.split("+")
+    assert set(names) <= set(prepare.datasets())
+    for name, variant in prepare.shares(config.data.builder_config, names, "").items():
+        module = importlib.import_module(f"tfds_builders.{name}.{name}_dataset_builder")
+        assert variant in ("", *module.Builder.builder_configs)
 
 
 def test_the_weights_it_starts_from_are_there(config):
@@ -81,7 +84,8 @@ def test_a_config_is_a_short_delta_with_an_example(name):
     assert f"python -m merclip_jax.train --config=configs/{name}.py" in source
 
 
+@pytest.mark.parametrize("name", ["casme2", "casme3", "samm"])
 @pytest.mark.parametrize("given", ["classes=9", "classes=", "7", "megc"])
-def test_an_argument_that_casme2_does_not_know(given):
-    with pytest.raises(ValueError, match=rf"casme2\.py:{given}: give classes=3, 4, 5 or 7"):
-        load("casme2", given)
+def test_an_argument_that_a_config_does_not_know(name, given):
+    with pytest.raises(ValueError, match=rf"{name}\.py:{given}: give classes=3, 4"):
+        load(name, given)

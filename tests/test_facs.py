@@ -103,10 +103,32 @@ def test_alternatives_stay_apart():
     assert units.alternatives == ((AU(6, "R"), AU(12, "R")),)
 
 
+@pytest.mark.parametrize("cell", ["14,L24,", "14,L24 , ", "14\uff0cL24\uff0c"])
+def test_a_comma_behind_the_last_unit_says_nothing(cell):
+    assert facs.numbers(cell) == {14, 24}
+
+
 @pytest.mark.parametrize(
     "cell",
     [
-        *("4+X7", "4++7", "4+", "99", "3", "ref()", "12F", "L12R", "AU57", "M4", "4 7", "1.5", "/"),
+        *(
+            "4+X7",
+            "4++7",
+            "4+",
+            "4+,",
+            "4,,",
+            ",",
+            "99",
+            "3",
+            "ref()",
+            "12F",
+            "L12R",
+            "AU57",
+            "M4",
+            "4 7",
+            "1.5",
+            "/",
+        ),
         *("4\u00b2", "\u246b", "\u0664", ".0", "L12.0", "9" * 5000, True, "(4 or)", "ref(4 or 7)"),
     ],
 )  # \u00b2, \u246b, \u0664: superscript 2, circled 12, Arabic 4

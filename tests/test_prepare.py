@@ -73,7 +73,7 @@ def test_faults_leave_nothing_behind(tmp_path):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (("casme9", "x"), "dataset 'casme9': give one of casme2"),
+        (("casme9", "x"), "dataset 'casme9': give one of casme, casme2"),
         (("casme2", "/no/such/folder"), "manual_dir=/no/such/folder: no such folder"),
         (("casme2", ""), "give manual_dir, the folder that holds the corpus. CASME II needs"),
     ],
@@ -133,7 +133,7 @@ def test_the_command(corpus, tmp_path):
 def test_bad_arguments_have_an_exit_code(tmp_path):
     failed = _command("--manual_dir=/no/such/folder", f"--data_dir={tmp_path}")
     assert (failed.returncode, failed.stdout) == (2, "")
-    assert failed.stderr == "error: dataset '': give one of casme2, synthetic_me\n"
+    assert failed.stderr == f"error: dataset '': give one of {', '.join(prepare.datasets())}\n"
 
 
 def test_bad_data_has_an_exit_code_of_its_own(tmp_path):
@@ -143,7 +143,7 @@ def test_bad_data_has_an_exit_code_of_its_own(tmp_path):
         "--dataset=casme2", f"--manual_dir={tmp_path}/CASME2", f"--data_dir={tmp_path}/d"
     )
     assert failed.returncode == 3
-    assert "no coding workbook" in failed.stderr
+    assert "no annotation; put CASME2-coding" in failed.stderr
 
 
 def test_help_shows_an_example():

@@ -94,7 +94,8 @@ def test_a_list_with_a_published_fingerprint_is_recognised(monkeypatch):
     rows = protocols.select(protocols.get("merclip/casme2/5"), _coded_2019())
     own = protocols.fingerprint(rows)
     assert protocols.match(own) is None
-    monkeypatch.setattr(protocols, "published", lambda: {"other": "0" * 64, "a/list": own})
+    known = {"other": {"sha256": "0" * 64}, "a/list": {"sha256": own}}
+    monkeypatch.setattr(protocols, "published", lambda: known)
     assert protocols.match(own) == "a/list"
     assert protocols.match(protocols.fingerprint(rows[1:])) is None
 

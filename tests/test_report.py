@@ -132,7 +132,7 @@ def test_published_list_is_recognised(tmp_path, monkeypatch, finished):
     fingerprint = finished[1].values["protocol"]["fingerprint"]
     assert finished[1].values["protocol"]["matches"] is None
     assert "no published list" in finished[1].table()
-    monkeypatch.setattr(protocols, "published", lambda: {"somebody/list": fingerprint})
+    monkeypatch.setattr(protocols, "published", lambda: {"somebody/list": {"sha256": fingerprint}})
     written = report.write(make_workdir(tmp_path / "w"))
     assert written.values["protocol"]["matches"] == "somebody/list"
     for text in (written.table(), (tmp_path / "w" / "report.html").read_text()):

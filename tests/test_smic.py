@@ -74,7 +74,7 @@ def test_a_copy_that_pads_its_subjects_names_the_same_clips(tmp_path):
         (
             "s1/micro/negative/s1_ne_01",
             "s1/micro/positive/s1_ne_01",
-            "s1_ne_01 is labelled 'positive', but its name says 'negative'",
+            "the folder's label is 'positive', but the name s1_ne_01 says 'negative'",
         ),
         (
             "s1/micro/negative/s1_ne_01",
@@ -89,7 +89,7 @@ def test_a_copy_that_pads_its_subjects_names_the_same_clips(tmp_path):
         (
             "s1/micro/negative/s1_ne_01",
             "s1/micro/angry/s1_ne_01",
-            "s1_ne_01 is labelled 'angry', but its name says 'negative'",
+            "the folder's label is 'angry', but the name s1_ne_01 says 'negative'",
         ),
     ],
 )

@@ -12,8 +12,8 @@ FILES = [path for name in PACKAGES for path in sorted((ROOT / name).rglob("*.py"
 
 # A module imports only from before itself: leaves, data, model, training, reporting, commands.
 ORDER = (
-    "errors", "app", "workdir", "facs_text", "facs", "protocols", "metrics", "bounds",
-    "face", "tfds_builders", "prepare", "clips", "sampling", "augmix", "augment", "text",
+    "errors", "app", "workdir", "facs_text", "facs", "protocol_table", "protocols", "metrics", "guessers",
+    "face", "tfds_builders", "prepare", "bounds", "clips", "sampling", "augmix", "augment", "text",
     "models.config", "models.card", "models.leaves", "models.torch_keys", "models.files",
     "models.foreign", "models.layers", "models.attention", "models.clip", "models.conv",
     "models.video", "models.merclip", "models", "models.weights", "models.start",

@@ -92,14 +92,15 @@ def test_clips_that_are_no_published_list_are_said_to_be_none(run):
 
 def test_the_published_list_is_named_where_the_clips_are_its_own(run, tmp_path, monkeypatch):
     table = workdir.read_table(run[0] / "clips.csv")
-    known = {"merclip/casme2/5": "0" * 64, "merclip/casme2/3": protocols.fingerprint(table)}
+    own = protocols.fingerprint(table)
+    known = {"merclip/casme2/5": {"sha256": "0" * 64}, "merclip/casme2/3": {"sha256": own}}
     monkeypatch.setattr(protocols, "published", lambda: known)
     copy = shutil.copytree(run[0], tmp_path / "copy")
     report.write(copy)
     written = json.loads((copy / "report.json").read_text())["protocol"]
     assert (written["matches"], written["fingerprint"]) == (
         "merclip/casme2/3",
-        known["merclip/casme2/3"],
+        own,
     )
     assert "published list merclip/casme2/3" in (copy / "report.md").read_text()
 

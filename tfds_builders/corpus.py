@@ -105,6 +105,10 @@ class Corpus(ABC):
         """The frames in a clip's folder by number."""
         return frames.numbered(folder)
 
+    def aligned(self, clip: Clip, numbered: Mapping[int, Path]) -> Mapping[int, Path]:
+        """The frames by the numbers in which the annotation counts, where files count otherwise."""
+        return numbered
+
     def known(self) -> dict[tuple[str, str], Correction]:
         """The corpus's corrections by clip and column; none if they are switched off."""
         file = Path(__file__).parent / self.name / "corrections.csv"
@@ -125,6 +129,10 @@ class Corpus(ABC):
         faults: list[Fault] = []
         applied: list[Correction] = []
         for row in self.rows():
+            if not any(sheets.text(row.cells.get(name)) for name in ("clip", "onset", "offset")):
+                detail = "names no clip and no frame, so it is taken for a note"
+                faults.append(Fault(row.where, "annotation", detail, stops_build=False))
+                continue
             try:
                 clip, used = self._clip(row.cells, known)
             except DataError as fault:
@@ -208,7 +216,7 @@ class Corpus(ABC):
                 faults.append(Fault(clip.key, "missing_folder", str(fault)))
                 continue
             try:
-                numbered = self.numbered(folder)
+                numbered = self.aligned(clip, self.numbered(folder))
             except ValueError as error:
                 faults.append(Fault(clip.key, "duplicate_frames", str(error)))
                 continue
@@ -261,7 +269,9 @@ def _inside(
     if missing and not (inside and short and len(inside) == int(short.new)):
         listed = ", ".join(map(str, missing[:8])) + (", ..." if len(missing) > 8 else "")
         span = f"onset {onset} and offset {offset}"
-        detail = f"{folder}: frames missing between {span}: {listed}; copy it again"
+        detail = (
+            f"{folder}: frames missing between {span}: {listed}; copy it again or correct its row"
+        )
         faults.append(Fault(clip.key, "missing_frames", detail, gaps_stop or not inside))
     bad = frames.unreadable(inside.values())
     if bad:

@@ -5,7 +5,7 @@ run of digits of a name is its number (MEB @f731b0a checks file lists in the sam
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -63,6 +63,7 @@ def find_root(
     example: str,
     depth: int = 3,
     prefer: str = "select|updat",
+    kinds: Sequence[Mapping[str, str]] = KINDS,
 ) -> Path:
     """The folder whose subject folders hold the frames of a layout, such as 'cropped' or 'raw'.
 
@@ -73,17 +74,18 @@ def find_root(
 
     Args:
       manual_dir: where the corpus lies.
-      layout: one or more of the words in KINDS: 'cropped', 'vis', 'hs_raw'.
+      layout: one or more of the words in `kinds`: 'cropped', 'vis', 'hs_raw'.
       subject: regular expression of a subject folder's whole name, in any case.
       example: what such a folder holds, for the message.
       depth: how far down to look.
       prefer: regular expression of the paths to take first where several fit.
+      kinds: what a path may say, for a corpus with other layouts.
 
     Raises:
       DataError: no folder fits; the message says which there are.
     """
     found = [str(path.relative_to(manual_dir)) for path in _roots(manual_dir, subject, depth)]
-    unsaid = {path: _unsaid(path, layout) for path in found}
+    unsaid = {path: _unsaid(path, layout, kinds) for path in found}
     fitting = [path for path in found if unsaid[path] >= 0]
     if not fitting:
         present = ", ".join(found) or "none at all"
@@ -98,10 +100,10 @@ def find_root(
     return manual_dir / best
 
 
-def _unsaid(path: str, layout: str) -> int:
+def _unsaid(path: str, layout: str, kinds: Sequence[Mapping[str, str]]) -> int:
     """How many words of the layout the path leaves open; -1 if it contradicts one."""
     count = 0
-    for written in KINDS:
+    for written in kinds:
         wanted = set(layout.split("_")) & set(written)
         said = next((kind for kind, how in written.items() if re.search(how, path.lower())), None)
         if wanted and said not in (None, *wanted):
@@ -148,3 +150,47 @@ def named_folders(root: Path, name: str) -> dict[str, list[Path]]:
             for inner, places in named_folders(path, name).items():
                 found.setdefault(inner, []).extend(places)
     return found
+
+
+def layout_folders(
+    manual_dir: Path, layout: str, name: str, example: str, leave_out: str = "(?!)"
+) -> dict[str, Path]:
+    """The folders of one layout whose whole name matches, anywhere, by that name.
+
+    For corpora whose own pictures are whole without saying so: what is cropped has 'crop' in its
+    path, what is not has not. Places that share no name are parts of one corpus, unpacked apart;
+    of places that share some, which are copies, the one that holds most is taken.
+
+    Args:
+      manual_dir: where the corpus lies.
+      layout: 'cropped', or any other word for pictures that are not.
+      name: regular expression of a folder's whole name, in any case.
+      example: what such a place holds, for the message.
+      leave_out: regular expression of paths, in lower case, that are not meant.
+
+    Raises:
+      DataError: no place fits; the message says which there are.
+    """
+    places: dict[str, dict[str, Path]] = {}
+    for called, paths in named_folders(manual_dir, name).items():
+        for path in paths:
+            place = str(path.parent.relative_to(manual_dir))
+            places.setdefault(place, {})[called] = path
+    said = {place: (manual_dir.name if place == "." else place).lower() for place in places}
+    fitting = [
+        place
+        for place, words in said.items()
+        if ("crop" in words) == (layout == "cropped") and not re.search(leave_out, words)
+    ]
+    if not fitting:
+        raise DataError(
+            f"{manual_dir}: no {layout} frames (a folder with {example}"
+            f"{', and crop in its path' if layout == 'cropped' else ''}); folders of frames "
+            f"found: {', '.join(sorted(places)) or 'none at all'}; prepare another builder config "
+            "or complete the corpus"
+        )
+    chosen: dict[str, Path] = {}
+    for place in sorted(fitting, key=lambda place: (-len(places[place]), place)):
+        if chosen.keys().isdisjoint(places[place]):
+            chosen |= places[place]
+    return chosen

@@ -13,7 +13,7 @@ from typing import Any
 from merclip_jax.errors import DataError
 from tfds_builders import frames, sheets
 from tfds_builders.corpus import Corpus
-from tfds_builders.records import Clip
+from tfds_builders.records import ABSENT, Clip
 
 SUBJECT = r"sub\d+"
 
@@ -48,12 +48,28 @@ class Casme2(Corpus):
     def names(self, cells: Mapping[str, Any]) -> tuple[str, str]:
         """('01', 'EP02_01f'), for a subject '01', 1, 1.0 or 'sub01'."""
         subject = sheets.text(cells["subject"]).lower().removeprefix("sub")
-        if not subject.isdecimal():
+        if sheets.frame(subject) == ABSENT:
             raise DataError(f"Subject is {cells['subject']!r}, not a number")
         clip = sheets.text(cells["clip"])
         if not clip:
             raise DataError("Filename is empty")
         return f"{int(subject):02d}", clip
+
+    def objective(self, cells: Mapping[str, Any]) -> int:
+        """From the workbook's own column, else from CASME2-ObjectiveClasses.xlsx beside it."""
+        if "objective" in cells:
+            return super().objective(cells)
+        return self._objective_classes.get(self.names(cells), 0)
+
+    @cached_property
+    def _objective_classes(self) -> dict[tuple[str, str], int]:
+        found = sorted(self.manual_dir.glob("CASME2-ObjectiveClasses.xlsx"))
+        fields = {field: self.columns[field] for field in ("subject", "clip", "objective")}
+        return {
+            self.names(row.cells): super(Casme2, self).objective(row.cells)
+            for book in found
+            for row in sheets.rows(book, fields)
+        }
 
     def folder(self, clip: Clip) -> Path:
         """sub01/EP02_01f below the frames of the layout."""

@@ -12,7 +12,7 @@ from typing import Any
 from merclip_jax.errors import DataError
 from tfds_builders import frames, sheets
 from tfds_builders.corpus import Corpus
-from tfds_builders.records import Clip
+from tfds_builders.records import ABSENT, Clip
 
 SUBJECT = r"\d{3}"
 
@@ -51,7 +51,7 @@ class Samm(Corpus):
     def names(self, cells: Mapping[str, Any]) -> tuple[str, str]:
         """('006', '006_1_2'); the subject is three digits, also where a copy says 6."""
         subject, clip = sheets.text(cells["subject"]), sheets.text(cells["clip"])
-        if not subject.isdecimal():
+        if sheets.frame(subject) == ABSENT:
             raise DataError(f"Subject is {cells['subject']!r}, not a number")
         if not clip:
             raise DataError("Filename is empty")

@@ -95,8 +95,14 @@ class Smic(Corpus):
         return places
 
     def _read(self, folder: Path) -> tuple[str, str]:
-        person = folder.relative_to(self._root).parts[0]
-        return names.read(folder.name, person, folder.parent.name)
+        said, person = folder.parent.name, folder.relative_to(self._root).parts[0]
+        subject, clip, label = names.read(folder.name, person)
+        if said.lower() != label:
+            raise DataError(
+                f"the folder's label is {said!r}, but the name {folder.name} says {label!r}; find "
+                "out which is right and rename the folder"
+            )
+        return subject, clip
 
 
 def _folders(path: Path) -> list[Path]:

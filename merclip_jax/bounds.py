@@ -1,0 +1,163 @@
+"""What anyone should know before reading a score: the marks that need no model at all.
+
+They come from the annotation alone: no frames are needed. `all_bounds` gives the set that every
+report shows; the command prints them for any protocol.
+"""
+
+import json
+import sys
+from collections.abc import Hashable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from absl import flags
+from jaxtyping import Int, Shaped
+from ml_collections import config_flags
+
+from merclip_jax import app, facs, guessers, prepare, protocols, workdir
+from merclip_jax.errors import ConfigError
+from merclip_jax.guessers import AuSets, Bound
+
+EPOCHS = (1, 10, 55)  # 55 is what the MER-CLIP release trains for
+
+# name in report.json -> short name, and what it says to a reader
+MEANINGS = {
+    "majority": ("majority class", "Every clip gets the most frequent class."),
+    "random": (
+        "random guess",
+        "Guesses that know only how frequent each class is.",
+    ),
+    "random_best_of_epochs": (
+        f"random, best of {EPOCHS[-1]}",
+        f"The same guesses, {EPOCHS[-1]} times over, with the best try kept for each test subject. "
+        "This is what choosing the epoch on the test subject gives to a model that knows nothing.",
+    ),
+    "au_oracle_loso": (
+        "AU oracle, LOSO",
+        "Told the true action units of each clip, answer with the class that the other subjects "
+        "mostly showed with them. About what perfect AU detection would give.",
+    ),
+    "au_oracle_ceiling": (
+        "AU oracle, ceiling",
+        "The best rule from action units to classes, fitted on the test clips themselves. A score "
+        "above it uses more than the annotated action units, or profits from a leak.",
+    ),
+}
+
+USAGE = """Print what a protocol gives without any model, from its annotation alone.
+
+Example:
+  python -m merclip_jax.bounds --config=configs/casme2.py:classes=5 \\
+      --config.data.manual_dir=/where/CASME2/lies --json=bounds.json
+
+The folder needs the annotation only, no frames (SMIC has no annotation: its folders are read).
+"""
+
+
+def all_bounds(
+    labels: Int[np.ndarray, " n"],
+    subjects: Shaped[np.ndarray, " n"],
+    au_sets: AuSets,
+    n_classes: int,
+    seed: int = 0,
+) -> dict[str, Bound | None]:
+    """Every bound under its name in report.json, None where it is not defined.
+
+    The oracles need action units, the one that leaves a subject out needs a second subject.
+
+    Args:
+      labels: class of each clip.
+      subjects: person of each clip, unique over all corpora.
+      au_sets: action units of each clip, as any hashable tokens.
+      n_classes: classes of the protocol.
+      seed: of the guesses and restarts.
+    """
+    known = {
+        "majority": guessers.majority(labels, n_classes),
+        "random": guessers.random_best_of_epochs(labels, subjects, n_classes, 1, seed),
+        "random_best_of_epochs": guessers.random_best_of_epochs(
+            labels, subjects, n_classes, EPOCHS[-1], seed
+        ),
+    }
+    loso = ceiling = None
+    if any(au_sets):
+        ceiling = guessers.au_oracle_ceiling(labels, au_sets, n_classes, seed=seed)
+        if len(np.unique(subjects)) > 1:
+            loso = guessers.au_oracle_loso(labels, subjects, au_sets, n_classes)
+    return known | {"au_oracle_loso": loso, "au_oracle_ceiling": ceiling}
+
+
+def au_set(cell: str) -> frozenset[Hashable]:
+    """The AUs of an annotation cell with their sides; held units are left out.
+
+    Sides are kept, as in MER-CLIP's sentences: merged, the ceiling would be too low. Where the
+    annotator named alternatives, the group is one token.
+    """
+    units = facs.parse(cell)
+    groups = [*((unit,) for unit in units.units if not unit.static), *units.alternatives]
+    return frozenset(tuple((unit.number, unit.side) for unit in group) for group in groups)
+
+
+def of_protocol(protocol: protocols.Protocol, table: pd.DataFrame, seed: int = 0) -> dict:
+    """The bounds of a protocol as JSON values: {protocol, n_clips, majority: {uf1, uar}, ...}.
+
+    Chance with the best epoch kept is given for every number of epochs in EPOCHS; what is not
+    defined is null.
+
+    Args:
+      protocol: which clips and classes.
+      table: a table of clips, with their action-unit cells.
+      seed: of the guesses and restarts.
+
+    Raises:
+      ConfigError: the protocol has no classes.
+      DataError: the table does not fit the protocol.
+    """
+    if not protocol.classes:
+        raise ConfigError(f"protocol {protocol.name} has no classes to guess")
+    rows = protocols.select(protocol, table)
+    labels = rows["label"].to_numpy()
+    subjects = (rows["dataset"] + "/" + rows["subject"]).to_numpy(str)
+    au_sets = [au_set(cell) for cell in rows["aus"]]
+    n_classes = len(protocol.classes)
+    known = all_bounds(labels, subjects, au_sets, n_classes, seed)
+    values = {name: bound and bound._asdict() for name, bound in known.items()}
+    values["random_best_of_epochs"] = {
+        str(epochs): guessers.random_best_of_epochs(
+            labels, subjects, n_classes, epochs, seed
+        )._asdict()
+        for epochs in EPOCHS
+    }
+    return {"protocol": protocol.name, "n_clips": len(rows), **values}
+
+
+def printed(values: dict) -> str:
+    """The bounds as a table for a terminal."""
+    lines = [f"{values['protocol']}: {values['n_clips']} clips", f"{'':26}UF1    UAR"]
+    for name, (said, _) in MEANINGS.items():
+        found = values[name]
+        each = {said: found}
+        if name == "random_best_of_epochs":
+            each = {f"random, best of {n}": bound for n, bound in found.items() if n != "1"}
+        for title, bound in each.items():
+            scores = "not defined" if bound is None else f"{bound['uf1']:.3f}  {bound['uar']:.3f}"
+            lines.append(f"  {title:24}{scores}")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """The command: print the bounds of a config's protocol, and write them if asked."""
+    data = _CONFIG.value.data
+    protocol = protocols.get(data.protocol)
+    table = prepare.annotations(data.dataset, data.manual_dir, data.data_dir, data.builder_config)
+    values = of_protocol(protocol, table)
+    if flags.FLAGS.json:
+        workdir.write(Path(flags.FLAGS.json), json.dumps(values, indent=2) + "\n")
+    sys.stdout.write(printed(values) + "\n")
+
+
+if __name__ == "__main__":
+    _CONFIG = config_flags.DEFINE_config_file("config", help_string="a run's config file")
+    flags.DEFINE_string("json", "", "also write the bounds to this file")
+    app.run(main, USAGE)

@@ -1,0 +1,1 @@
+"""CASME, from the files as its owner distributes them."""

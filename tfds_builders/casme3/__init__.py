@@ -1,0 +1,1 @@
+"""CAS(ME)^3 part A, from the files as its owner distributes them."""

@@ -1,0 +1,109 @@
+"""CAS(ME)^3 part C on disk: one workbook without apexes, frames in a tree that varies.
+
+How the owner lays out the frames of part C is not settled; MEB @0607d7d has 01/1/color/NNN.jpg.
+Taken are a subject's folder (1, 01, sub01, s1, spNO.1) with the pictures in it, in `color`, in
+the clip's folder, in `color` there, or in any of these within the only folder that it holds.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from merclip_jax.errors import DataError
+from tfds_builders import frames, sheets
+from tfds_builders.corpus import Corpus
+from tfds_builders.records import Clip
+
+SUBJECT = r"(?:spNO\.|sub|s)?(\d+)"
+OTHER_PARTS = r"part.?[ab](?![a-z])|me_a(?![a-z])"
+
+
+class Casme3C(Corpus):
+    """CAS(ME)^3 part C, micro-expressions during a mock crime (Li et al. 2023)."""
+
+    name = "casme3_c"
+    home = "http://casme.psych.ac.cn/casme/e4"
+    layouts = {
+        "color": "The whole pictures, in colour.",
+        "cropped": "Your own face crops, in a tree like the owner's.",
+    }
+    fps = 30.0
+    has_apex = False
+    gaps_stop = False  # as in part A
+    columns = {
+        "subject": ("sub",),
+        "clip": ("count",),
+        "onset": ("onset",),
+        "offset": ("offset",),
+        "aus": ("au",),
+        "emotion": ("emotion",),
+    }
+
+    def annotation(self) -> Path:
+        """The workbook of micro-expressions; CAS(ME)3_part_C.xls is another."""
+        return sheets.find(
+            self.manual_dir, r"part_?c_me.*\.xlsx?$", "CAS(ME)3_part_C_ME.xlsx", depth=2
+        )
+
+    def names(self, cells: Mapping[str, Any]) -> tuple[str, str]:
+        """('1', '2'): the subject's number and the clip's."""
+        subject, clip = sheets.text(cells["subject"]), sheets.text(cells["clip"])
+        for heading, written in (("sub", subject), ("count", clip)):
+            if not written.isdecimal():
+                raise DataError(f"{heading} is {written!r}, not a number")
+        return str(int(subject)), str(int(clip))
+
+    def folder(self, clip: Clip) -> Path:
+        """The folder of a subject's frames, or of the clip's.
+
+        Raises:
+          DataError: there is none; the message says what was looked for and what there is.
+        """
+        person = self._subjects.get(int(clip.subject))
+        if person is None:
+            raise DataError(
+                f"{clip.key}: no folder of this subject, such as {clip.subject}, "
+                f"{int(clip.subject):02d}, sub{clip.subject} or spNO.{clip.subject}; found are "
+                f"{', '.join(path.name for path in self._subjects.values())}"
+            )
+        found = _pictures(person, int(clip.clip)) or _pictures_in_the_only(person, int(clip.clip))
+        if found is None:
+            inside = ", ".join(sorted(path.name for path in person.iterdir())[:8])
+            raise DataError(
+                f"{clip.key}: no pictures in {person}, in its folders color, {clip.clip} and "
+                f"{clip.clip}/color, nor in its only folder; it holds {inside or 'nothing'}"
+            )
+        return found
+
+    @cached_property
+    def _subjects(self) -> dict[int, Path]:
+        found = frames.layout_folders(
+            self.manual_dir, self.layout, SUBJECT, "1/NNN.jpg ... or 1/1/color/NNN.jpg", OTHER_PARTS
+        )
+        return {int(re.findall(r"\d+", subject)[-1]): path for subject, path in found.items()}
+
+
+def _pictures(folder: Path, clip: int) -> Path | None:
+    """Where below a subject's folder the pictures lie: the clip's own folder goes first."""
+    own = [path for path in _folders(folder) if path.name.isdecimal() and int(path.name) == clip]
+    places = [place for path in (*own, folder) for place in (*_colour(path), path)]
+    return next((place for place in places if any(map(_is_picture, place.iterdir()))), None)
+
+
+def _pictures_in_the_only(folder: Path, clip: int) -> Path | None:
+    inside = _folders(folder)
+    return _pictures(inside[0], clip) if len(inside) == 1 else None
+
+
+def _colour(folder: Path) -> list[Path]:
+    return [path for path in _folders(folder) if path.name.lower() == "color"]
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.iterdir()) if path.is_dir()]
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in frames.SUFFIXES

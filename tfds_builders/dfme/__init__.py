@@ -1,0 +1,1 @@
+"""DFME as the CCAC 2024 challenge distributes it."""

@@ -1,0 +1,1 @@
+"""4DME, its micro-expressions in grey video, from the files as its owner distributes them."""

@@ -1,0 +1,1 @@
+"""SMIC-E, the extended clips of SMIC, from the files as its owner distributes them."""
