@@ -21,8 +21,8 @@ def _read(root, table, **quirks):
 @pytest.mark.parametrize("sheet", ["CASFEcode_final", "CASMEcode_final"])
 @pytest.mark.parametrize(
     "name",
-    [casme_sq.BOOK, "CAS(ME)2code_final.xlsx", "code_final.xlsx", "CAS(ME)^2code_final(Updated).xlsx"],
-)  # fmt: skip
+    [casme_sq.BOOK, "CAS(ME)2code_final.xlsx", "code_final.xlsx", "code_final(Updated).xlsx"],
+)
 def test_the_micro_expressions_of_a_workbook_without_headers(tmp_path, name, sheet):
     read = _read(tmp_path, ROWS, name=name, sheet=sheet)
     assert read.faults == []
@@ -158,6 +158,6 @@ def test_all_faults_are_listed_at_once(tmp_path):
 def test_it_is_prepared_and_read(tmp_path, layout):
     casme_sq.make_casme_sq(tmp_path / "corpus", layout)
     builder = prepare.prepare("casme_sq", tmp_path / "corpus", tmp_path / "data", layout)
-    loaded = clips.load(builder, 32, tmp_path / "data", "host")
+    loaded = clips.load([builder], 32, tmp_path / "data", "host")
     assert list(loaded.table["emotion"]) == ["negative", "positive", "surprise", "others"]
     assert list(loaded.table["n_frames"]) == [row.offset - row.onset + 1 for row in MICRO]

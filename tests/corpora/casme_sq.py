@@ -60,7 +60,7 @@ def write_workbook(root: Path, table: list[Row], name: str = BOOK, **quirks) -> 
 
 
 def write_frames(root: Path, table: list[Row], layout: str = "cropped") -> None:
-    """Cut samples from onset to offset, unpadded; long videos padded to three digits, and longer."""
+    """Cut samples from onset to offset, unpadded; long videos longer, padded to three digits."""
     for i, row in enumerate(table):
         subject, first, last = PEOPLE[int(row.subject)], int(row.onset), int(row.offset)
         folder, name = root / FRAMES[layout] / subject / str(row.clip), "img{}.jpg"
