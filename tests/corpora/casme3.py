@@ -26,7 +26,7 @@ class Row:
 
 
 def rows() -> list[Row]:
-    """Three subjects: two clips in one video, a video 'J' beside a 'j', every spelling of others."""
+    """Three subjects: two clips in one video, a video J beside a j, both spellings of others."""
     return [
         Row("spNO.1", "a", "8", "12", "15", "5", "II", "others"),
         Row("spNO.1", "a", "98", "101", "104", "2+1", "II", "surprise"),

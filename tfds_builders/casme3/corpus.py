@@ -21,7 +21,7 @@ OBJECTIVE = {name: i for i, name in enumerate(("I", "II", "III", "IV", "V", "VI"
 
 
 class Casme3(Corpus):
-    """CAS(ME)^3 part A, micro-expressions (Li et al. 2023)."""
+    """CAS(ME)^3 part A, micro-expressions (Li et al. 2022)."""
 
     name = "casme3"
     home = "http://casme.psych.ac.cn/casme/e4"

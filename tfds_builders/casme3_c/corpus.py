@@ -21,7 +21,7 @@ OTHER_PARTS = r"part.?[ab](?![a-z])|me_a(?![a-z])"
 
 
 class Casme3C(Corpus):
-    """CAS(ME)^3 part C, micro-expressions during a mock crime (Li et al. 2023)."""
+    """CAS(ME)^3 part C, micro-expressions during a mock crime (Li et al. 2022)."""
 
     name = "casme3_c"
     home = "http://casme.psych.ac.cn/casme/e4"
