@@ -56,7 +56,9 @@ def write_workbook(
         for i, row in enumerate(table)
     ]
     if totals:
-        lines.append((None, "total", *(None,) * 2, *(7,) * 5, *(None,) * 4, *(9,) * len(UNITS), 3, 4))
+        lines.append(
+            (None, "total", *(None,) * 2, *(7,) * 5, *(None,) * 4, *(9,) * len(UNITS), 3, 4)
+        )
     root.mkdir(parents=True, exist_ok=True)
     sheet = pd.DataFrame([header, *lines], dtype=object)
     sheet.to_excel(root / name, index=False, header=False)
@@ -79,5 +81,7 @@ def make_fourdme(root: Path) -> list[Row]:
     (root / "4DME_Labelling_Micro_extras_release v1.xlsx").write_bytes(b"another workbook")
     write_frames(root, table)
     for subject in ("S08", "S13", "S13_1st", "S14", "S15"):
-        (root / "long_gray_video/long gray video" / subject / f"{subject}_002_01").mkdir(parents=True)
+        (root / "long_gray_video/long gray video" / subject / f"{subject}_002_01").mkdir(
+            parents=True
+        )
     return table

@@ -17,16 +17,16 @@ from tfds_builders.corpus import Corpus, Sheet
 from tfds_builders.records import Clip, Fault
 
 WORKBOOK = "4DME_Labelling_Micro_release v1.xlsx"
-OTHER_VIDEO = r"long|macro|rgb|colou?r|depth|nir|4d_|3d"
+OTHER_VIDEO = r"long|macro|rgb|colou?r|depth|4d(?!me)|3d"
 RELEASED = 267  # rows of release v1
 EXCHANGED = (144, 145)  # rows of release v1, counted from 0 below the header
 
 
 class FourDme(Corpus):
-    """4DME, micro-expressions in grey video (Li et al. 2023)."""
+    """4DME, micro-expressions in grey video (Li et al. 2022)."""
 
     name = "fourdme"
-    home = "https://ieeexplore.ieee.org/document/9796028"
+    home = "https://doi.org/10.1109/TAFFC.2022.3182342"
     layouts = {
         "raw": "The grey pictures of the short clips, 480x640.",
         "cropped": "The same, cropped.",
@@ -87,7 +87,7 @@ class FourDme(Corpus):
         inside = [person / clip.clip, person / whole] if person else []
         places = [path for path in (*inside, self._found.get(whole)) if path and path.is_dir()]
         if not places:
-            raise DataError(f"{clip.key}: annotated, but the folder is missing")
+            raise DataError(f"{whole}: annotated, but the folder is missing")
         return places[0]
 
     def aligned(self, clip: Clip, numbered: Mapping[int, Path]) -> Mapping[int, Path]:
