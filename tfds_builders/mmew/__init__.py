@@ -1,0 +1,1 @@
+"""MMEW, from the files as its owner distributes them."""
