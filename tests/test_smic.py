@@ -5,6 +5,7 @@ from corpora import smic
 from merclip_jax import clips, prepare, protocols
 from merclip_jax.errors import DataError
 from tfds_builders.records import ABSENT
+from tfds_builders.smic import names
 from tfds_builders.smic.corpus import Smic
 
 
@@ -66,6 +67,11 @@ def test_a_copy_that_pads_its_subjects_names_the_same_clips(tmp_path):
     smic.make_smic(tmp_path / "padded", padded=True)
     plain, padded = (Smic(tmp_path / name).sheet().clips for name in ("plain", "padded"))
     assert sorted(padded, key=lambda clip: clip.clip) == sorted(plain, key=lambda clip: clip.clip)
+
+
+def test_a_name_is_read_in_any_case_and_padding():
+    for name in ("s1_ne_02", "S01_NE_02"):
+        assert names.read(name, "s01") == ("s1", "s1_ne_02", "negative")
 
 
 @pytest.mark.parametrize(
@@ -135,6 +141,11 @@ def test_another_camera_is_not_taken_for_the_wanted_one(tmp_path):
         Smic(tmp_path, "hs_raw").clips()
     with pytest.raises(DataError, match="no vis_cropped frames.*found: SMIC_all_raw/VIS"):
         Smic(tmp_path, "vis_cropped").clips()
+
+
+def test_a_camera_is_named_by_a_whole_word_alone(tmp_path):
+    smic.make_smic(tmp_path / "paths", "nir_raw")
+    assert len(Smic(tmp_path, "nir_raw").clips()) == 7
 
 
 def test_a_tree_that_says_neither_camera_nor_crop_is_taken_as_called(tmp_path):

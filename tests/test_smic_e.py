@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import openpyxl
 import pytest
-from corpora import smic_e
+from corpora import smic, smic_e
 
 from merclip_jax import clips, prepare
 from merclip_jax.errors import DataError
@@ -128,6 +128,14 @@ def test_every_camera_gives_the_frames_from_onset_to_offset(tmp_path, camera):
         assert clip.frame_numbers == list(range(row.onset, row.onset + row.length))
         assert smic_e.FRAMES[camera][0] in str(clip.frames[0])
     assert found[1].frames[0].name == smic_e.FRAMES[camera][1].format(99_997)
+
+
+def test_the_base_release_in_the_same_folder_is_not_taken_for_the_extended_one(tmp_path):
+    smic_e.make_smic_e(tmp_path)
+    (tmp_path / "e").mkdir()
+    (tmp_path / smic_e.FRAMES["hs"][0]).rename(tmp_path / "e" / "SMIC_HS_E")
+    smic.make_smic(tmp_path)
+    assert "e/SMIC_HS_E/s09" in str(SmicE(tmp_path).clips()[1].frames[0])
 
 
 def test_all_faults_of_the_frames_are_listed_at_once(tmp_path):
