@@ -6,6 +6,7 @@ from corpora import casme
 
 from merclip_jax import clips, prepare
 from merclip_jax.errors import DataError
+from tfds_builders import sheets
 from tfds_builders.casme.corpus import Casme
 from tfds_builders.records import ABSENT
 
@@ -142,3 +143,17 @@ def test_it_is_prepared_and_read(tmp_path):
     loaded = clips.load([builder], 32, tmp_path / "data", "host")
     assert list(loaded.table["clip_id"]) == [f"casme/{row.subject:02d}/{row.clip}" for row in table]
     assert list(loaded.table["n_frames"]) == [row.offset - row.onset + 1 for row in table]
+
+
+def test_an_offset_with_digits_too_many_is_refused_at_once(tmp_path):
+    table = casme.make_casme(tmp_path)
+    casme.write_workbook(tmp_path, [replace(table[0], offset=1_800_000_000), *table[1:]])
+    with pytest.raises(DataError, match=r"81, 82, 83, 84, 85, 86, 87, 88, \.\.\.; copy it again"):
+        Casme(tmp_path).clips()
+
+
+def test_rows_of_a_csv_are_counted_with_its_blank_lines(tmp_path):
+    book = tmp_path / "casme.csv"
+    book.write_text("Subject,Filename\n\n\n1,EP01_12\n")
+    fields = {field: Casme.columns[field] for field in ("subject", "clip")}
+    assert [row.where for row in sheets.rows(book, fields)] == ["casme.csv, row 4"]
