@@ -82,7 +82,9 @@ def get_config() -> ConfigDict:
     parallel.process = 0  # which one this is
 
     config.eval = evaluation = ConfigDict()
-    evaluation.selection = "last"  # which epoch predicts the held-out subject: the final one
+    evaluation.selection = "last"  # which epoch predicts: 'last'; 'inner', the best on subjects of
+    # the training side set aside for it; 'paper', also shows the best on the test subject itself
+    evaluation.allow_seen = False  # start from weights that were trained on tested subjects
     evaluation.batch_size = 16
 
     config.checkpoint = checkpoint = ConfigDict()

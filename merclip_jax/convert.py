@@ -6,6 +6,7 @@ from pathlib import Path
 from absl import flags
 
 from merclip_jax import app
+from merclip_jax.contamination import EVERYONE
 from merclip_jax.errors import ConfigError
 from merclip_jax.models import MerClip, files, foreign, leaves, torch_keys
 
@@ -41,7 +42,10 @@ def main() -> None:
     about = {part: _told(part, name, found.parts.get(part)) for part, name in names.items()}
     tokenizer = _tokenizer(given.tokenizer or names.get("text") or given.input, given.tokenizer)
     model = MerClip.completed(found, given.seed)
-    model.save_pretrained(given.output, tokenizer, {"made_from": about, "seed": given.seed})
+    meta = {"made_from": about, "seed": given.seed}
+    if given.seen or given.source != "merclip":  # pictures and videos of the web: no corpus of ours
+        meta["seen"] = {corpus: [EVERYONE] for corpus in given.seen}
+    model.save_pretrained(given.output, tokenizer, meta)
     anew = {name.rsplit(".", 1)[0] for name in leaves.arrays(model) if found.starts_anew(name)}
     sys.stdout.write("".join(f"{part}: {told}\n" for part, told in about.items()))
     sys.stdout.write(f"{len(anew)} modules start anew (seed {given.seed})\n")
@@ -91,6 +95,7 @@ if __name__ == "__main__":
     flags.DEFINE_string("text", None, "another checkpoint's text tower (default: that of --input)")
     flags.DEFINE_string("vision", None, "with --source=viclip: the checkpoint of a vision tower")
     flags.DEFINE_string("tokenizer", None, "folder or hub id (default: that of the text tower)")
+    flags.DEFINE_list("seen", [], "corpora that the weights were trained on, as 'dfme,casme2'")
     flags.DEFINE_integer("classes", 7, "of a new emotion head")
     flags.DEFINE_enum(
         "inflation", "center", ["center", "mean"], "how a picture's kernel becomes three frames'"

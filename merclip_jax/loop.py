@@ -1,78 +1,25 @@
 """Train a group of folds to the end and predict their held-out clips.
 
-Order: restore, then per epoch train, log, save; then predict and write. The sampler is advanced
-only by training, so that its saved position and the saved state always belong together.
+Order: restore, then per epoch train, log, choose, save; then predict and write. The sampler is
+advanced only by training, so that its saved position and the saved state always belong together.
 """
 
-import json
-import shutil
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import asdict
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pandas as pd
-from flax import nnx
-from jaxtyping import Float, Int
-from ml_collections import ConfigDict
+from jaxtyping import Int
 from tensorboardX import SummaryWriter
-from tokenizers import Tokenizer
 from tqdm import tqdm
 
-from merclip_jax import clips, explain, metrics, parallel, sampling, step, text, workdir
+from merclip_jax import clips, outcome, parallel, sampling, step
 from merclip_jax.checkpoints import FoldCheckpoints
-from merclip_jax.protocols import Fold, Protocol
-
-# What is predicted of a fold's held-out clips: probabilities, similarities to the sentences.
-Held = tuple[Float[np.ndarray, "n c"], Float[np.ndarray, "n s"]]
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What all folds of one seed share.
-
-    Attributes:
-      sentences: those of the clips of `table`.
-      params, rest: trained parameters and BatchNorm statistics before the first step.
-    """
-
-    config: ConfigDict
-    seed: int
-    workdir: Path
-    protocol: Protocol
-    clips: clips.Clips
-    table: pd.DataFrame
-    sentences: text.SentenceTable
-    learner: step.Learner
-    engine: parallel.Engine
-    shared: step.Shared
-    params: nnx.State
-    rest: nnx.State
-    tokenizer: Tokenizer
-
-    def folder(self, fold: Fold) -> Path:
-        """Where a fold keeps its files."""
-        return self.workdir / "folds" / fold.name
-
-
-@dataclass
-class Member:
-    """A fold in training: its sampler, its checkpoints and what it logged so far."""
-
-    fold: Fold
-    sampler: sampling.grain.DatasetIterator
-    checkpoints: FoldCheckpoints
-    state: step.State
-    history: list[dict]
-
-
-def results(folder: Path, kind: str, seed: int) -> Path:
-    """A fold's finished table of 'predictions' or 'history'."""
-    return folder / f"{kind}-seed{seed}.csv"
+from merclip_jax.members import Choice, Held, Member, Setup
+from merclip_jax.protocols import Fold
 
 
 def train_folds(setup: Setup, folds: Sequence[Fold], bar: tqdm) -> None:
@@ -103,16 +50,17 @@ def _restore(setup: Setup, fold: Fold) -> Member:
     state = setup.learner.start(setup.params, setup.rest, _key(setup.seed, fold))
     found = checkpoints.restore(state._replace(key=()))
     if found is None:
-        return Member(fold, sampler, checkpoints, state, [])
+        return Member(fold, sampler, checkpoints, state, [], Choice())
     _, saved, position = found
     if position["digest"] != sampling.digest(fold, labels):
         warnings.warn(
             f"fold {fold.name}: its training clips changed since {folder} was saved; starting anew",
             stacklevel=2,
         )
-        return Member(fold, sampler, checkpoints, state, [])
+        return Member(fold, sampler, checkpoints, state, [], Choice())
     sampler.set_state(position["sampler"])
-    return Member(fold, sampler, checkpoints, saved._replace(key=state.key), position["history"])
+    restored, choice = saved._replace(key=state.key), Choice(**position["choice"])
+    return Member(fold, sampler, checkpoints, restored, position["history"], choice)
 
 
 def _key(seed: int, fold: Fold) -> jax.Array:
@@ -144,6 +92,7 @@ def _train_group(setup: Setup, members: list[Member], done: int, bar: tqdm) -> N
             _log(setup, member, scalars, seconds / len(members))
         for writer, member in zip(writers, members, strict=False):
             _draw(writer, member.history[-1], epoch)
+        _choose(setup, members, slots, state, epoch)
         bar.set_postfix_str(f"fold {names}, epoch {epoch + 1}, loss {means['loss'].mean():.3f}")
         if (epoch + 1) % config.checkpoint.every_epochs == 0 or epoch + 1 == config.recipe.epochs:
             saved = parallel.fetch(state._replace(key=()))
@@ -152,16 +101,47 @@ def _train_group(setup: Setup, members: list[Member], done: int, bar: tqdm) -> N
     _close(setup, members, state, _predict(setup, state, [member.fold.test for member in slots]))
 
 
+def _choose(
+    setup: Setup, members: list[Member], slots: list[Member], state: step.State, epoch: int
+) -> None:
+    """Keep what this epoch predicts, if it is the best one so far by the declared selection.
+
+    'inner' judges an epoch by subjects of the training side that training leaves out, 'paper' by
+    the test subject itself, as published code does. Of equals the first is kept.
+    """
+    selection = setup.config.eval.selection
+    if selection == "last":
+        return
+    tests = [member.fold.test for member in slots]
+    judges = [member.fold.inner for member in slots] if selection == "inner" else tests
+    held = _predict(setup, state, judges)
+    scores = [
+        outcome.score(setup, judge, found[0]) for judge, found in zip(judges, held, strict=True)
+    ]
+    better = [i for i, member in enumerate(members) if scores[i] > member.choice.score]
+    if better and selection == "inner":
+        held = _predict(setup, state, tests)
+    for i in better:
+        fold = members[i].fold
+        rows = outcome.predictions(setup, fold, held[i], selection, epoch)
+        members[i].choice = Choice(epoch, scores[i], rows.to_dict("list"))
+        if selection == "inner" and setup.config.checkpoint.export and parallel.is_first():
+            kept = parallel.unstack(parallel.fetch(state._replace(key=())), i)
+            outcome.export(setup, fold, kept, held[i][0])
+
+
 def _close(setup: Setup, members: list[Member], state: step.State, predicted: list[Held]) -> None:
     """Write what finished folds predicted; their models too, if asked for."""
-    exports = setup.config.checkpoint.export
+    exports = setup.config.checkpoint.export and setup.config.eval.selection != "inner"
     final = parallel.fetch(state._replace(key=())) if exports else None
     for i, member in enumerate(members):
         member.checkpoints.close()
         if parallel.is_first():
             if exports:
-                _export(setup, member, parallel.unstack(final, i), predicted[i][0])
-            _finish(setup, member, predicted[i])  # last: its predictions mark the fold as done
+                outcome.export(setup, member.fold, parallel.unstack(final, i), predicted[i][0])
+            outcome.finish(
+                setup, member, predicted[i]
+            )  # last: its predictions mark the fold as done
 
 
 def _batch(
@@ -209,6 +189,7 @@ def _save(setup: Setup, member: Member, state: step.State) -> None:
         "sampler": member.sampler.get_state(),
         "digest": sampling.digest(member.fold, setup.table["label"].to_numpy()),
         "history": member.history,
+        "choice": asdict(member.choice),
     }
     member.checkpoints.save(int(state.step), state, position)
 
@@ -228,60 +209,3 @@ def _predict(setup: Setup, state: step.State, tests: Sequence[Int[np.ndarray, " 
         (together.probabilities[i, : len(test)], together.similarity[i, : len(test)])
         for i, test in enumerate(tests)
     ]
-
-
-def _finish(setup: Setup, member: Member, predicted: Held) -> None:
-    """Write what a fold logged and predicted, and drop what is not to be kept."""
-    probabilities, similarity = predicted
-    fold, folder = member.fold, setup.folder(member.fold)
-    table = setup.table.iloc[fold.test][["clip_id", "dataset", "subject", "label"]].assign(
-        fold=fold.name,
-        seed=setup.seed,
-        selection="last",
-        epoch=setup.config.recipe.epochs - 1,
-        prediction=probabilities.argmax(1),
-    )
-    for name, column in zip(setup.protocol.classes, probabilities.T, strict=True):
-        table[f"p_{name}"] = column
-    known = setup.sentences.of_clip[fold.train]
-    table = table.assign(**explain.columns(similarity, setup.sentences.sentences, known))
-    workdir.write_table(results(folder, "history", setup.seed), pd.DataFrame(member.history))
-    workdir.write_table(results(folder, "predictions", setup.seed), table)
-    if not setup.config.checkpoint.keep_finished:
-        shutil.rmtree(folder / "checkpoints")
-
-
-def _export(
-    setup: Setup, member: Member, state: step.State, probabilities: Float[np.ndarray, "n c"]
-) -> None:
-    """Save a fold's model to predict with or to start from, and say what it has seen."""
-    seen, tested = (setup.table.iloc[part] for part in (member.fold.train, member.fold.test))
-    counts = metrics.confusion(
-        tested["label"].to_numpy(), probabilities.argmax(1), len(setup.protocol.classes)
-    )
-    about = {
-        "classes": list(setup.protocol.classes),
-        "protocol": setup.protocol.name,
-        "dataset": setup.protocol.dataset,
-        "seen_subjects": sorted(set(seen["subject"])),
-        "seed": setup.seed,
-        "scores": {
-            "n_clips": len(tested),
-            "n_subjects": tested["subject"].nunique(),
-            "uf1": float(metrics.uf1(counts)),
-            "uar": float(metrics.uar(counts)),
-        },
-        "config": _without_places(setup.config),
-    }
-    model = nnx.merge(setup.learner.graphdef, state.params, setup.shared.frozen, state.rest)
-    model.save_pretrained(
-        setup.folder(member.fold) / f"model-seed{setup.seed}", setup.tokenizer, about
-    )
-
-
-def _without_places(config: ConfigDict) -> dict:
-    """A config as JSON values; shared weights name no paths of the machine they are from."""
-    values = json.loads(config.to_json())
-    del values["data"]["manual_dir"], values["data"]["data_dir"]
-    values["model"]["init_from"] = Path(config.model.init_from).name
-    return values

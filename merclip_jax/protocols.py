@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib import resources
 
 import numpy as np
@@ -23,6 +23,8 @@ from merclip_jax.protocol_table import PROTOCOLS, Part, Protocol
 
 _SPELLINGS = {"other": "others", "happy": "happiness", "sad": "sadness"}
 
+INNER_EVERY = 5
+
 USAGE = """Every protocol: which corpora, which classes, how many clips.
 
 Example:
@@ -32,11 +34,15 @@ Example:
 
 @dataclass(frozen=True)
 class Fold:
-    """One split of a table: positions of its training and of its test rows."""
+    """One split of a table: positions of its training, its test and its inner rows.
+
+    Inner rows are those of training subjects that training leaves out, to choose an epoch by.
+    """
 
     name: str
     train: Int[np.ndarray, " train"]
     test: Int[np.ndarray, " test"]
+    inner: Int[np.ndarray, " inner"] = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 def get(name: str) -> Protocol:
@@ -55,6 +61,23 @@ def get(name: str) -> Protocol:
 def of_dataset(dataset: str) -> list[Protocol]:
     """The protocols on this corpus alone."""
     return [protocol for protocol in PROTOCOLS if protocol.datasets == (dataset,)]
+
+
+def known_emotions(dataset: str) -> frozenset[str] | None:
+    """The emotions that some protocol on this corpus maps or leaves out; None: any is known."""
+    parts = [part for protocol in PROTOCOLS for part in protocol.parts if part.dataset == dataset]
+    by_emotion = [part for part in parts if part.label == "emotion" and part.emotions]
+    if any("*" in part.left_out for part in by_emotion):
+        return None
+    return frozenset(
+        name for part in by_emotion for name in (*(part.emotions or ()), *part.left_out)
+    )
+
+
+def spelled(emotion: str) -> str:
+    """An annotated emotion in the spelling that protocols use."""
+    name = emotion.strip().lower()
+    return _SPELLINGS.get(name, name)
 
 
 def class_names() -> frozenset[str]:
@@ -98,7 +121,7 @@ def _select(protocol: Protocol, part: Part, table: pd.DataFrame) -> pd.DataFrame
 
 def _classes(protocol: Protocol, part: Part, rows: pd.DataFrame) -> pd.Series:
     """The class of each row, NaN for what the protocol leaves out."""
-    said = rows[part.label].astype(str).str.strip().str.lower().replace(_SPELLINGS)
+    said = rows[part.label].astype(str).map(spelled)
     keys = pd.Series(zip(rows["subject"], rows["clip"], strict=True), index=rows.index)
     recoded = keys.map(dict(part.recoded))
     said = said.where(recoded.isna(), recoded)
@@ -186,6 +209,18 @@ def hold_out(table: pd.DataFrame) -> Fold:
     """
     subject = _subjects(table)
     return _fold("hold_out", subject.isin(subject.unique()[::10]).to_numpy())
+
+
+def with_inner(fold: Fold, table: pd.DataFrame) -> Fold:
+    """The fold with every fifth of its training subjects set aside, to choose an epoch by.
+
+    Raises:
+      DataError: the training side has fewer than two subjects.
+    """
+    rows = table.iloc[fold.train]
+    subject = _subjects(rows)
+    aside = subject.isin(subject.unique()[::INNER_EVERY]).to_numpy()
+    return replace(fold, train=fold.train[~aside], inner=fold.train[aside])
 
 
 def _subjects(table: pd.DataFrame) -> pd.Series:

@@ -11,7 +11,6 @@ import sys
 import time
 from pathlib import Path
 
-import cv2
 import jax
 import numpy as np
 import pandas as pd
@@ -22,14 +21,16 @@ from tqdm import tqdm
 from merclip_jax import (
     app,
     clips,
-    facs,
+    contamination,
     loop,
+    members,
     parallel,
     prepare,
     protocols,
     report,
     results,
     step,
+    strips,
     text,
     workdir,
 )
@@ -54,7 +55,7 @@ CHOICES = {
     "recipe.decay_form": ("sound", "released"),
     "recipe.alignment_positives": ("same_sentence", "released"),
     "folds.scheme": ("protocol", "loso", "lodo", "official", "hold_out"),
-    "eval.selection": ("last",),
+    "eval.selection": ("last", "inner", "paper"),
 }
 POSITIVE = (
     "recipe.epochs",
@@ -68,7 +69,6 @@ RANDOM_START = (
     "The model is small and started from random weights: its scores show that the run works, and "
     "say nothing of MER-CLIP."
 )
-STRIP_FRAMES, STRIP_HEIGHT = 8, 96  # of the film strips in the report
 
 
 def run(config: ConfigDict, directory: str | Path) -> Report:
@@ -89,8 +89,12 @@ def run(config: ConfigDict, directory: str | Path) -> Report:
     with parallel.first_alone("packing"):  # it prepares and packs what is missing
         packed, table = load_clips(config, protocol)
     folds = protocols.folds(protocol, table, config.folds.scheme)
+    if config.eval.selection == "inner":
+        folds = [protocols.with_inner(fold, table) for fold in folds]
+    seen = start.about(config).get("seen") if config.model.init_from else {}
+    notices = contamination.check(seen, table, folds, config.eval.allow_seen)
     if parallel.is_first():
-        _describe_clips(directory, packed, table, folds)
+        strips.write(directory, packed, table, folds)
     timing = {"build_s": time.monotonic() - began, "compile_s": 0.0}
 
     per_epoch = _steps_per_epoch(config, folds)
@@ -108,14 +112,22 @@ def run(config: ConfigDict, directory: str | Path) -> Report:
             bar.update(done * config.recipe.batch_size)
             if pending:
                 setup = _set_up(
-                    config, directory, seed, packed, table, protocol, len(pending), per_epoch
+                    config,
+                    directory,
+                    seed,
+                    packed,
+                    table,
+                    protocol,
+                    len(pending),
+                    per_epoch,
+                    seen or {},
                 )
                 loop.train_folds(setup, pending, bar)
                 timing["compile_s"] += setup.engine.compile_s
     with parallel.first_alone("reporting"):
         if not parallel.is_first():
             return report.build(results.read(directory))
-        _collect(directory, config, protocol, folds, timing)
+        _collect(directory, config, protocol, folds, timing, notices)
         return report.write(directory)
 
 
@@ -154,7 +166,7 @@ def _steps_per_epoch(config: ConfigDict, folds: list[protocols.Fold]) -> int:
 
 
 def _is_done(directory: Path, fold: protocols.Fold, seed: int) -> bool:
-    return loop.results(directory / "folds" / fold.name, "predictions", seed).exists()
+    return members.results(directory / "folds" / fold.name, "predictions", seed).exists()
 
 
 def _set_up(
@@ -166,7 +178,8 @@ def _set_up(
     protocol: protocols.Protocol,
     pending: int,
     per_epoch: int,
-) -> loop.Setup:
+    seen: contamination.Seen,
+) -> members.Setup:
     """Model, texts, step and devices for the folds of one seed."""
     model, tokenizer = start.build(config, protocol.classes, seed)
     names = list(table["aus"] if config.text.content == "action_units" else table["class"])
@@ -178,11 +191,12 @@ def _set_up(
     at_once = config.folds.parallel or (1 if jax.default_backend() == "cpu" else 4)
     engine = parallel.Engine(learner, min(at_once, pending))
     frames = packed.frames if packed.on_device else np.zeros((0,), np.uint8)
-    return loop.Setup(
+    return members.Setup(
         config=config,
         seed=seed,
         workdir=directory,
         protocol=protocol,
+        seen=seen,
         clips=packed,
         table=table,
         sentences=sentences,
@@ -195,44 +209,18 @@ def _set_up(
     )
 
 
-def _describe_clips(
-    directory: Path, packed: clips.Clips, table: pd.DataFrame, folds: list[protocols.Fold]
-) -> None:
-    """Write clips.csv, and a film strip of every clip for the report."""
-    fold_of = {int(i): fold.name for fold in folds for i in fold.test}
-    described = table[
-        ["clip_id", "dataset", "subject", "clip", "split", "emotion", "class", "label", "n_frames"]
-    ]
-    described = described.assign(
-        aus=[facs.canonical(facs.parse(cell)) for cell in table["aus"]],
-        fold=[fold_of.get(i, "") for i in range(len(table))],
-    )
-    workdir.write_table(directory / "clips.csv", described)
-    (directory / "strips").mkdir(exist_ok=True)
-    for clip_id, start_row, count in zip(
-        table["clip_id"], table["start"], table["n_frames"], strict=True
-    ):
-        rows = start_row + np.linspace(0, count - 1, STRIP_FRAMES).round().astype(int)
-        frames = [
-            cv2.resize(frame, (STRIP_HEIGHT, STRIP_HEIGHT), interpolation=cv2.INTER_AREA)
-            for frame in np.asarray(packed.frames[rows])
-        ]
-        strip = cv2.cvtColor(np.hstack(frames), cv2.COLOR_RGB2BGR)
-        path = directory / "strips" / f"{clip_id.replace('/', '__')}.jpg"
-        workdir.write(path, cv2.imencode(".jpg", strip)[1].tobytes())
-
-
 def _collect(
     directory: Path,
     config: ConfigDict,
     protocol: protocols.Protocol,
     folds: list[protocols.Fold],
     timing: dict[str, float],
+    notices: list[str],
 ) -> None:
     """Join the folds' tables, mark the folds done, and write run.json."""
     for kind in ("predictions", "history"):
         files = [
-            loop.results(directory / "folds" / fold.name, kind, seed)
+            members.results(directory / "folds" / fold.name, kind, seed)
             for seed in config.seeds
             for fold in folds
         ]
@@ -255,7 +243,7 @@ def _collect(
         "config": json.loads(config.to_json()),
         "timing": timing,
         "environment": _environment(),
-        "notices": [] if config.model.init_from else [RANDOM_START],
+        "notices": notices + ([] if config.model.init_from else [RANDOM_START]),
     }
     workdir.write(directory / "run.json", json.dumps(about, indent=2) + "\n")
 

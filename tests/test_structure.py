@@ -13,12 +13,13 @@ FILES = [path for name in PACKAGES for path in sorted((ROOT / name).rglob("*.py"
 # A module imports only from before itself: leaves, data, model, training, reporting, commands.
 ORDER = (
     "errors", "app", "workdir", "facs_text", "facs", "protocol_table", "protocols", "metrics", "guessers",
-    "face", "tfds_builders", "prepare", "bounds", "clips", "sampling", "augmix", "augment", "text",
+    "face", "tfds_builders", "prepare", "bounds", "audit_pages", "audit", "clips", "sampling", "augmix", "augment", "text",
     "models.config", "models.card", "models.leaves", "models.torch_keys", "models.files",
     "models.foreign", "models.layers", "models.attention", "models.clip", "models.conv",
     "models.video", "models.merclip", "models", "models.weights", "models.start",
-    "losses", "optim", "step", "parallel", "checkpoints", "results", "explain", "loop",
-    "figures", "pages", "report", "train", "evaluate", "convert",
+    "losses", "optim", "step", "parallel", "checkpoints", "results", "explain", "contamination",
+    "members", "outcome", "loop",
+    "figures", "pages", "report", "strips", "train", "evaluate", "convert",
 )  # fmt: skip
 FORBIDDEN = {"torch", "torchvision", "tensorflow", "clu", "mmengine", "mmcv"}
 
@@ -79,7 +80,7 @@ def test_only_prepare_imports_the_builders():
         if not dotted(path).startswith("tfds_builders")
         and any(name.startswith("tfds_builders") for name in imports(path))
     }
-    assert importers == {"merclip_jax.prepare"}
+    assert importers == {"merclip_jax.prepare", "merclip_jax.audit"}  # audit: what faults are
 
 
 def test_only_checkpoints_imports_orbax():

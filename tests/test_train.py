@@ -246,7 +246,8 @@ def test_a_fold_is_exported_with_what_it_has_seen(tiny_config, tmp_path):
     about = json.loads((exported / "merclip.json").read_text())
     tested = set(predictions(tmp_path / "run")["subject"])
     assert about["classes"] == ["negative", "positive", "surprise"]
-    assert about["seen_subjects"] and not tested & set(about["seen_subjects"])
+    assert list(about["seen"]) == ["synthetic_me"]
+    assert about["seen"]["synthetic_me"] and not tested & set(about["seen"]["synthetic_me"])
     assert about["config"]["recipe"]["epochs"] == 1
     assert str(tmp_path.parent) not in (exported / "merclip.json").read_text()
     assert MerClip.from_pretrained(exported).cfg.emotion.classes == 3
@@ -255,7 +256,7 @@ def test_a_fold_is_exported_with_what_it_has_seen(tiny_config, tmp_path):
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("eval.selection", "best", "eval.selection='best': give one of last"),
+        ("eval.selection", "best", "eval.selection='best': give one of last, inner, paper"),
         ("recipe.epochs", 0, "recipe.epochs=0"),
         ("data.protocol", "casme/9", "no protocol 'casme/9'"),
         ("model.variant", "huge", "model.variant='huge'"),

@@ -206,12 +206,14 @@ class Corpus(ABC):
         """The sheet's clips with their frames, and what is wrong with those that lack some.
 
         Raises:
-          DataError: there is no folder of frames at all.
+          NoFramesError: there is no folder of frames at all.
         """
         known, clips, faults = self.known(), [], []
         for clip in tqdm(sheet.clips, desc=f"checking {self.name}", unit="clip", disable=None):
             try:
                 folder = self.folder(clip)
+            except frames.NoFramesError:
+                raise
             except DataError as fault:
                 faults.append(Fault(clip.key, "missing_folder", str(fault)))
                 continue

@@ -21,6 +21,10 @@ KINDS = (
 )
 
 
+class NoFramesError(DataError):
+    """No folder holds the frames of the layout that is asked for: no clip can have any."""
+
+
 def numbered(folder: Path) -> dict[int, Path]:
     """The images of a folder by frame number, ascending; whatever else lies there is ignored.
 
@@ -82,14 +86,14 @@ def find_root(
       kinds: what a path may say, for a corpus with other layouts.
 
     Raises:
-      DataError: no folder fits; the message says which there are.
+      NoFramesError: no folder fits; the message says which there are.
     """
     found = [str(path.relative_to(manual_dir)) for path in _roots(manual_dir, subject, depth)]
     unsaid = {path: _unsaid(path, layout, kinds) for path in found}
     fitting = [path for path in found if unsaid[path] >= 0]
     if not fitting:
         present = ", ".join(found) or "none at all"
-        raise DataError(
+        raise NoFramesError(
             f"{manual_dir}: no {layout} frames (a folder with {example}); folders of "
             f"frames found: {present}; prepare another builder config or complete the corpus"
         )
@@ -183,7 +187,7 @@ def layout_folders(
         if ("crop" in words) == (layout == "cropped") and not re.search(leave_out, words)
     ]
     if not fitting:
-        raise DataError(
+        raise NoFramesError(
             f"{manual_dir}: no {layout} frames (a folder with {example}"
             f"{', and crop in its path' if layout == 'cropped' else ''}); folders of frames "
             f"found: {', '.join(sorted(places)) or 'none at all'}; prepare another builder config "

@@ -38,6 +38,14 @@ def check(config: ConfigDict) -> None:
         )
 
 
+def about(config: ConfigDict) -> dict[str, Any]:
+    """What the weights at the start say of themselves in merclip.json; {} if they are random."""
+    file = files.locate(config.model.init_from) / "merclip.json"
+    if not config.model.init_from or not file.is_file():
+        return {}
+    return json.loads(file.read_text())
+
+
 def build(config: ConfigDict, classes: tuple[str, ...], seed: int) -> tuple[MerClip, Tokenizer]:
     """A model for `classes`, and the tokenizer of its text tower.
 
@@ -103,9 +111,10 @@ def _saved(config: ConfigDict, directory: Path, classes: tuple[str, ...], seed: 
     if not config.model.init_head:
         model.start_head(len(classes), _head_layers(config), rngs=nnx.Rngs(seed))
         return model
-    about_file = directory / "merclip.json"
-    about = json.loads(about_file.read_text()) if about_file.is_file() else {}
-    found, kind = about.get("classes"), "inference" if model.cfg.emotion.layers else "linear"
+    found, kind = (
+        about(config).get("classes"),
+        "inference" if model.cfg.emotion.layers else "linear",
+    )
     if (found, kind) != (list(classes), config.model.head):
         raise ConfigError(
             f"model.init_head: the head in {directory} is {kind} and tells {found}, this run "

@@ -1,0 +1,232 @@
+"""What a corpus on disk holds, how it differs from the published counts, and all that is wrong.
+
+Nothing is built. Read are the annotation, file names and headers of pictures; all pixels, and
+faces in one picture per person, only when asked for.
+"""
+
+import hashlib
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from importlib import resources
+from pathlib import Path
+
+import cv2
+import pandas as pd
+from absl import flags
+from tqdm import tqdm
+
+from merclip_jax import app, audit_pages, face, facs, prepare, protocols, workdir
+from merclip_jax.errors import ConfigError, DataError
+from tfds_builders.corpus import Corpus
+from tfds_builders.records import Clip, Fault
+
+LONGEST_S = 0.5  # seconds: what definitions of a micro-expression allow (Yan et al. 2013)
+FRAMES = 16  # that MER-CLIP sees of a clip
+
+USAGE = """Report what a corpus on disk holds and all that is wrong with it; nothing is built.
+
+Examples:
+  python -m merclip_jax.audit --dataset=casme2 --manual_dir=/where/CASME2/lies
+  python -m merclip_jax.audit --dataset=samm --manual_dir=DIR --pixels --html=samm.html
+
+The exit code is 3 if a fault stops a build.
+"""
+
+
+def audit(corpus: Corpus, pixels: bool = False) -> dict:
+    """The report as JSON values.
+
+    {dataset, annotation_file, n_clips, n_subjects, emotions{label: n}, objective_classes{..},
+    aus{"1": n, ..} (sides merged), subjects{name: n}, published[{source, differences[..]}],
+    protocols{name: {n_clips, n_subjects, counts{}, fingerprint, published}},
+    faults[{key, kind, detail, stops_build}], corrections[{key, column, old, new, reason, source}]}
+
+    Args:
+      corpus: where it lies and which of its frames are meant.
+      pixels: also decode every picture and look for a face in one picture per person.
+
+    Raises:
+      DataError: there is no annotation that can be read.
+    """
+    sheet = corpus.sheet()
+    faults = [*sheet.faults, *_unlikely(sheet.clips), *_strange_labels(corpus, sheet.clips)]
+    try:
+        clips, found = corpus.on_disk(sheet)
+    except DataError as error:
+        clips, found = [], [Fault(corpus.name, "missing_folder", str(error))]
+    faults += [*found, *_short(clips), *_same_pictures(clips)]
+    if pixels:
+        faults += [*_damaged(clips), *_faceless(clips)]
+    table = pd.DataFrame([{name: getattr(clip, name) for name in prepare.FACTS}
+                          for clip in sheet.clips], columns=prepare.FACTS)  # fmt: skip
+    counts = _counts(table)
+    return {
+        "dataset": corpus.name,
+        "annotation_file": sheet.source.name,
+        **counts,
+        "published": _against_published(corpus.name, counts),
+        "protocols": _protocols(corpus.name, table),
+        "faults": [asdict(fault) for fault in faults],
+        "corrections": [asdict(line) for line in sheet.corrections],
+    }
+
+
+def _counts(table: pd.DataFrame) -> dict:
+    numbers = Counter(number for cell in table["aus"] for number in facs.numbers(cell))
+    objective = table["objective_class"][table["objective_class"] > 0]
+    return {
+        "n_clips": len(table),
+        "n_subjects": table["subject"].nunique(),
+        "emotions": _tally(table["emotion"]),
+        "objective_classes": _tally(objective),
+        "aus": {str(number): numbers[number] for number in sorted(numbers)},
+        "subjects": _tally(table["subject"]),
+    }
+
+
+def _tally(column: pd.Series) -> dict[str, int]:
+    counts = column.value_counts().sort_index()
+    return {str(name): int(count) for name, count in counts.items()}
+
+
+def _against_published(dataset: str, counts: dict) -> list[dict]:
+    """Every published count of the corpus, and where this copy differs from it."""
+    text = resources.files("merclip_jax").joinpath("published_counts.json").read_text()
+    compared = []
+    for entry in json.loads(text).get(dataset, []):
+        differences = [
+            f"{name}: {counts[name]} here, {entry[name]} published"
+            for name in ("n_clips", "n_subjects")
+            if name in entry and counts[name] != entry[name]
+        ]
+        for kind, said in (("emotions", ""), ("aus", "AU ")):
+            differences += [
+                f"{said}{name}: {counts[kind].get(name, 0)} here, {number} published"
+                for name, number in entry.get(kind, {}).items()
+                if counts[kind].get(name, 0) != number
+            ]
+        compared.append({"source": entry["source"], "differences": differences})
+    return compared
+
+
+def _protocols(dataset: str, table: pd.DataFrame) -> dict[str, dict]:
+    """What each protocol on this corpus, or its part of a composite, would take from it."""
+    found = {}
+    for protocol in protocols.of_dataset(dataset):
+        try:
+            rows = protocols.select(protocol, table)
+        except DataError as error:
+            found[protocol.name] = {"n_clips": 0, "n_subjects": 0, "counts": {},
+                                    "fingerprint": None, "published": None,
+                                    "error": str(error).splitlines()[0]}  # fmt: skip
+            continue
+        fingerprint = protocols.fingerprint(rows)
+        found[protocol.name] = {
+            "n_clips": len(rows),
+            "n_subjects": rows["subject"].nunique(),
+            "counts": {name: int((rows["class"] == name).sum()) for name in protocol.classes},
+            "fingerprint": fingerprint,
+            "published": protocols.match(fingerprint),
+        }
+    return found
+
+
+def _unlikely(clips: Sequence[Clip]) -> Iterator[Fault]:
+    """Clips that last too long for a micro-expression, which may mean another frame rate."""
+    for clip in clips:
+        seconds = (clip.offset_used - clip.onset_used + 1) / clip.fps
+        if seconds > LONGEST_S:
+            detail = (
+                f"lasts {seconds:.2f} s at {clip.fps:g} frames per second, a micro-expression at "
+                f"most {LONGEST_S} s: a long one, or another frame rate"
+            )
+            yield Fault(clip.key, "duration", detail, stops_build=False)
+
+
+def _strange_labels(corpus: Corpus, clips: Sequence[Clip]) -> Iterator[Fault]:
+    """Emotions that no protocol on this corpus maps or leaves out."""
+    known = protocols.known_emotions(corpus.name)
+    if known is None:
+        return
+    for clip in clips:
+        if protocols.spelled(clip.emotion) not in known:
+            detail = f"no protocol knows the emotion {clip.emotion!r}; correct the annotation"
+            yield Fault(clip.key, "label", detail, stops_build=False)
+
+
+def _short(clips: Sequence[Clip]) -> Iterator[Fault]:
+    for clip in clips:
+        if len(clip.frames) < FRAMES:
+            detail = f"{len(clip.frames)} frames; a model of {FRAMES} sees some of them twice"
+            yield Fault(clip.key, "short", detail, stops_build=False)
+
+
+def _same_pictures(clips: Sequence[Clip]) -> Iterator[Fault]:
+    """Clips whose pictures are those of another clip, byte by byte."""
+    alike: dict[tuple, list[Clip]] = {}
+    for clip in clips:
+        sizes = tuple(Path(frame).stat().st_size for frame in clip.frames)  # type: ignore[arg-type]
+        alike.setdefault(sizes, []).append(clip)
+    for group in alike.values():
+        first: dict[str, Clip] = {}
+        for clip in group if len(group) > 1 else ():
+            sha = hashlib.sha256()
+            for frame in clip.frames:
+                sha.update(Path(frame).read_bytes())  # type: ignore[arg-type]
+            same = first.setdefault(sha.hexdigest(), clip)
+            if same is not clip:
+                detail = f"its pictures are those of {same.key}; delete one of the two"
+                yield Fault(clip.key, "duplicate", detail, stops_build=False)
+
+
+def _damaged(clips: Sequence[Clip]) -> Iterator[Fault]:
+    for clip in tqdm(clips, desc="decoding", unit="clip", disable=None):
+        bad = [Path(frame).name for frame in clip.frames if cv2.imread(str(frame)) is None]
+        if bad:
+            detail = f"cannot be decoded: {', '.join(bad[:8])}; copy them again"
+            yield Fault(clip.key, "unreadable", detail)
+
+
+def _faceless(clips: Sequence[Clip]) -> Iterator[Fault]:
+    """People in whose first clip's middle picture no face is found."""
+    people = {clip.subject: clip for clip in reversed(clips)}
+    for clip in tqdm(people.values(), desc="looking for faces", unit="person", disable=None):
+        picture = cv2.imread(str(clip.frames[len(clip.frames) // 2]))
+        try:
+            faces = [] if picture is None else face.detect(picture[:, :, ::-1])
+        except ConfigError as error:  # the package with the networks is not there
+            yield Fault("faces", "face", f"not looked for: {error}", stops_build=False)
+            return
+        if not faces:
+            detail = "no face found in its middle picture; look at the clip"
+            yield Fault(clip.key, "face", detail, stops_build=False)
+
+
+def main() -> None:
+    """The command: print the report, write it if asked, and fail if a build would."""
+    given = flags.FLAGS
+    corpus = prepare.corpus(given.dataset, given.manual_dir, given.builder_config)
+    values = audit(corpus, given.pixels)
+    if given.json:
+        workdir.write(Path(given.json), json.dumps(values, indent=2) + "\n")
+    if given.html:
+        workdir.write(Path(given.html), audit_pages.html(values))
+    sys.stdout.write(audit_pages.text(values))
+    stopping = sum(fault["stops_build"] for fault in values["faults"])
+    if stopping:
+        raise DataError(
+            f"{given.manual_dir}: {stopping} faults stop a build; they are listed above"
+        )
+
+
+if __name__ == "__main__":
+    flags.DEFINE_string("dataset", "", f"the corpus: {', '.join(prepare.datasets())}")
+    flags.DEFINE_string("manual_dir", "", "where the corpus lies as its owner distributes it")
+    flags.DEFINE_string("builder_config", "", "the builder's variant; '' is its first")
+    flags.DEFINE_bool("pixels", False, "also decode every picture, and look for faces")
+    flags.DEFINE_string("json", "", "also write the report to this file, as JSON")
+    flags.DEFINE_string("html", "", "also write the report to this file, as a page")
+    app.run(main, USAGE)

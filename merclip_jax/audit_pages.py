@@ -1,0 +1,92 @@
+"""The report of an audit for people: as text for a terminal, and as a page."""
+
+from collections import Counter
+
+import jinja2
+
+STOPPING, OTHERS = 12, 3  # faults of each kind that the terminal shows; the page has all
+
+
+def text(values: dict) -> str:
+    """The report for a terminal."""
+    lines = [
+        f"{values['dataset']}: {values['n_clips']} clips of {values['n_subjects']} subjects "
+        f"({values['annotation_file']})",
+        "",
+        *_counted("emotions", values["emotions"]),
+        *_counted("objective classes", values["objective_classes"]),
+        *_counted("action units", values["aus"]),
+        *_published(values["published"]),
+        *_protocols(values["protocols"]),
+        *_corrections(values["corrections"]),
+        *_faults(values["faults"]),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def html(values: dict) -> str:
+    """The report as one page without network access."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("merclip_jax", "."),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=True,
+    )
+    kinds = Counter(fault["kind"] for fault in values["faults"])
+    stopping = sum(fault["stops_build"] for fault in values["faults"])
+    page = environment.get_template("audit.html")
+    return page.render(**values, kinds=kinds, stopping=stopping)
+
+
+def _counted(title: str, counts: dict[str, int]) -> list[str]:
+    if not counts:
+        return []
+    return [f"{title}: " + ", ".join(f"{name} {count}" for name, count in counts.items())]
+
+
+def _published(compared: list[dict]) -> list[str]:
+    lines = ["", "against published counts"] if compared else []
+    for entry in compared:
+        differences = entry["differences"]
+        lines.append(f"  {entry['source']}: {'the same' if not differences else ''}".rstrip())
+        lines += [f"    {difference}" for difference in differences]
+    return lines
+
+
+def _protocols(found: dict[str, dict]) -> list[str]:
+    width = max(map(len, found), default=0)
+    lines = ["", "protocols"] if found else []
+    for name, entry in found.items():
+        if "error" in entry:
+            lines.append(f"  {name:{width}}  {entry['error']}")
+            continue
+        counts = ", ".join(f"{label} {count}" for label, count in entry["counts"].items())
+        said = f"the published list {entry['published']}" if entry["published"] else ""
+        lines.append(
+            f"  {name:{width}}  {entry['n_clips']:5} clips {entry['n_subjects']:4} subjects  "
+            f"{entry['fingerprint'][:12]}  {said}".rstrip()
+        )
+        lines.append(f"  {'':{width}}  {counts}")
+    return lines
+
+
+def _corrections(applied: list[dict]) -> list[str]:
+    lines = ["", f"corrections applied: {len(applied)}"] if applied else []
+    return lines + [
+        f"  {line['key']}: {line['column']} {line['old']} -> {line['new']}" for line in applied
+    ]
+
+
+def _faults(faults: list[dict]) -> list[str]:
+    """Those that stop a build first, then the others by kind."""
+    lines = ["", "faults: none"] if not faults else ["", f"faults: {len(faults)}"]
+    order = sorted({(not fault["stops_build"], fault["kind"]) for fault in faults})
+    for goes_on, kind in order:
+        group = [f for f in faults if (not f["stops_build"], f["kind"]) == (goes_on, kind)]
+        effect = "for your information" if goes_on else "STOPS A BUILD"
+        lines.append(f"  {kind.replace('_', ' ')} ({len(group)}, {effect})")
+        shown = OTHERS if goes_on else STOPPING
+        lines += [f"    {fault['key']}: {fault['detail']}" for fault in group[:shown]]
+        if len(group) > shown:
+            lines.append(f"    and {len(group) - shown} more; --html or --json lists them")
+    return lines

@@ -1,0 +1,80 @@
+"""A fold in training, and what all folds of one seed share."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+from flax import nnx
+from jaxtyping import Float
+from ml_collections import ConfigDict
+from numpy import ndarray
+from tokenizers import Tokenizer
+
+from merclip_jax import clips, parallel, sampling, step, text
+from merclip_jax.checkpoints import FoldCheckpoints
+from merclip_jax.protocols import Fold, Protocol
+
+# What is predicted of some of a fold's clips: probabilities, similarities to the sentences.
+Held = tuple[Float[ndarray, "n c"], Float[ndarray, "n s"]]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What all folds of one seed share.
+
+    Attributes:
+      seen: corpus -> subjects that the weights at the start were trained on.
+      sentences: those of the clips of `table`.
+      params, rest: trained parameters and BatchNorm statistics before the first step.
+    """
+
+    config: ConfigDict
+    seed: int
+    workdir: Path
+    protocol: Protocol
+    seen: dict[str, list[str]]
+    clips: clips.Clips
+    table: pd.DataFrame
+    sentences: text.SentenceTable
+    learner: step.Learner
+    engine: parallel.Engine
+    shared: step.Shared
+    params: nnx.State
+    rest: nnx.State
+    tokenizer: Tokenizer
+
+    def folder(self, fold: Fold) -> Path:
+        """Where a fold keeps its files."""
+        return self.workdir / "folds" / fold.name
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The best epoch of a fold so far, and what it predicted of the held-out clips.
+
+    Attributes:
+      epoch: counted from 0; -1 before the first.
+      score: UF1 that it was chosen by.
+      rows: its predictions, column by column.
+    """
+
+    epoch: int = -1
+    score: float = -1.0
+    rows: dict[str, list] = field(default_factory=dict)
+
+
+@dataclass
+class Member:
+    """A fold in training: its sampler, its checkpoints and what it logged and chose so far."""
+
+    fold: Fold
+    sampler: sampling.grain.DatasetIterator
+    checkpoints: FoldCheckpoints
+    state: step.State
+    history: list[dict]
+    choice: Choice
+
+
+def results(folder: Path, kind: str, seed: int) -> Path:
+    """A fold's finished table of 'predictions' or 'history'."""
+    return folder / f"{kind}-seed{seed}.csv"

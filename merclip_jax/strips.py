@@ -1,0 +1,38 @@
+"""The list of a run's clips, and a film strip of each for the report."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from merclip_jax import clips, facs, protocols, workdir
+
+STRIP_FRAMES, STRIP_HEIGHT = 8, 96  # frames, pixels
+
+
+def write(
+    directory: Path, packed: clips.Clips, table: pd.DataFrame, folds: list[protocols.Fold]
+) -> None:
+    """Write clips.csv, and a film strip of every clip."""
+    fold_of = {int(i): fold.name for fold in folds for i in fold.test}
+    described = table[
+        ["clip_id", "dataset", "subject", "clip", "split", "emotion", "class", "label", "n_frames"]
+    ]
+    described = described.assign(
+        aus=[facs.canonical(facs.parse(cell)) for cell in table["aus"]],
+        fold=[fold_of.get(i, "") for i in range(len(table))],
+    )
+    workdir.write_table(directory / "clips.csv", described)
+    (directory / "strips").mkdir(exist_ok=True)
+    for clip_id, start_row, count in zip(
+        table["clip_id"], table["start"], table["n_frames"], strict=True
+    ):
+        rows = start_row + np.linspace(0, count - 1, STRIP_FRAMES).round().astype(int)
+        frames = [
+            cv2.resize(frame, (STRIP_HEIGHT, STRIP_HEIGHT), interpolation=cv2.INTER_AREA)
+            for frame in np.asarray(packed.frames[rows])
+        ]
+        strip = cv2.cvtColor(np.hstack(frames), cv2.COLOR_RGB2BGR)
+        path = directory / "strips" / f"{clip_id.replace('/', '__')}.jpg"
+        workdir.write(path, cv2.imencode(".jpg", strip)[1].tobytes())
