@@ -31,6 +31,9 @@ def columns(
       sentences: all sentences of the run.
       of_training: rows of the sentences of training clips, -1 for none; no other sentence may be
         named, since the held-out subject's would tell of its annotation.
+
+    A fold with fewer than NEAREST sentences has fewer columns; joined with other folds' tables,
+    what it lacks is blank.
     """
     known = np.unique(of_training[of_training >= 0])
     order = known[np.argsort(-similarity[:, known], axis=1, kind="stable")]
@@ -47,7 +50,8 @@ def agreement(run: Results) -> dict | None:
     """How much of a clip's action units its nearest sentence names, beside chance.
 
     The measure is the Jaccard index of the two sets of AU numbers, sides merged, averaged over the
-    clips that have any. Chance takes the action units of any clip outside the clip's fold instead.
+    clips that have any and whose fold knows a sentence. Chance takes the action units of any clip
+    outside the clip's fold instead.
 
     Returns:
       {nearest, chance, difference, ci95}, the interval a percentile bootstrap over subjects of
@@ -65,7 +69,7 @@ def agreement(run: Results) -> dict | None:
     }
     folds = clips["fold"].to_numpy()
     shown = [i for i, known in enumerate(units) if known]
-    tested = [i for i in shown if i < len(run.clips)]
+    tested = [i for i in shown if i < len(run.clips) and all(nearest[:, i, 0])]
 
     def nearest_share(i: int) -> float:
         return float(np.mean([_jaccard(units[i], of_sentence[name]) for name in nearest[:, i, 0]]))

@@ -124,13 +124,15 @@ def _examples(run: Results) -> list[dict]:
                         "right": right,
                         "predicted": run.class_names[guesses[row]],
                         "probability": float(sureness[row]),
-                        "nearest": list(
-                            zip(
+                        "nearest": [
+                            (sentence, similarity)
+                            for sentence, similarity in zip(
                                 run.headline.nearest[0, row],
                                 run.headline.similarity[0, row],
                                 strict=True,
                             )
-                        ),
+                            if sentence
+                        ],
                         "strip": _strip(run, run.clips["clip_id"].iloc[row]),
                     }
                 )

@@ -28,8 +28,9 @@ class Predictions:
     Attributes:
       classes: predicted class of each clip, one row per seed.
       probabilities: of every class, as the model gave them.
-      nearest: sentences of training clips, the nearest first; none where no text was used.
-      similarity: their cosine with the clip.
+      nearest: sentences of training clips, the nearest first; none where no text was used, '' where
+        a fold's training clips have fewer.
+      similarity: their cosine with the clip; NaN beside ''.
     """
 
     classes: Int[np.ndarray, "k n"]
@@ -171,7 +172,7 @@ def _predictions(path: Path, rows: pd.DataFrame, clips: pd.DataFrame, run: dict)
     _refuse(path, f"prediction is no class (0 to {len(classes) - 1})", beyond, "prediction")
     shape = (len(seeds), len(clips))
     named = rows.filter(regex=r"^nearest_\d+$")
-    alike = rows.filter(regex=r"^similarity_\d+$")
+    alike = rows.filter(regex=r"^similarity_\d+$").apply(pd.to_numeric, errors="coerce")
     return Predictions(
         rows["prediction"].to_numpy(np.int64).reshape(shape),
         _per_seed(rows[[f"p_{name}" for name in classes]], shape),

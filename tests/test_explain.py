@@ -79,6 +79,40 @@ def test_no_agreement_without_action_units_in_the_texts(explained, tmp_path):
     assert explain.agreement(bare) is None
 
 
+def test_a_fold_that_knows_no_sentence_has_blanks(explained):
+    """So it is where one corpus of several has action units, and it is the fold that is tested."""
+    first = results.read(explained).clips["fold"].iloc[0]
+    edit(
+        explained,
+        "predictions.csv",
+        lambda t: t.assign(
+            nearest_1=FOUR,
+            nearest_2=t["fold"].map(lambda fold: "" if fold == first else FOUR),
+            similarity_2=t["fold"].map(lambda fold: "" if fold == first else "0.25"),
+        ),
+    )
+    run = _with_text(results.read(explained))
+    blank = run.clips["fold"].to_numpy() == first
+    assert np.isnan(run.headline.similarity[:, blank, 1]).all()
+    assert (run.headline.similarity[:, ~blank, 1] == 0.25).all()
+    report.write(explained)
+    page = (explained / "report.html").read_text()
+    assert "(0.25)" in page and "(nan)" not in page
+
+    edit(
+        explained,
+        "predictions.csv",
+        lambda t: t.assign(
+            nearest_1=t["nearest_2"],
+            similarity_1=t["similarity_2"],
+        ),
+    )
+    run = _with_text(results.read(explained))
+    named = ~blank & (run.clips["aus"] != "").to_numpy()
+    expected = (run.clips["aus"][named] == "4").mean()
+    assert explain.agreement(run)["nearest"] == pytest.approx(expected)
+
+
 def test_the_report_shows_the_sentences(explained):
     report.write(explained)
     page = (explained / "report.html").read_text()
