@@ -9,7 +9,7 @@ demo: .venv/ready
 	$(BIN)/python -m merclip_jax.train --config=configs/demo.py --workdir=runs/demo
 
 test: .venv/ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 check: .venv/ready
 	$(BIN)/ruff format --check .

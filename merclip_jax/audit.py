@@ -21,6 +21,7 @@ from tqdm import tqdm
 from merclip_jax import app, audit_pages, face, facs, prepare, protocols, workdir
 from merclip_jax.errors import ConfigError, DataError
 from tfds_builders.corpus import Corpus
+from tfds_builders.frames import NoFramesError
 from tfds_builders.records import Clip, Fault
 
 LONGEST_S = 0.5  # seconds: what definitions of a micro-expression allow (Yan et al. 2013)
@@ -39,8 +40,9 @@ The exit code is 3 if a fault stops a build.
 def audit(corpus: Corpus, pixels: bool = False) -> dict:
     """The report as JSON values.
 
-    {dataset, annotation_file, n_clips, n_subjects, emotions{label: n}, objective_classes{..},
-    aus{"1": n, ..} (sides merged), subjects{name: n}, published[{source, differences[..]}],
+    {dataset, annotation_file, layout, n_clips, n_subjects, emotions{label: n},
+    objective_classes{..}, aus{"1": n, ..} (sides merged), subjects{name: n},
+    published[{source, differences[..]}],
     protocols{name: {n_clips, n_subjects, counts{}, fingerprint, published}},
     faults[{key, kind, detail, stops_build}], corrections[{key, column, old, new, reason, source}]}
 
@@ -66,6 +68,7 @@ def audit(corpus: Corpus, pixels: bool = False) -> dict:
     return {
         "dataset": corpus.name,
         "annotation_file": sheet.source.name,
+        "layout": corpus.layout,
         **counts,
         "published": _against_published(corpus.name, counts),
         "protocols": _protocols(corpus.name, table),
@@ -205,11 +208,27 @@ def _faceless(clips: Sequence[Clip]) -> Iterator[Fault]:
             yield Fault(clip.key, "face", detail, stops_build=False)
 
 
+def _as_found(corpus: Corpus) -> Corpus:
+    """The same corpus in the first of its layouts that has frames; as it is if none has."""
+    for layout in corpus.layouts:
+        candidate = type(corpus)(corpus.manual_dir, layout, corpus.corrected)
+        try:
+            clips = candidate.sheet().clips
+            if clips:
+                candidate.folder(clips[0])
+        except NoFramesError:
+            continue
+        except DataError:  # a fault of one clip, or of the annotation: the audit says which
+            pass
+        return candidate
+    return corpus
+
+
 def main() -> None:
     """The command: print the report, write it if asked, and fail if a build would."""
     given = flags.FLAGS
     corpus = prepare.corpus(given.dataset, given.manual_dir, given.builder_config)
-    values = audit(corpus, given.pixels)
+    values = audit(corpus if given.builder_config else _as_found(corpus), given.pixels)
     if given.json:
         workdir.write(Path(given.json), json.dumps(values, indent=2) + "\n")
     if given.html:
@@ -225,7 +244,7 @@ def main() -> None:
 if __name__ == "__main__":
     flags.DEFINE_string("dataset", "", f"the corpus: {', '.join(prepare.datasets())}")
     flags.DEFINE_string("manual_dir", "", "where the corpus lies as its owner distributes it")
-    flags.DEFINE_string("builder_config", "", "the builder's variant; '' is its first")
+    flags.DEFINE_string("builder_config", "", "its variant; '' is the first that has frames")
     flags.DEFINE_bool("pixels", False, "also decode every picture, and look for faces")
     flags.DEFINE_string("json", "", "also write the report to this file, as JSON")
     flags.DEFINE_string("html", "", "also write the report to this file, as a page")

@@ -11,7 +11,7 @@ def text(values: dict) -> str:
     """The report for a terminal."""
     lines = [
         f"{values['dataset']}: {values['n_clips']} clips of {values['n_subjects']} subjects "
-        f"({values['annotation_file']})",
+        f"({values['annotation_file']}; frames: {values['layout']})",
         "",
         *_counted("emotions", values["emotions"]),
         *_counted("objective classes", values["objective_classes"]),

@@ -124,7 +124,9 @@ def _choose(
     for i in better:
         fold = members[i].fold
         rows = outcome.predictions(setup, fold, held[i], selection, epoch)
-        members[i].choice = Choice(epoch, scores[i], rows.to_dict("list"))
+        members[i].choice = Choice(
+            epoch, scores[i], {str(name): rows[name].tolist() for name in rows}
+        )
         if selection == "inner" and setup.config.checkpoint.export and parallel.is_first():
             kept = parallel.unstack(parallel.fetch(state._replace(key=())), i)
             outcome.export(setup, fold, kept, held[i][0])

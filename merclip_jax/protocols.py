@@ -106,7 +106,7 @@ def _select(protocol: Protocol, part: Part, table: pd.DataFrame) -> pd.DataFrame
     keys = pd.Series(zip(rows["subject"], rows["clip"], strict=True), index=rows.index)
     rows = rows[~keys.isin(list(part.excluded))]
     if part.emotions is None:
-        rows = rows.assign(**{"class": "", "label": np.int32(0)})
+        rows = rows.assign(**{"class": ""}, label=np.int32(0))
     else:
         rows = rows.assign(**{"class": _classes(protocol, part, rows)}).dropna(subset="class")
         rows["label"] = rows["class"].map(protocol.classes.index).astype(np.int32)
@@ -121,7 +121,7 @@ def _select(protocol: Protocol, part: Part, table: pd.DataFrame) -> pd.DataFrame
 
 def _classes(protocol: Protocol, part: Part, rows: pd.DataFrame) -> pd.Series:
     """The class of each row, NaN for what the protocol leaves out."""
-    said = rows[part.label].astype(str).map(spelled)
+    said = rows[part.label].fillna("").astype(str).map(spelled)
     keys = pd.Series(zip(rows["subject"], rows["clip"], strict=True), index=rows.index)
     recoded = keys.map(dict(part.recoded))
     said = said.where(recoded.isna(), recoded)

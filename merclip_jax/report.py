@@ -113,6 +113,7 @@ def build(run: Results) -> Report:
         "protocol": protocol,
         "selection": run.run["selection"],
         "metrics": _scores(run, run.headline),
+        "parts": _parts(run),
         "per_class": _per_class(run),
         "per_subject": _per_subject(run),
         "confusion": confusion(run).tolist(),
@@ -151,9 +152,33 @@ def _protocol(run: Results) -> dict:
     }
 
 
+def _parts(run: Results) -> dict[str, dict]:
+    """Scores of each corpus of a composite, or of each of the owner's splits that is tested."""
+    by = "dataset" if run.clips["dataset"].nunique() > 1 else "split"
+    names = run.clips[by]
+    if names.nunique() < 2:
+        return {}
+    parts = {}
+    for name in names.unique():
+        own = (names == name).to_numpy()
+        counts = metrics.subject_confusions(
+            run.labels[own],
+            run.headline.classes[:, own],
+            run.subjects[own],
+            len(run.class_names),
+        )
+        sizes = {"n_clips": int(own.sum()), "n_subjects": len(set(run.subjects[own]))}
+        parts[str(name)] = sizes | _pooled(counts)
+    return parts
+
+
 def _scores(run: Results, predictions: Predictions) -> dict[str, dict]:
+    """The scores of one selection over all clips."""
+    return _pooled(subject_counts(run, predictions))
+
+
+def _pooled(counts: Int[np.ndarray, "k s c c"]) -> dict[str, dict]:
     """Pooled scores: per seed, their mean, and its interval over subjects (and seeds)."""
-    counts = subject_counts(run, predictions)
     scores = {}
     for name, metric in metrics.HEADLINE.items():
         seeds = metric(counts.sum(1))

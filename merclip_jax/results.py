@@ -14,8 +14,8 @@ from merclip_jax.errors import ConfigError, DataError
 
 RUN = ("protocol", "selection", "seeds", "config", "timing", "environment", "notices")
 CLIPS = (
-    *("clip_id", "dataset", "subject", "clip", "emotion", "class", "label", "aus", "n_frames"),
-    "fold",
+    *("clip_id", "dataset", "subject", "clip", "split", "emotion", "class", "label", "aus"),
+    *("n_frames", "fold"),
 )
 PREDICTIONS = ("clip_id", "fold", "seed", "epoch", "label", "prediction", "selection")
 HISTORY = ("fold", "seed", "epoch", "loss", "accuracy")

@@ -21,8 +21,10 @@ from merclip_jax import text
 from merclip_jax.models import EmotionConfig, MerClip, MerClipConfig, TextConfig, VisionConfig
 
 
-def pytest_sessionfinish():
-    """Drop the session's compiled programs."""
+def pytest_sessionfinish(session):
+    """Drop the session's compiled programs, once all of pytest's processes are through."""
+    if hasattr(session.config, "workerinput"):
+        return
     shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
 

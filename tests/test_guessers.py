@@ -76,7 +76,9 @@ def test_unseen_set_is_answered_by_the_nearest():
 def test_oracle_without_anything_to_go_by_is_the_majority():
     labels = np.array([0, 0, 0, 1, 0, 0])
     subjects = np.array(["a", "a", "b", "b", "c", "c"])
-    assert guessers.au_oracle_loso(labels, subjects, sets(*[()] * 6), 2) == guessers.majority(labels, 2)
+    assert guessers.au_oracle_loso(labels, subjects, sets(*[()] * 6), 2) == guessers.majority(
+        labels, 2
+    )
 
 
 def test_one_subject_cannot_be_left_out():

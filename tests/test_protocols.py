@@ -174,3 +174,118 @@ def test_a_fold_without_training_clips_is_an_error(split, subjects):
     table = _table([("casme2", subject, f"c{i}", "x") for i, subject in enumerate(subjects)])
     with pytest.raises(DataError, match="empty fold"):
         split(table)
+
+
+def test_every_protocol_is_sound():
+    names = [protocol.name for protocol in protocols.PROTOCOLS]
+    assert len(set(names)) == len(names)
+    for protocol in protocols.PROTOCOLS:
+        for part in protocol.parts:
+            mapped = set((part.emotions or {}).values())
+            assert mapped <= set(protocol.classes), protocol.name
+            assert not set(part.emotions or {}) & part.left_out, protocol.name
+        if protocol.classes:
+            everything = {name for part in protocol.parts for name in part.emotions.values()}
+            assert everything == set(protocol.classes), protocol.name
+
+
+@pytest.mark.parametrize("name", [n for n in protocols.published() if "full" not in n])
+def test_each_published_list_has_its_protocol_and_its_classes(name):
+    published = protocols.published()[name]
+    assert set(protocols.get(name).classes) == set(published["classes"])
+
+
+COUNTS = {  # annotated emotions of whole corpora, as published
+    "casme3": {
+        "anger": 64, "disgust": 250, "fear": 86, "happy": 55, "others": 161, "sad": 57,
+        "surprise": 187,
+    },
+    "samm": {
+        "Anger": 57, "Contempt": 12, "Disgust": 9, "Fear": 8, "Happiness": 26, "Other": 26,
+        "Sadness": 6, "Surprise": 15,
+    },
+    "smic": {"negative": 70, "positive": 51, "surprise": 43},
+}  # fmt: skip
+IMPOSSIBLE = [("spNO.216", "d/3647"), ("spNO.40", "e/1812"), ("spNO.40", "e/2327")]
+
+
+def _counted(dataset):
+    rows = []
+    for emotion, count in COUNTS[dataset].items():
+        special = IMPOSSIBLE if dataset == "casme3" and emotion == "others" else []
+        keys = special + [(f"{i % 20:03d}", f"{emotion}{i}") for i in range(count - len(special))]
+        rows += [(dataset, *key, emotion) for key in keys]
+    return _table(rows)
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in protocols.published() if protocols.get(n).datasets[0] in COUNTS]
+)
+def test_class_maps_of_other_corpora_give_the_published_counts(name):
+    protocol = protocols.get(name)
+    table = pd.concat([_counted(dataset) for dataset in protocol.datasets if dataset in COUNTS])
+    if "casme2" in protocol.datasets:
+        table = pd.concat([table, _coded_2019()], ignore_index=True)
+    rows = protocols.select(protocol, table.reset_index(drop=True))
+    published = protocols.published()[name]
+    assert rows["class"].value_counts().to_dict() == published["classes"]
+    assert len(rows) == published["n_clips"]
+    assert list(rows["dataset"].unique()) == list(protocol.datasets)
+
+
+def test_a_clip_coded_anew_goes_by_the_list_of_its_time():
+    later = protocols.select(protocols.get("merclip/casme2/5"), _coded_2019())
+    earlier = protocols.select(protocols.get("casme2/5/246"), _coded_2019())
+    assert set(later["clip"]) - set(earlier["clip"]) == {"EP07_01", "EP07_04f", "EP10_03"}
+    assert (len(later), len(earlier)) == (249, 246)
+
+
+def test_objective_classes_are_classes_too():
+    table = _table([("casme2", "01", f"c{i}", "x") for i in range(8)])
+    table["objective_class"] = range(8)
+    rows = protocols.select(protocols.get("casme2/objective"), table)
+    assert list(rows["class"]) == ["1", "2", "3", "4", "5"]
+    assert list(rows["label"]) == [0, 1, 2, 3, 4]
+
+
+def test_a_protocol_without_classes_takes_every_clip():
+    table = _table([(name, "1", "c", "anything") for name in protocols.get("cd6me").datasets])
+    rows = protocols.select(protocols.get("cd6me"), table)
+    assert list(rows["dataset"]) == list(protocols.get("cd6me").datasets)
+    assert set(rows["class"]) == {""} and set(rows["label"]) == {0}
+
+
+def test_one_corpus_is_left_out_at_a_time():
+    table = _table([("a", "1", "x", ""), ("b", "1", "y", ""), ("b", "2", "z", "")])
+    found = protocols.leave_one_dataset_out(table)
+    assert [(fold.name, list(fold.train), list(fold.test)) for fold in found] == [
+        ("a", [1, 2], [0]),
+        ("b", [0], [1, 2]),
+    ]
+    with pytest.raises(DataError, match="at least 2 are needed"):
+        protocols.leave_one_dataset_out(table[1:])
+
+
+def test_the_owners_split_is_one_fold():
+    table = _table([("dfme", f"{i}", "x", "") for i in range(4)])
+    table["split"] = ["train", "testA", "train", "testB"]
+    [fold] = protocols.official(table)
+    assert (fold.name, list(fold.train), list(fold.test)) == ("official", [0, 2], [1, 3])
+    with pytest.raises(DataError, match="needs clips of the owner's split 'train'.*found testA"):
+        protocols.official(table.assign(split="testA"))
+
+
+def test_a_protocol_says_its_folds_and_a_config_may_say_others():
+    table = _table([("dfme", f"{i}", "x", "") for i in range(3)])
+    table["split"] = ["train", "testA", "testB"]
+    protocol = protocols.get("dfme/7")
+    assert [fold.name for fold in protocols.folds(protocol, table)] == ["official"]
+    assert [fold.name for fold in protocols.folds(protocol, table, "loso")] == ["0", "1", "2"]
+
+
+def test_the_listing_shows_every_protocol_with_its_counts():
+    table = protocols.listing().set_index("protocol")
+    assert len(table) == len(protocols.PROTOCOLS)
+    assert tuple(table.loc["merclip/casme3/7", ["clips", "subjects"]]) == (857, 94)
+    assert table.loc["merclip/casme3/7", "published list"].startswith("9c7ba0a627b2")
+    assert table.loc["dfme/7", "folds"] == "official"

@@ -3,15 +3,17 @@ import re
 from html.parser import HTMLParser
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn import metrics as sk
 from workdirs import edit, make_workdir
 
 from merclip_jax import metrics, protocols, report, results
 from merclip_jax.errors import ConfigError, DataError
 
 KEYS = [
-    *("protocol", "selection", "metrics", "per_class", "per_subject", "confusion", "bounds"),
-    *("paper", "explanations", "timing", "environment"),
+    *("protocol", "selection", "metrics", "parts", "per_class", "per_subject", "confusion"),
+    *("bounds", "paper", "explanations", "timing", "environment"),
 ]
 
 
@@ -357,3 +359,36 @@ def test_table_fits_a_terminal(finished):
     assert max(map(len, table.splitlines())) <= 100
     assert str(finished[0] / "report.html") in table
     assert re.search(r"UF1 +0\.\d{3} +0\.\d{3} to 0\.\d{3}", table)
+
+
+def test_the_parts_of_a_composite_are_scored_one_by_one(tmp_path):
+    workdir = make_workdir(tmp_path / "run", subjects=6, clips=6)
+
+    def halves(table):
+        return table.assign(dataset=np.where(table["subject"] < "04", "casme2", "samm"))
+
+    edit(workdir, "clips.csv", halves)
+    edit(workdir, "predictions.csv", halves)
+    parts = report.write(workdir).values["parts"]
+    table = pd.read_csv(workdir / "predictions.csv", dtype={"subject": str})
+    assert list(parts) == ["casme2", "samm"]
+    for name, part in parts.items():
+        own = table[table["dataset"] == name]
+        by_hand = sk.f1_score(own["label"], own["prediction"], average="macro")
+        assert part["uf1"]["value"] == pytest.approx(by_hand)
+        assert (part["n_clips"], part["n_subjects"]) == (18, 3)
+    assert "Part by part" in (workdir / "report.html").read_text()
+
+
+def test_the_owners_test_splits_are_scored_one_by_one(tmp_path):
+    workdir = make_workdir(tmp_path / "run", subjects=4)
+    edit(
+        workdir,
+        "clips.csv",
+        lambda table: table.assign(split=np.where(table["subject"] < "03", "testA", "testB")),
+    )
+    assert list(report.write(workdir).values["parts"]) == ["testA", "testB"]
+
+
+def test_one_corpus_has_no_parts(finished):
+    assert finished[1].values["parts"] == {}

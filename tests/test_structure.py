@@ -12,14 +12,15 @@ FILES = [path for name in PACKAGES for path in sorted((ROOT / name).rglob("*.py"
 
 # A module imports only from before itself: leaves, data, model, training, reporting, commands.
 ORDER = (
-    "errors", "app", "workdir", "facs_text", "facs", "protocol_table", "protocols", "metrics", "guessers",
-    "face", "tfds_builders", "prepare", "bounds", "audit_pages", "audit", "clips", "sampling", "augmix", "augment", "text",
+    "errors", "app", "workdir", "facs_text", "facs", "protocol_table", "protocols", "metrics",
+    "guessers", "face", "tfds_builders", "prepare", "bounds", "audit_pages", "audit", "clips",
+    "sampling", "augmix", "augment", "text",
     "models.config", "models.card", "models.leaves", "models.torch_keys", "models.files",
     "models.foreign", "models.layers", "models.attention", "models.clip", "models.conv",
     "models.video", "models.merclip", "models", "models.weights", "models.start",
     "losses", "optim", "step", "parallel", "checkpoints", "results", "explain", "contamination",
-    "members", "outcome", "loop",
-    "figures", "pages", "report", "strips", "train", "evaluate", "convert",
+    "members", "outcome", "loop", "figures", "pages", "report", "strips", "train", "evaluate",
+    "convert",
 )  # fmt: skip
 FORBIDDEN = {"torch", "torchvision", "tensorflow", "clu", "mmengine", "mmcv"}
 

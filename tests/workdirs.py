@@ -78,6 +78,7 @@ def _clips(dataset, subjects, clips):
                     "dataset": dataset,
                     "subject": f"{subject + 1:02}",
                     "clip": f"EP{clip:02}",
+                    "split": "",
                     "emotion": CLASSES[label],
                     "class": CLASSES[label],
                     "label": label,

@@ -38,7 +38,7 @@ def configs(corpus: type[Corpus]) -> list[CorpusConfig]:
     return plain + published
 
 
-class CorpusBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+class CorpusBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
     """A corpus as clip records: the annotation's facts and the frames from onset to offset."""
 
     CORPUS: ClassVar[type[Corpus]]

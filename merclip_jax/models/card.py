@@ -20,8 +20,8 @@ def model_card(cfg: MerClipConfig, meta: Mapping[str, Any]) -> str:
     Args:
       cfg: the model's sizes.
       meta: what merclip.json says: classes, dataset, protocol, seed, seen {corpus: subjects},
-        scores {n_clips, n_subjects, uf1, uar}, made_from {part: where its weights are from}, words_added
-        (to the vocabulary after training); any may lack.
+        scores {n_clips, n_subjects, uf1, uar}, made_from {part: where its weights are from},
+        words_added (to the vocabulary after training); any may lack.
     """
     licence, note = FOREIGN if meta.get("made_from") else OWN
     environment = jinja2.Environment(
