@@ -7,6 +7,7 @@ be read by anyone with `tfds.builder_from_directory(DIR).as_data_source("train")
 import contextlib
 import importlib
 import itertools
+import logging
 import pkgutil
 import shutil
 import sys
@@ -229,6 +230,11 @@ def _remove_leftovers(data_dir: Path) -> None:
 def main() -> None:
     """The command: prepare, then say where the dataset lies."""
     given = flags.FLAGS
+    remarks, said = logging.getLogger(Corpus.__module__), logging.StreamHandler()
+    said.setFormatter(logging.Formatter("%(message)s; python -m merclip_jax.audit lists them"))
+    remarks.addHandler(said)
+    remarks.setLevel(logging.INFO)
+    remarks.propagate = False  # absl would print it again, with time and place
     builder = prepare(given.dataset, given.manual_dir, given.data_dir, given.builder_config)
     clips = builder.info.splits["train"].num_examples
     sys.stdout.write(f"{given.dataset}: {clips} clips in {builder.data_dir}\n")

@@ -130,6 +130,19 @@ def test_the_command(corpus, tmp_path):
     assert done.stdout == f"casme2: 4 clips in {tmp_path}/casme2/cropped/1.1.0\n"
 
 
+def test_the_command_counts_faults_that_do_not_stop_it(tmp_path):
+    root = tmp_path / "CASME2"
+    table = casme2.make_casme2(root, subjects=2, clips_per_subject=2)
+    casme2.write_workbook(root, casme2.change(casme2.change(table, 0, apex=99), 3, apex="/"))
+    flags = ("--dataset=casme2", f"--manual_dir={root}", f"--data_dir={tmp_path}/data")
+    done = _command(*flags)
+    assert (done.returncode, done.stdout.count("\n")) == (0, 1)
+    assert done.stderr == (
+        "casme2: 2 faults that do not stop a build; python -m merclip_jax.audit lists them\n"
+    )
+    assert _command(*flags).stderr == ""  # prepared already: the corpus is not read again
+
+
 def test_bad_arguments_have_an_exit_code(tmp_path):
     failed = _command("--manual_dir=/no/such/folder", f"--data_dir={tmp_path}")
     assert (failed.returncode, failed.stdout) == (2, "")

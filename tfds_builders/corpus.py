@@ -6,6 +6,7 @@ it becomes a clip or a fault.
 """
 
 import itertools
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -186,7 +187,7 @@ class Corpus(ABC):
         return clip, used
 
     def clips(self) -> list[Clip]:
-        """Every clip with its frames from onset to offset.
+        """Every clip with its frames from onset to offset; logs how many faults do not stop it.
 
         Raises:
           DataError: with all faults of the whole corpus, found before anything is written.
@@ -200,6 +201,9 @@ class Corpus(ABC):
             )
         if not clips:
             raise DataError(f"{sheet.source}: no row describes a clip")
+        if others := len(sheet.faults) + len(faults):
+            said = "%s: %d faults that do not stop a build"
+            logging.getLogger(__name__).info(said, self.name, others)
         return clips
 
     def on_disk(self, sheet: Sheet) -> tuple[list[Clip], list[Fault]]:
