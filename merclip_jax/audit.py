@@ -55,6 +55,8 @@ def audit(corpus: Corpus, pixels: bool = False) -> dict:
     """
     sheet = corpus.sheet()
     faults = [*sheet.faults, *_unlikely(sheet.clips), *_strange_labels(corpus, sheet.clips)]
+    if not sheet.clips:
+        faults.append(Fault(sheet.source.name, "annotation", "no row describes a clip"))
     try:
         clips, found = corpus.on_disk(sheet)
     except DataError as error:
@@ -187,10 +189,22 @@ def _same_pictures(clips: Sequence[Clip]) -> Iterator[Fault]:
 
 def _damaged(clips: Sequence[Clip]) -> Iterator[Fault]:
     for clip in tqdm(clips, desc="decoding", unit="clip", disable=None):
-        bad = [Path(frame).name for frame in clip.frames if cv2.imread(str(frame)) is None]
+        paths = [Path(frame) for frame in clip.frames]  # type: ignore[arg-type]
+        bad = [path.name for path in paths if cv2.imread(str(path)) is None]
+        cut = [path.name for path in paths if path.name not in bad and _is_cut(path)]
         if bad:
             detail = f"cannot be decoded: {', '.join(bad[:8])}; copy them again"
             yield Fault(clip.key, "unreadable", detail)
+        if cut:
+            detail = f"cut off, the rest is grey: {', '.join(cut[:8])}; copy them again"
+            yield Fault(clip.key, "cut_off", detail, stops_build=False)
+
+
+def _is_cut(path: Path) -> bool:
+    """Whether a JPEG ends before its end marker: OpenCV decodes it and fills up with grey."""
+    content = path.read_bytes()
+    scan, end = content.rfind(b"\xff\xda"), content.rfind(b"\xff\xd9")
+    return content.startswith(b"\xff\xd8") and end <= scan
 
 
 def _faceless(clips: Sequence[Clip]) -> Iterator[Fault]:
