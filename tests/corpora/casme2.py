@@ -144,6 +144,6 @@ def _picture(
     progress = np.clip((number - onset) / max(offset - onset, 1), 0, 1)
     lift = round(np.sin(np.pi * progress) * height / 8 * (1 + clip % 2))
     cv2.circle(picture, (width // 2, height // 2), width // 3, (160, 170, 200), -1)
-    top = 3 * height // 4 - lift
-    cv2.rectangle(picture, (width // 3, top), (2 * width // 3, top + 2), (40, 40, 120), -1)
+    top, colour = 3 * height // 4 - lift, (40, 40 + 8 * (clip % 20), 120)
+    cv2.rectangle(picture, (width // 3, top), (2 * width // 3, top + 2), colour, -1)
     return picture

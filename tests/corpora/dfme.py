@@ -57,8 +57,8 @@ def write_workbook(root: Path, split: str, table: list[Row]) -> None:
 def write_frames(root: Path, table: list[Row], folder: str) -> None:
     """Frames of five digits, three more behind the offset."""
     for i, row in enumerate(table):
-        numbers = range(int(row.onset), int(row.offset) + 4)
-        pictures.write(root / folder / str(row.clip), numbers, "{:05d}.png", shade=i)
+        numbers, shade = range(int(row.onset), int(row.offset) + 4), int(str(row.subject)[3:]) + i
+        pictures.write(root / folder / str(row.clip), numbers, "{:05d}.png", shade=shade)
 
 
 def make_dfme(root: Path, splits: tuple[str, ...] = ("train", "testA", "testB")) -> list[Row]:

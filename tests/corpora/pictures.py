@@ -18,7 +18,7 @@ def write(
 ) -> None:
     """A clip's pictures, called `name.format(number)`; the mouth lifts towards the middle.
 
-    `size` is (height, width) in pixels; `shade` tells people apart.
+    `size` is (height, width) in pixels; `shade` tells clips apart, up to twenty.
     """
     folder.mkdir(parents=True, exist_ok=True)
     numbers = list(numbers)
@@ -34,6 +34,6 @@ def _picture(size: tuple[int, int], shade: int, progress: float) -> np.ndarray:
     picture = np.full((height, width, 3), 90 + 20 * (shade % 5), np.uint8)
     lift = round(float(np.sin(np.pi * progress)) * height / 8 * (1 + shade % 2))
     cv2.circle(picture, (width // 2, height // 2), width // 3, (160, 170, 200), -1)
-    top = 3 * height // 4 - lift
-    cv2.rectangle(picture, (width // 3, top), (2 * width // 3, top + 2), (40, 40, 120), -1)
+    top, colour = 3 * height // 4 - lift, (40, 40 + 8 * (shade % 20), 120)
+    cv2.rectangle(picture, (width // 3, top), (2 * width // 3, top + 2), colour, -1)
     return picture

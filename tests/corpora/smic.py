@@ -49,7 +49,7 @@ def make_smic(
                 name = f"{person}_{code}_{i:02d}"
                 numbers = range(first, first + length)
                 pictures.write(
-                    top / "micro" / label / name, numbers, frame, size=size, shade=subject
+                    top / "micro" / label / name, numbers, frame, size=size, shade=len(made)
                 )
                 made.append((label, name, first))
                 first += 997  # the numbers of one recording, counted on: 5 digits, then 6
