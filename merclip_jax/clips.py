@@ -19,7 +19,7 @@ import tensorflow_datasets as tfds
 from jaxtyping import Array, Int, UInt8
 from tqdm import tqdm
 
-from merclip_jax import workdir
+from merclip_jax import prepare, workdir
 from merclip_jax.errors import ConfigError, DataError
 
 PACK_VERSION = 2  # raise when the packed pixels or columns of the same records change
@@ -116,20 +116,10 @@ def _records(
     builders: Sequence[tfds.core.DatasetBuilder],
 ) -> Iterator[tuple[tfds.core.DatasetBuilder, dict]]:
     for builder in builders:
-        source = builder.as_data_source(split="train", decoders={"frames": _LeftEncoded()})
+        source = builder.as_data_source(split="train", decoders={"frames": prepare.LeftEncoded()})
         said = f"packing {builder.name}"
         for record in tqdm(source, desc=said, unit="clip", leave=False, disable=None):
             yield builder, record
-
-
-class _LeftEncoded(tfds.decode.SkipDecoding):
-    """Leave images as stored, so that one that is damaged can be named.
-
-    TFDS's own SkipDecoding lacks this method, by which it reads without TensorFlow.
-    """
-
-    def decode_batch_example_np(self, images: np.ndarray) -> np.ndarray:
-        return images
 
 
 def _read(

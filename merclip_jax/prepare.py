@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import tensorflow_datasets as tfds
 from absl import flags
@@ -38,6 +39,17 @@ Example:
 
 The folder holds the corpus as its owner distributes it: see tfds_builders/casme2/README.md.
 """
+
+
+class LeftEncoded(tfds.decode.SkipDecoding):
+    """Leave images as stored: for the facts alone, or to name one that is damaged.
+
+    TFDS's own SkipDecoding lacks this method, by which it reads without TensorFlow.
+    """
+
+    def decode_batch_example_np(self, images: np.ndarray) -> np.ndarray:
+        """The encoded images of one record."""
+        return images
 
 
 def prepare(
@@ -161,7 +173,7 @@ def _annotation(dataset: str, manual_dir: str, data_dir: str | Path, variant: st
             raise DataError(f"{sheet.source}: rows that cannot be used", stopping)
         return pd.DataFrame([{name: getattr(clip, name) for name in FACTS} for clip in sheet.clips])
     builder = prepare(dataset, manual_dir, data_dir, variant)
-    source = builder.as_data_source("train", decoders={"frames": tfds.decode.SkipDecoding()})
+    source = builder.as_data_source("train", decoders={"frames": LeftEncoded()})
     table = pd.DataFrame([{name: record[name] for name in FACTS} for record in source])
     return table.map(lambda cell: cell.decode() if isinstance(cell, bytes) else cell)
 

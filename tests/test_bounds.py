@@ -99,6 +99,13 @@ def test_the_command_needs_the_workbook_alone(tmp_path):
     assert done.stdout == bounds.printed(written) + "\n"
 
 
+def test_a_corpus_that_is_made_by_code_is_prepared_first(tmp_path):
+    table = prepare.annotations("synthetic_me", "", tmp_path, "tiny")
+    assert list(table.columns) == list(prepare.FACTS)
+    assert (len(table), table["subject"].nunique()) == (15, 5)
+    assert bounds.of_protocol(protocols.get("synthetic/5"), table)["n_clips"] == 15
+
+
 def test_rows_that_cannot_be_used_are_listed(tmp_path):
     casme2.write_workbook(tmp_path, casme2.change(casme2.rows(2), 1, aus="4+Q7"))
     with pytest.raises(DataError) as caught:
