@@ -19,7 +19,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
-from absl import app, flags
+from absl import app, flags, logging
 
 from merclip_jax import clips, prepare
 from tfds_builders import corpus
@@ -104,6 +104,7 @@ def _timed(spent: dict[str, float], name: str, owner: object, function: str) -> 
 def main(argv: list[str]) -> None:
     """Print every figure, and write them if asked to."""
     del argv
+    logging.set_verbosity(logging.WARNING)
     if MEASURED.value:
         sys.stdout.write(json.dumps(measure(Path(MEASURED.value))))
         return

@@ -138,7 +138,7 @@ def test_the_command_counts_faults_that_do_not_stop_it(tmp_path):
     done = _command(*flags)
     assert (done.returncode, done.stdout.count("\n")) == (0, 1)
     assert done.stderr == (
-        "casme2: 2 faults that do not stop a build; python -m merclip_jax.audit lists them\n"
+        "casme2: faults that do not stop a build: 2; python -m merclip_jax.audit lists them\n"
     )
     assert _command(*flags).stderr == ""  # prepared already: the corpus is not read again
 

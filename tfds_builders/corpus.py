@@ -202,7 +202,7 @@ class Corpus(ABC):
         if not clips:
             raise DataError(f"{sheet.source}: no row describes a clip")
         if others := len(sheet.faults) + len(faults):
-            said = "%s: %d faults that do not stop a build"
+            said = "%s: faults that do not stop a build: %d"
             logging.getLogger(__name__).info(said, self.name, others)
         return clips
 
