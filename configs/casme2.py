@@ -22,7 +22,8 @@ PROTOCOLS = {f"classes={n}": f"merclip/casme2/{n}" for n in (3, 4, 5, 7)} | {
 def get_config(arg: str = "classes=5") -> ConfigDict:
     """CASME II with `classes=3|4|5|7` of the MER-CLIP lists, or another list in PROTOCOLS."""
     if arg not in PROTOCOLS:
-        raise ValueError(f"casme2.py:{arg}: give classes=3, 4, 5 or 7, or {list(PROTOCOLS)[4:]}")
+        others = ", ".join(list(PROTOCOLS)[4:])
+        raise ValueError(f"casme2.py:{arg}: give classes=3, 4, 5 or 7, or {others}")
     config = base.released_loso(3e-5)
     config.data.dataset = "casme2"
     config.data.protocol = PROTOCOLS[arg]

@@ -13,9 +13,7 @@ from ml_collections import ConfigDict
 
 from configs import base
 
-PROTOCOLS = {f"classes={n}": f"merclip/samm/{n}" for n in (3, 4, 5)} | {
-    "megc2019": "megc2019/samm"
-}
+PROTOCOLS = {f"classes={n}": f"merclip/samm/{n}" for n in (3, 4, 5)} | {"megc2019": "megc2019/samm"}
 
 
 def get_config(arg: str = "classes=5") -> ConfigDict:

@@ -18,8 +18,8 @@ from tqdm import tqdm
 
 from merclip_jax import clips, outcome, parallel, sampling, step
 from merclip_jax.checkpoints import FoldCheckpoints
+from merclip_jax.cross_validation import Fold
 from merclip_jax.members import Choice, Held, Member, Setup
-from merclip_jax.protocols import Fold
 
 
 def train_folds(setup: Setup, folds: Sequence[Fold], bar: tqdm) -> None:

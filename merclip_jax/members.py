@@ -12,7 +12,8 @@ from tokenizers import Tokenizer
 
 from merclip_jax import clips, parallel, sampling, step, text
 from merclip_jax.checkpoints import FoldCheckpoints
-from merclip_jax.protocols import Fold, Protocol
+from merclip_jax.cross_validation import Fold
+from merclip_jax.protocol_table import Protocol
 
 # What is predicted of some of a fold's clips: probabilities, similarities to the sentences.
 Held = tuple[Float[ndarray, "n c"], Float[ndarray, "n s"]]

@@ -11,8 +11,8 @@ from jaxtyping import Float, Int
 from ml_collections import ConfigDict
 
 from merclip_jax import contamination, explain, metrics, step, workdir
+from merclip_jax.cross_validation import Fold
 from merclip_jax.members import Held, Member, Setup, results
-from merclip_jax.protocols import Fold
 
 
 def score(

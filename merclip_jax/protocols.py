@@ -1,4 +1,4 @@
-"""Protocols: which clips, which classes, which folds, and whether a sample list is a known one.
+"""Protocols: which clips, which classes, and whether a sample list is a known one.
 
 A table of clips is a data frame with the columns dataset, subject, clip, emotion, objective_class
 and split as the records have them; `select` adds label and class. The protocols are in
@@ -9,13 +9,11 @@ import hashlib
 import json
 import re
 import sys
-from dataclasses import dataclass, field, replace
 from importlib import resources
 
 import numpy as np
 import pandas as pd
 from absl import flags
-from jaxtyping import Bool, Int
 
 from merclip_jax import app
 from merclip_jax.errors import ConfigError, DataError
@@ -23,26 +21,11 @@ from merclip_jax.protocol_table import PROTOCOLS, Part, Protocol
 
 _SPELLINGS = {"other": "others", "happy": "happiness", "sad": "sadness"}
 
-INNER_EVERY = 5
-
 USAGE = """Every protocol: which corpora, which classes, how many clips.
 
 Example:
   python -m merclip_jax.protocols --list
 """
-
-
-@dataclass(frozen=True)
-class Fold:
-    """One split of a table: positions of its training, its test and its inner rows.
-
-    Inner rows are those of training subjects that training leaves out, to choose an epoch by.
-    """
-
-    name: str
-    train: Int[np.ndarray, " train"]
-    test: Int[np.ndarray, " test"]
-    inner: Int[np.ndarray, " inner"] = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 def get(name: str) -> Protocol:
@@ -139,105 +122,6 @@ def _classes(protocol: Protocol, part: Part, rows: pd.DataFrame) -> pd.Series:
                 ],
             )
     return said.map(emotions)
-
-
-def folds(protocol: Protocol, table: pd.DataFrame, scheme: str = "protocol") -> list[Fold]:
-    """The folds of a table that `select` gave.
-
-    Args:
-      protocol: says the scheme, unless another is asked for.
-      table: its clips.
-      scheme: 'protocol', or 'loso', 'lodo', 'official', 'hold_out' (every tenth subject).
-
-    Raises:
-      DataError: a fold would have nothing to train on or nothing to test.
-    """
-    made = {
-        "loso": leave_one_subject_out,
-        "lodo": leave_one_dataset_out,
-        "official": official,
-        "hold_out": lambda rows: [hold_out(rows)],
-    }
-    return made[protocol.folds if scheme == "protocol" else scheme](table)
-
-
-def leave_one_subject_out(table: pd.DataFrame) -> list[Fold]:
-    """One fold per subject, in the table's order of subjects; the subject is the fold's name.
-
-    Over several corpora a subject is told apart by its corpus: 'casme2-01', 'samm-006'.
-
-    Raises:
-      DataError: fewer than two subjects, so that nothing would be left to train on.
-    """
-    subject = _subjects(table)
-    return [_fold(name, (subject == name).to_numpy()) for name in subject.unique()]
-
-
-def leave_one_dataset_out(table: pd.DataFrame) -> list[Fold]:
-    """One fold per corpus, which is its name (CD6ME, Varanka et al.).
-
-    Raises:
-      DataError: fewer than two corpora.
-    """
-    if table["dataset"].nunique() < 2:
-        raise DataError("folds.scheme='lodo' leaves one corpus out: at least 2 are needed")
-    return [
-        _fold(name, (table["dataset"] == name).to_numpy()) for name in table["dataset"].unique()
-    ]
-
-
-def official(table: pd.DataFrame) -> list[Fold]:
-    """The single fold that trains on the owner's split 'train' and tests on its others.
-
-    Raises:
-      DataError: the clips name no such splits.
-    """
-    test = (table["split"] != "train").to_numpy()
-    if test.all() or not test.any():
-        raise DataError(
-            "folds.scheme='official' needs clips of the owner's split 'train' and of another; "
-            f"found {', '.join(sorted(set(table['split']))) or 'none'}"
-        )
-    return [_fold("official", test)]
-
-
-def hold_out(table: pd.DataFrame) -> Fold:
-    """The single fold that tests on every tenth subject, from the first on.
-
-    Raises:
-      DataError: fewer than two subjects, so that nothing would be left to train on.
-    """
-    subject = _subjects(table)
-    return _fold("hold_out", subject.isin(subject.unique()[::10]).to_numpy())
-
-
-def with_inner(fold: Fold, table: pd.DataFrame) -> Fold:
-    """The fold with every fifth of its training subjects set aside, to choose an epoch by.
-
-    Raises:
-      DataError: the training side has fewer than two subjects.
-    """
-    rows = table.iloc[fold.train]
-    subject = _subjects(rows)
-    aside = subject.isin(subject.unique()[::INNER_EVERY]).to_numpy()
-    return replace(fold, train=fold.train[~aside], inner=fold.train[aside])
-
-
-def _subjects(table: pd.DataFrame) -> pd.Series:
-    subject = table["subject"]
-    if table["dataset"].nunique() > 1:
-        subject = table["dataset"] + "-" + subject
-    if subject.nunique() < 2:
-        raise DataError(
-            f"{len(table)} clips of {subject.nunique()} subject(s) "
-            f"({', '.join(subject.unique()) or 'none'}) leave an empty fold; subjects are held "
-            "out whole, so at least 2 are needed"
-        )
-    return subject
-
-
-def _fold(name: str, test: Bool[np.ndarray, " n"]) -> Fold:
-    return Fold(name, np.flatnonzero(~test), np.flatnonzero(test))
 
 
 def fingerprint(table: pd.DataFrame) -> str:

@@ -7,7 +7,7 @@ import grain
 import numpy as np
 from jaxtyping import Int
 
-from merclip_jax.protocols import Fold
+from merclip_jax.cross_validation import Fold
 
 FIRST_CLIPS = 64  # of a growing training side
 

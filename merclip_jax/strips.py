@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from merclip_jax import clips, facs, protocols, workdir
+from merclip_jax import clips, cross_validation, facs, workdir
 
 STRIP_FRAMES, STRIP_HEIGHT = 8, 96  # frames, pixels
 
 
 def write(
-    directory: Path, packed: clips.Clips, table: pd.DataFrame, folds: list[protocols.Fold]
+    directory: Path, packed: clips.Clips, table: pd.DataFrame, folds: list[cross_validation.Fold]
 ) -> None:
     """Write clips.csv, and a film strip of every clip."""
     fold_of = {int(i): fold.name for fold in folds for i in fold.test}

@@ -22,6 +22,7 @@ from merclip_jax import (
     app,
     clips,
     contamination,
+    cross_validation,
     loop,
     members,
     parallel,
@@ -88,9 +89,9 @@ def run(config: ConfigDict, directory: str | Path) -> Report:
         workdir.open_run(directory, config)
     with parallel.first_alone("packing"):  # it prepares and packs what is missing
         packed, table = load_clips(config, protocol)
-    folds = protocols.folds(protocol, table, config.folds.scheme)
+    folds = cross_validation.of_protocol(protocol, table, config.folds.scheme)
     if config.eval.selection == "inner":
-        folds = [protocols.with_inner(fold, table) for fold in folds]
+        folds = [cross_validation.with_inner(fold, table) for fold in folds]
     seen = start.about(config).get("seen") if config.model.init_from else {}
     notices = contamination.check(seen, table, folds, config.eval.allow_seen)
     if parallel.is_first():
@@ -158,14 +159,14 @@ def _check(config: ConfigDict) -> None:
         raise ConfigError("seeds=(): give at least one seed, such as (0,)")
 
 
-def _steps_per_epoch(config: ConfigDict, folds: list[protocols.Fold]) -> int:
+def _steps_per_epoch(config: ConfigDict, folds: list[cross_validation.Fold]) -> int:
     """Those of the mean fold, so that folds step together; whole updates, of at least one."""
     together = config.recipe.batch_size * config.recipe.accumulate
     updates = max(1, round(np.mean([len(fold.train) for fold in folds]) / together))
     return updates * config.recipe.accumulate
 
 
-def _is_done(directory: Path, fold: protocols.Fold, seed: int) -> bool:
+def _is_done(directory: Path, fold: cross_validation.Fold, seed: int) -> bool:
     return members.results(directory / "folds" / fold.name, "predictions", seed).exists()
 
 
@@ -213,7 +214,7 @@ def _collect(
     directory: Path,
     config: ConfigDict,
     protocol: protocols.Protocol,
-    folds: list[protocols.Fold],
+    folds: list[cross_validation.Fold],
     timing: dict[str, float],
     notices: list[str],
 ) -> None:

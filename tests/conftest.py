@@ -20,6 +20,13 @@ from configs import synthetic
 from merclip_jax import text
 from merclip_jax.models import EmotionConfig, MerClip, MerClipConfig, TextConfig, VisionConfig
 
+SLOWEST_FIRST = ("test_train.py", "test_full_size.py", "test_every_corpus.py", "test_selection.py")
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the longest files, so that processes which share the work end together."""
+    items.sort(key=lambda item: item.path.name not in SLOWEST_FIRST)
+
 
 def pytest_sessionfinish(session):
     """Drop the session's compiled programs, once all of pytest's processes are through."""

@@ -112,7 +112,7 @@ def test_bad_data(root, tmp_path):
         f"--config.data.data_dir={tmp_path / 'data'}",
     )
     assert (done.returncode, done.stdout) == (3, "")
-    one_paragraph(done.stderr, f"error: {root}: no coding workbook; put CASME2-coding-20190701")
+    one_paragraph(done.stderr, f"error: {root}: no annotation; put CASME2-coding-20190701")
     assert files(tmp_path / "data") == []
 
 
@@ -190,7 +190,10 @@ def test_a_protocol_of_one_subject_has_an_empty_fold(root, refused):
 
 def test_a_protocol_of_another_corpus(config, refused):
     config.data.protocol = "synthetic/3"
-    refused(3, "protocol synthetic/3: none of the 6 clips belongs to it; check that config.data")
+    refused(
+        3,
+        "protocol synthetic/3: none of the 6 clips belongs to its part synthetic_me; check that config.data",
+    )
 
 
 def test_a_workdir_below_a_file(root, refused):

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from merclip_jax import contamination, train
+from merclip_jax.cross_validation import Fold
 from merclip_jax.errors import ConfigError
-from merclip_jax.protocols import Fold
 
 TABLE = pd.DataFrame(
     {

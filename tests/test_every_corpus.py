@@ -1,6 +1,7 @@
 """Every corpus that is read from disk, from the owner's files to the report; several at once, too.
 
 What a corpus's own quirks do is tested beside its reader; here, that all of them go all the way.
+Corpora of as many classes and sentences share their compiled programs.
 """
 
 import importlib
@@ -9,8 +10,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+from corpora import mmew
 
-from merclip_jax import audit, prepare, protocols, train, workdir
+from merclip_jax import audit, cross_validation, prepare, protocols, train, workdir
 
 KEYS = {
     *("dataset", "annotation_file", "layout", "n_clips", "n_subjects", "emotions"),
@@ -63,8 +65,9 @@ CASES = {
         ("S08", "S13", "S13_1st"), {"1": 1, "2": 2, "4": 1, "7": 1, "45": 1},
     ),
     "mmew": Case(
-        4, 3, "mmew/4", {"happiness": 1, "others": 1, "surprise": 1},
-        ("S03", "S30"), {"4": 2, "5": 1, "7": 1, "10": 1, "12": 2},
+        5, 3, "mmew/4", {"disgust": 1, "happiness": 1, "others": 1, "surprise": 1},
+        ("S03", "S13", "S30"), {"4": 2, "5": 1, "7": 1, "9": 1, "10": 1, "12": 2},
+        {"table": [*mmew.ROWS, mmew.Row(13, "S13-03-002", 4, 9, "9", "disgust")]},
     ),
     "samm": Case(
         8, 2, "merclip/samm/3", {"negative": 4, "positive": 2, "surprise": 2},
@@ -167,7 +170,7 @@ def test_what_is_prepared_is_what_the_annotation_says(name, root, prepared_dir):
     protocol = protocols.get(case.protocol)
     rows = protocols.select(protocol, table)
     assert rows["class"].value_counts().to_dict() == case.classes
-    assert tuple(fold.name for fold in protocols.folds(protocol, rows)) == case.folds
+    assert tuple(fold.name for fold in cross_validation.of_protocol(protocol, rows)) == case.folds
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -213,7 +216,7 @@ def test_cd6me_leaves_one_corpus_out(run):
     assert (predictions["fold"] == predictions["dataset"]).all()
     assert predictions["clip_id"].is_unique
     assert predictions["dataset"].value_counts().to_dict() == {
-        **{"casme": 3, "casme2": 8, "samm": 8, "fourdme": 2, "mmew": 3, "casme3": 4},
+        **{"casme": 3, "casme2": 8, "samm": 8, "fourdme": 2, "mmew": 4, "casme3": 4},
     }
     assert written["protocol"]["name"] == "cd6me/3"
-    assert written["protocol"]["n_clips"] == len(predictions) == 28
+    assert written["protocol"]["n_clips"] == len(predictions) == 29

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from merclip_jax import protocols
+from merclip_jax import cross_validation, protocols
 from merclip_jax.errors import ConfigError, DataError
 
 # Counts of the CASME II codings, and of what each published list keeps of them.
@@ -145,7 +145,7 @@ def test_synthetic_protocols():
 
 def test_leave_one_subject_out_tests_every_clip_once():
     rows = protocols.select(protocols.get("merclip/casme2/7"), _coded_2019())
-    folds = protocols.leave_one_subject_out(rows)
+    folds = cross_validation.leave_one_subject_out(rows)
     assert [fold.name for fold in folds] == list(rows["subject"].unique())
     tested = np.concatenate([fold.test for fold in folds])
     assert sorted(tested) == list(range(len(rows)))
@@ -157,18 +157,20 @@ def test_leave_one_subject_out_tests_every_clip_once():
 
 def test_subjects_of_two_corpora_are_two_people():
     table = _table([("casme2", "01", "a", "x"), ("samm", "01", "a", "x"), ("samm", "02", "a", "x")])
-    names = [fold.name for fold in protocols.leave_one_subject_out(table)]
+    names = [fold.name for fold in cross_validation.leave_one_subject_out(table)]
     assert names == ["casme2-01", "samm-01", "samm-02"]
 
 
 def test_hold_out_tests_every_tenth_subject():
     table = _table([("synthetic_me", f"{i:02d}", "c", "x") for i in range(12)])
-    fold = protocols.hold_out(table)
+    fold = cross_validation.hold_out(table)
     assert list(fold.test) == [0, 10]
     assert list(fold.train) == [1, 2, 3, 4, 5, 6, 7, 8, 9, 11]
 
 
-@pytest.mark.parametrize("split", [protocols.leave_one_subject_out, protocols.hold_out])
+@pytest.mark.parametrize(
+    "split", [cross_validation.leave_one_subject_out, cross_validation.hold_out]
+)
 @pytest.mark.parametrize("subjects", [[], ["01", "01"]])
 def test_a_fold_without_training_clips_is_an_error(split, subjects):
     table = _table([("casme2", subject, f"c{i}", "x") for i, subject in enumerate(subjects)])
@@ -257,30 +259,34 @@ def test_a_protocol_without_classes_takes_every_clip():
 
 def test_one_corpus_is_left_out_at_a_time():
     table = _table([("a", "1", "x", ""), ("b", "1", "y", ""), ("b", "2", "z", "")])
-    found = protocols.leave_one_dataset_out(table)
+    found = cross_validation.leave_one_dataset_out(table)
     assert [(fold.name, list(fold.train), list(fold.test)) for fold in found] == [
         ("a", [1, 2], [0]),
         ("b", [0], [1, 2]),
     ]
     with pytest.raises(DataError, match="at least 2 are needed"):
-        protocols.leave_one_dataset_out(table[1:])
+        cross_validation.leave_one_dataset_out(table[1:])
 
 
 def test_the_owners_split_is_one_fold():
     table = _table([("dfme", f"{i}", "x", "") for i in range(4)])
     table["split"] = ["train", "testA", "train", "testB"]
-    [fold] = protocols.official(table)
+    [fold] = cross_validation.official(table)
     assert (fold.name, list(fold.train), list(fold.test)) == ("official", [0, 2], [1, 3])
     with pytest.raises(DataError, match="needs clips of the owner's split 'train'.*found testA"):
-        protocols.official(table.assign(split="testA"))
+        cross_validation.official(table.assign(split="testA"))
 
 
 def test_a_protocol_says_its_folds_and_a_config_may_say_others():
     table = _table([("dfme", f"{i}", "x", "") for i in range(3)])
     table["split"] = ["train", "testA", "testB"]
     protocol = protocols.get("dfme/7")
-    assert [fold.name for fold in protocols.folds(protocol, table)] == ["official"]
-    assert [fold.name for fold in protocols.folds(protocol, table, "loso")] == ["0", "1", "2"]
+    assert [fold.name for fold in cross_validation.of_protocol(protocol, table)] == ["official"]
+    assert [fold.name for fold in cross_validation.of_protocol(protocol, table, "loso")] == [
+        "0",
+        "1",
+        "2",
+    ]
 
 
 def test_the_listing_shows_every_protocol_with_its_counts():

@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from merclip_jax import metrics, outcome, protocols, train, workdir
+from merclip_jax import cross_validation, metrics, outcome, train, workdir
 
 HELD_OUT = "s00"
 
@@ -130,9 +131,9 @@ def test_a_run_that_was_cut_off_chooses_as_one_that_was_not(one_fold, tmp_path, 
 
 
 def test_the_inner_subjects_are_taken_from_the_training_side():
-    table = protocols.pd.DataFrame({"dataset": "a", "subject": list("aabbccddeeff")})
-    for fold in protocols.leave_one_subject_out(table):
-        inner = protocols.with_inner(fold, table)
+    table = pd.DataFrame({"dataset": "a", "subject": list("aabbccddeeff")})
+    for fold in cross_validation.leave_one_subject_out(table):
+        inner = cross_validation.with_inner(fold, table)
         assert sorted([*inner.train, *inner.inner, *inner.test]) == list(range(12))
         assert list(inner.test) == list(fold.test)
         aside = set(table["subject"].iloc[inner.inner])

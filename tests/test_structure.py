@@ -12,7 +12,8 @@ FILES = [path for name in PACKAGES for path in sorted((ROOT / name).rglob("*.py"
 
 # A module imports only from before itself: leaves, data, model, training, reporting, commands.
 ORDER = (
-    "errors", "app", "workdir", "facs_text", "facs", "protocol_table", "protocols", "metrics",
+    "errors", "app", "workdir", "facs_text", "facs", "protocol_table", "protocols",
+    "cross_validation", "metrics",
     "guessers", "face", "tfds_builders", "prepare", "bounds", "audit_pages", "audit", "clips",
     "sampling", "augmix", "augment", "text",
     "models.config", "models.card", "models.leaves", "models.torch_keys", "models.files",

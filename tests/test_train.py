@@ -106,13 +106,13 @@ def test_another_seed_gives_other_predictions(whole_run, tiny_config, tmp_path):
     assert np.abs(first - second).max() > 1e-4
 
 
-def test_killed_at_three_random_moments_a_run_ends_with_the_same_predictions(
+def test_killed_at_random_moments_a_run_ends_with_the_same_predictions(
     tiny_config, tmp_path, flags_of
 ):
     train_in = [sys.executable, "-m", "merclip_jax.train", *flags_of(tiny_config)]
     command = [*train_in, f"--workdir={tmp_path}/killed"]
     moments = random.Random(20260101)
-    for folds_begun in (1, 2, 4):
+    for folds_begun in (1, 4):
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 120
         while len(list(tmp_path.glob("killed/folds/*/checkpoints/*/*"))) < folds_begun:
