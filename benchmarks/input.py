@@ -18,7 +18,7 @@ import tensorflow_datasets as tfds
 from absl import app, flags
 
 from merclip_jax import clips, sampling
-from merclip_jax.protocols import Fold
+from merclip_jax.cross_validation import Fold
 from tfds_builders import records
 
 CLIPS, FRAMES, SIZE = 250, 60, (340, 280)

@@ -22,7 +22,6 @@ from merclip_jax.models.video import Mode
 
 BATCH = 2
 REPEATS = 5
-MODE = Mode(train=True, rngs=nnx.Rngs(0))
 
 
 def parts() -> Iterator[tuple[str, int, nnx.Module, tuple[jax.Array, ...]]]:
@@ -47,7 +46,7 @@ def run(name: str, module: nnx.Module, inputs: tuple[jax.Array, ...]) -> jax.Arr
     if name == "local MHRA":
         return module(*inputs, True)
     if name == "global block":
-        return module(*inputs, MODE, "part")
+        return module(*inputs, Mode(train=True, rngs=nnx.Rngs(0)), "part")
     return module(*inputs)
 
 

@@ -192,7 +192,7 @@ def test_a_protocol_of_another_corpus(config, refused):
     config.data.protocol = "synthetic/3"
     refused(
         3,
-        "protocol synthetic/3: none of the 6 clips belongs to its part synthetic_me; check that config.data",
+        "none of the 6 clips belongs to its part synthetic_me; check that config.data",
     )
 
 
