@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from corpora import pictures
+from corpora import annotated, pictures
 
 BOOK = "CASME-coded-20190721.xlsx"  # the owner's is an .xls, which nothing here can write
 HEADER = (
@@ -18,16 +18,9 @@ FRAMES = {  # layout -> where its subject folders lie, and how a frame is called
 
 
 @dataclass(frozen=True)
-class Row:
+class Row(annotated.Row):
     """One line of the workbook; cells may be anything a copy of it may hold."""
 
-    subject: object
-    clip: object
-    onset: object
-    apex: object
-    offset: object
-    aus: object
-    emotion: object
     apex2: object = "\\"
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
+from corpora import annotated
 
 FRAMES = {  # layout -> where its subject folders lie, and how a frame is called
     "cropped": ("Cropped", "reg_img{}.jpg"),
@@ -23,16 +24,9 @@ ACTION_UNITS = (12, "4+7", "1+2", "L14+L15", "4+L10")
 
 
 @dataclass(frozen=True)
-class Row:
+class Row(annotated.Row):
     """One line of the workbook; cells may be anything a copy of it may hold."""
 
-    subject: object
-    clip: object
-    onset: object
-    apex: object
-    offset: object
-    aus: object
-    emotion: object
     objective: object = 1
 
 

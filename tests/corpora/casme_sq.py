@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from corpora import pictures
+from corpora import annotated, pictures
 
 BOOK = "CAS(ME)^2code_final.xlsx"
 PEOPLE = {1: "s15", 2: "s16", 3: "s40"}
@@ -14,16 +14,9 @@ MICRO, MACRO = "micro-expression", "macro-expression"
 
 
 @dataclass(frozen=True)
-class Row:
+class Row(annotated.Row):
     """One line of the first sheet; cells may be anything a copy of it may hold."""
 
-    subject: object
-    clip: object
-    onset: object
-    apex: object
-    offset: object
-    aus: object
-    emotion: object
     type: object = MICRO
     felt: object = "anger"
 

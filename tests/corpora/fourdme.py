@@ -1,10 +1,10 @@
 """A fake 4DME on disk: its micro-expressions in grey video, beside long videos."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 from corpora import pictures
+from corpora.annotated import Row
 
 BOOK = "4DME_Labelling_Micro_release v1.xlsx"
 TREE = "micro short gray video"
@@ -15,19 +15,6 @@ HEADER = (
     *(f"AU{number}" for number in UNITS),
     *("eye blink", "Total"),
 )
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the workbook, less what is not read."""
-
-    subject: object
-    clip: object
-    onset: object
-    apex: object
-    offset: object
-    aus: object
-    emotion: object
 
 
 def rows() -> list[Row]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from corpora import pictures
+from corpora import annotated, pictures
 
 BOOK = "SAMM_Micro_FACS_Codes_v2.xlsx"
 HEADER = (
@@ -14,16 +14,9 @@ HEADER = (
 
 
 @dataclass(frozen=True)
-class Row:
+class Row(annotated.Row):
     """One line of the workbook; cells may be anything a copy of it may hold."""
 
-    subject: object
-    clip: object
-    onset: object
-    apex: object
-    offset: object
-    aus: object
-    emotion: object
     objective: object = 7
 
 

@@ -5,10 +5,10 @@ changed, and a column of objective classes), with or without their blank columns
 text or as numbers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from merclip_jax.errors import DataError
 from tfds_builders import frames, sheets
@@ -38,7 +38,7 @@ class Casme2(Corpus):
         "emotion": ("Estimated Emotion",),
         "objective": ("Objective Classes", "Objective Class"),
     }
-    optional = ("objective",)  # absent before 2019
+    optional: ClassVar[Sequence[str]] = ("objective",)  # absent before 2019
 
     def annotation(self) -> Path:
         """The coding workbook with the newest date in its name."""
