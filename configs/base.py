@@ -25,6 +25,7 @@ def get_config() -> ConfigDict:
     data.placement = "auto"  # where packed clips live: 'auto', 'device', 'host' or 'memmap'
 
     config.model = model = ConfigDict()
+    model.system = "merclip"  # or 'micro_au': action units first, emotions from them by rule
     model.variant = "b16"  # sizes: "b16", "l14" or "tiny" (see models/config.py)
     model.patch_size = 0  # pixels; 0 = the variant's
     model.init_from = ""  # a directory of saved weights; "" = random weights
@@ -39,6 +40,22 @@ def get_config() -> ConfigDict:
         False  # recompute activations in the backward pass: a third more time, less memory
     )
     model.dtype = "auto"  # compute: 'float32', 'bfloat16'; auto = float32 on CPU, else bfloat16
+
+    config.au = au = ConfigDict()  # Micro-AU CLIP alone reads these
+    au.units = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17)  # action units that are told
+    au.sides = "merged"  # or 'kept': left and right are two units
+    au.rules = ""  # a file of emotion rules; "" = merclip_jax/emotion_rules.yaml
+    au.threshold = "zero"  # or 'inner': thresholds and calibration from inner subjects
+    au.heads = 4  # of both attentions
+    au.regions = True  # a unit sees its own region; False: the whole face
+    au.dependency = True  # units hear of each other (GDA)
+    au.text = True  # units are told by sentences; False: by learnt vectors
+    au.visual_weight = 0.5  # MiAUCL: clips in the same state attract
+    au.naming_weight = 0.1  # MiAUCL: a moving unit is nearest to its own sentence
+    au.dependency_weight = 0.1  # GDLoss
+    au.dependency_form = "correlation"  # or 'instance'
+    au.eye_distance = 0.31  # between the pupils, over the picture's side
+    au.eye_height = 0.39  # of the eyes, from the top, over the picture's side
 
     config.text = text = ConfigDict()
     text.style = "ours"  # wording of the sentences: 'ours' or 'released'

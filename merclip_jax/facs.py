@@ -22,6 +22,8 @@ __all__ = [
     "ActionUnit",
     "ActionUnits",
     "canonical",
+    "moving_and_still",
+    "number_and_side",
     "numbers",
     "parse",
     "sentence",
@@ -29,6 +31,7 @@ __all__ = [
 
 Cell = str | int | float | np.generic | None  # an annotation cell as pandas reads it
 
+MIDLINE = frozenset({8, 16, 17, 18, 21, 22, 23, 24, 25, 26, 27, 28, 31, 43, 45})  # seldom one-sided
 HEAD = range(51, 59)  # movements of the head: kept as 'M57', dropped when written bare
 EYES = range(61, 70)  # directions of the eyes: always dropped
 
@@ -214,6 +217,32 @@ def numbers(cell: Cell) -> frozenset[int]:
         if len({unit.number for unit in options}) == 1 and not any(u.static for u in options):
             moved.add(options[0].number)
     return frozenset(moved)
+
+
+def number_and_side(name: str) -> tuple[int, str]:
+    """The unit and side that a plain name stands for: '12' is (12, ''), 'L12' is (12, 'L').
+
+    Raises:
+      DataError: the name is that of no unit, or says more.
+    """
+    terms = parse(name).terms
+    unit = terms[0] if len(terms) == 1 else None
+    if not isinstance(unit, ActionUnit) or str(unit) != f"{unit.side}{unit.number}":
+        raise DataError(f"action unit {name!r}: write a number, or L or R and a number")
+    return unit.number, unit.side
+
+
+def moving_and_still(name: str, style: Literal["released", "ours"] = "ours") -> tuple[str, str]:
+    """Two sentences about one unit, such as 'L12': that it moves, and that it does not.
+
+    Raises:
+      DataError: the name is that of no unit, or the style has no phrase for it.
+    """
+    number, side = number_and_side(name)
+    phrase = _phrase(ActionUnit(number, side), style)
+    if not phrase:
+        raise DataError(f"action unit {name!r}: text.style={style!r} has no words for it")
+    return phrase, f"not {phrase}"
 
 
 def sentence(units: ActionUnits, style: Literal["released", "ours"] = "released") -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from jaxtyping import Num
+from jaxtyping import Float, Num
 from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -84,12 +84,40 @@ def confusion_chart(counts: Num[np.ndarray, "c c"], classes: Sequence[str]) -> M
     """The confusion matrix: numbers are clips, shade is the share of the true class."""
     size = len(classes)
     figure, (axes,) = _canvas(0.52 * size + 0.9)
-    share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    for truth, guess in np.ndindex(size, size):
-        part = share[truth, guess]
+    _grid(axes, counts, counts / np.maximum(counts.sum(1, keepdims=True), 1), classes)
+    axes.set(xlabel="predicted", ylabel="true")
+    cells = "; ".join(
+        f"true {name}: " + ", ".join(f"{counts[i, j]:g} {other}" for j, other in enumerate(classes))
+        for i, name in enumerate(classes)
+    )
+    return _svg(figure, f"Confusion matrix, clips by true and predicted class. {cells}.")
+
+
+def together_chart(counts: Num[np.ndarray, "u u"], units: Sequence[str]) -> Markup:
+    """Clips in which two units move: above the diagonal as annotated, below it as said."""
+    figure, (axes,) = _canvas(0.36 * len(units) + 0.9)
+    apart = counts * (1 - np.eye(len(units), dtype=counts.dtype))
+    _grid(axes, counts, apart / max(apart.max(), 1), units)
+    often = np.argwhere(np.triu(counts, 1) == np.triu(apart, 1).max())[0]
+    most = " and ".join(units[i] for i in often)
+    return _svg(
+        figure, f"Clips in which two action units move; annotated together most often: {most}."
+    )
+
+
+def _grid(
+    axes: Axes,
+    counts: Num[np.ndarray, "n n"],
+    shade: Float[np.ndarray, "n n"],
+    names: Sequence[str],
+) -> None:
+    """A square of numbers on shaded cells."""
+    size = len(names)
+    for row, column in np.ndindex(size, size):
+        part = float(shade[row, column])
         axes.add_patch(
             Rectangle(
-                (guess - 0.48, truth - 0.48),
+                (column - 0.48, row - 0.48),
                 0.96,
                 0.96,
                 color=ACCENT,
@@ -98,28 +126,23 @@ def confusion_chart(counts: Num[np.ndarray, "c c"], classes: Sequence[str]) -> M
             )
         )
         axes.text(
-            guess,
-            truth,
-            f"{counts[truth, guess]:g}",
+            column,
+            row,
+            f"{counts[row, column]:g}",
             ha="center",
             va="center",
             color=PAPER if part > 0.55 else INK,
+            fontsize=None if size <= 8 else 6,
         )
     axes.set(xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5))
-    many = size > 4
+    many = 4 < size <= 8
     axes.set_xticks(
-        range(size), classes, rotation=30 if many else 0, ha="right" if many else "center"
+        range(size), names, rotation=30 if many else 0, ha="right" if many else "center"
     )
-    axes.set_yticks(range(size), classes)
-    axes.set(xlabel="predicted", ylabel="true")
+    axes.set_yticks(range(size), names)
     axes.tick_params(length=0, labelcolor=INK)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    cells = "; ".join(
-        f"true {name}: " + ", ".join(f"{counts[i, j]:g} {other}" for j, other in enumerate(classes))
-        for i, name in enumerate(classes)
-    )
-    return _svg(figure, f"Confusion matrix, clips by true and predicted class. {cells}.")
 
 
 def learning_curves(history: pd.DataFrame) -> Markup:

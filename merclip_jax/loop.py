@@ -17,9 +17,10 @@ from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
 from merclip_jax import clips, outcome, parallel, sampling, step
+from merclip_jax.batch import Predicted
 from merclip_jax.checkpoints import FoldCheckpoints
 from merclip_jax.cross_validation import Fold
-from merclip_jax.members import Choice, Held, Member, Setup
+from merclip_jax.members import Choice, Member, Setup
 
 
 def train_folds(setup: Setup, folds: Sequence[Fold], bar: tqdm) -> None:
@@ -34,11 +35,11 @@ def train_folds(setup: Setup, folds: Sequence[Fold], bar: tqdm) -> None:
 
 def _restore(setup: Setup, fold: Fold) -> Member:
     """A fold as its newest whole checkpoint left it, or at its start."""
-    recipe, labels = setup.config.recipe, setup.table["label"].to_numpy()
+    recipe, groups = setup.config.recipe, setup.task.groups(fold)
     sampler = sampling.iterate(
         sampling.batches(
             fold,
-            labels,
+            groups,
             batch_size=recipe.batch_size,
             balanced=recipe.balanced,
             doubling=recipe.doubling,
@@ -47,12 +48,13 @@ def _restore(setup: Setup, fold: Fold) -> Member:
     )
     folder = setup.folder(fold) / "checkpoints" / f"seed{setup.seed}"
     checkpoints = FoldCheckpoints(folder, setup.config.checkpoint.keep)
-    state = setup.learner.start(setup.params, setup.rest, _key(setup.seed, fold))
+    rest = setup.task.begin(fold, setup.rest)
+    state = setup.learner.start(setup.params, rest, _key(setup.seed, fold))
     found = checkpoints.restore(state._replace(key=()))
     if found is None:
         return Member(fold, sampler, checkpoints, state, [], Choice())
     _, saved, position = found
-    if position["digest"] != sampling.digest(fold, labels):
+    if position["digest"] != sampling.digest(fold, groups):
         warnings.warn(
             f"fold {fold.name}: its training clips changed since {folder} was saved; starting anew",
             stacklevel=2,
@@ -98,7 +100,7 @@ def _train_group(setup: Setup, members: list[Member], done: int, bar: tqdm) -> N
             saved = parallel.fetch(state._replace(key=()))
             for i, member in enumerate(members):
                 _save(setup, member, parallel.unstack(saved, i))
-    _close(setup, members, state, _predict(setup, state, [member.fold.test for member in slots]))
+    _close(setup, members, slots, state)
 
 
 def _choose(
@@ -115,35 +117,45 @@ def _choose(
     tests = [member.fold.test for member in slots]
     judges = [member.fold.inner for member in slots] if selection == "inner" else tests
     held = _predict(setup, state, judges)
-    scores = [
-        outcome.score(setup, judge, found[0]) for judge, found in zip(judges, held, strict=True)
-    ]
+    scores = [setup.task.score(judge, found) for judge, found in zip(judges, held, strict=True)]
     better = [i for i, member in enumerate(members) if scores[i] > member.choice.score]
-    if better and selection == "inner":
+    if not better:
+        return
+    if selection == "inner":
         held = _predict(setup, state, tests)
+    aside = _aside(setup, state, slots)
     for i in better:
         fold = members[i].fold
-        rows = outcome.predictions(setup, fold, held[i], selection, epoch)
+        rows = outcome.predictions(setup, fold, held[i], aside[i], selection, epoch)
         members[i].choice = Choice(
             epoch, scores[i], {str(name): rows[name].tolist() for name in rows}
         )
         if selection == "inner" and setup.config.checkpoint.export and parallel.is_first():
             kept = parallel.unstack(parallel.fetch(state._replace(key=())), i)
-            outcome.export(setup, fold, kept, held[i][0])
+            outcome.export(setup, fold, kept, held[i])
 
 
-def _close(setup: Setup, members: list[Member], state: step.State, predicted: list[Held]) -> None:
-    """Write what finished folds predicted; their models too, if asked for."""
+def _close(setup: Setup, members: list[Member], slots: list[Member], state: step.State) -> None:
+    """Write what finished folds predict; their models too, if asked for."""
+    held = _predict(setup, state, [member.fold.test for member in slots])
+    aside = _aside(setup, state, slots)
     exports = setup.config.checkpoint.export and setup.config.eval.selection != "inner"
     final = parallel.fetch(state._replace(key=())) if exports else None
     for i, member in enumerate(members):
         member.checkpoints.close()
         if parallel.is_first():
             if exports:
-                outcome.export(setup, member.fold, parallel.unstack(final, i), predicted[i][0])
-            outcome.finish(
-                setup, member, predicted[i]
-            )  # last: its predictions mark the fold as done
+                outcome.export(setup, member.fold, parallel.unstack(final, i), held[i])
+            # Last of all: its predictions mark the fold as done.
+            outcome.finish(setup, member, held[i], aside[i])
+
+
+def _aside(setup: Setup, state: step.State, slots: list[Member]) -> list[Predicted | None]:
+    """What is said of the clips of the training side that the task wants to know of."""
+    wanted = [setup.task.aside(member.fold) for member in slots]
+    if not any(map(len, wanted)):
+        return [None] * len(slots)
+    return list(_predict(setup, state, wanted))
 
 
 def _batch(
@@ -153,8 +165,8 @@ def _batch(
     starts, lengths = clips.first_rows(setup.table)
     rows = setup.engine.choose_rows(state, starts[indices], lengths[indices], True)
     rows, shared = _gather(setup, rows)
-    labels = setup.table["label"].to_numpy(np.int32)[indices]
-    batch = step.Batch(rows, labels, setup.sentences.of_clip[indices])
+    task = setup.task
+    batch = step.Batch(rows, task.labels[indices], task.sentence_rows[indices])
     return setup.engine.put_batch(batch), shared
 
 
@@ -189,14 +201,16 @@ def _tensorboard(setup: Setup, member: Member) -> str:
 def _save(setup: Setup, member: Member, state: step.State) -> None:
     position = {
         "sampler": member.sampler.get_state(),
-        "digest": sampling.digest(member.fold, setup.table["label"].to_numpy()),
+        "digest": sampling.digest(member.fold, setup.task.groups(member.fold)),
         "history": member.history,
         "choice": asdict(member.choice),
     }
     member.checkpoints.save(int(state.step), state, position)
 
 
-def _predict(setup: Setup, state: step.State, tests: Sequence[Int[np.ndarray, " n"]]) -> list[Held]:
+def _predict(
+    setup: Setup, state: step.State, tests: Sequence[Int[np.ndarray, " n"]]
+) -> list[Predicted]:
     """What is said of each fold's held-out clips; batches are padded, no clip is dropped."""
     size = setup.config.eval.batch_size
     padded = -(-max(map(len, tests)) // size) * size
@@ -207,7 +221,4 @@ def _predict(setup: Setup, state: step.State, tests: Sequence[Int[np.ndarray, " 
         rows = setup.engine.choose_rows(state, starts[part], lengths[part], False)
         found.append(parallel.fetch(setup.engine.predict(state, *_gather(setup, rows))))
     together = jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *found)
-    return [
-        (together.probabilities[i, : len(test)], together.similarity[i, : len(test)])
-        for i, test in enumerate(tests)
-    ]
+    return [jax.tree.map(lambda x: x[i, : len(test)], together) for i, test in enumerate(tests)]  # noqa: B023

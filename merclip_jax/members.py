@@ -5,18 +5,15 @@ from pathlib import Path
 
 import pandas as pd
 from flax import nnx
-from jaxtyping import Float
 from ml_collections import ConfigDict
-from numpy import ndarray
 from tokenizers import Tokenizer
 
-from merclip_jax import clips, parallel, sampling, step, text
+from merclip_jax import clips, detection, parallel, recognition, sampling, step
 from merclip_jax.checkpoints import FoldCheckpoints
 from merclip_jax.cross_validation import Fold
 from merclip_jax.protocol_table import Protocol
 
-# What is predicted of some of a fold's clips: probabilities, similarities to the sentences.
-Held = tuple[Float[ndarray, "n c"], Float[ndarray, "n s"]]
+Task = recognition.Task | detection.Task
 
 
 @dataclass(frozen=True)
@@ -25,7 +22,7 @@ class Setup:
 
     Attributes:
       seen: corpus -> subjects that the weights at the start were trained on.
-      sentences: those of the clips of `table`.
+      task: what is learnt, and the labels of the clips of `table`.
       params, rest: trained parameters and BatchNorm statistics before the first step.
     """
 
@@ -36,7 +33,7 @@ class Setup:
     seen: dict[str, list[str]]
     clips: clips.Clips
     table: pd.DataFrame
-    sentences: text.SentenceTable
+    task: Task
     learner: step.Learner
     engine: parallel.Engine
     shared: step.Shared

@@ -101,7 +101,7 @@ def subject_confusions(
 
 
 def bootstrap_interval(
-    counts: Int[np.ndarray, "k s c c"], metric: Metric, samples: int = 2000, seed: int = 0
+    counts: Int[np.ndarray, "k s r c"], metric: Metric, samples: int = 2000, seed: int = 0
 ) -> tuple[float, float]:
     """95 % interval of the mean over seeds of a pooled metric.
 
@@ -109,7 +109,7 @@ def bootstrap_interval(
     the seeds, if there are several. Bias-corrected percentiles (Efron 1981).
 
     Args:
-      counts: confusion matrices per seed and subject, from `subject_confusions`.
+      counts: per seed and subject, from `subject_confusions` or whatever the metric reads.
       metric: one of this module's scores.
       samples: bootstrap samples.
       seed: of the draws.
@@ -134,8 +134,8 @@ class Comparison:
 
 
 def compare(
-    first: Int[np.ndarray, "k s c c"],
-    second: Int[np.ndarray, "k s c c"],
+    first: Int[np.ndarray, "k s r c"],
+    second: Int[np.ndarray, "k s r c"],
     metric: Metric,
     samples: int = 10_000,
     seed: int = 0,
@@ -204,12 +204,12 @@ def _ratio(part: np.ndarray | np.number, whole: np.ndarray | np.number) -> np.nd
     return np.divide(part, whole, out=np.zeros(np.shape(whole)), where=np.asarray(whole) > 0)
 
 
-def _mean_score(counts: Int[np.ndarray, "k s c c"], metric: Metric) -> float:
+def _mean_score(counts: Int[np.ndarray, "k s r c"], metric: Metric) -> float:
     return float(metric(counts.sum(1)).mean())
 
 
 def _resampled(
-    counts: Int[np.ndarray, "k s c c"],
+    counts: Int[np.ndarray, "k s r c"],
     metric: Metric,
     drawn: Int[np.ndarray, "b s"],
     rng: np.random.Generator,

@@ -83,6 +83,7 @@ BASIC = ("anger", "contempt", "disgust", "fear", "happiness", "sadness", "surpri
 SEVEN_CASME2 = ("disgust", "fear", "happiness", "others", "repression", "sadness", "surprise")
 SEVEN_CASME3 = ("anger", "disgust", "fear", "happiness", "others", "sadness", "surprise")
 FIVE_SAMM = ("anger", "contempt", "happiness", "others", "surprise")
+EIGHT_SAMM = ("anger", "contempt", "disgust", "fear", "happiness", "others", "sadness", "surprise")
 OBJECTIVE = ("1", "2", "3", "4", "5")
 _RARE = frozenset({"fear", "sadness"})
 _ALL_OTHERS = frozenset({"*"})
@@ -181,6 +182,7 @@ PROTOCOLS = (
     Protocol("merclip/samm/4", FOUR, _samm(_three("anger", "contempt") | _same("others"))),
     Protocol("merclip/samm/5", FIVE_SAMM, _samm(_same(*FIVE_SAMM))),
     Protocol("megc2019/samm", THREE, (_MEGC_SAMM,)),
+    Protocol("samm/8", EIGHT_SAMM, (Part("samm", _same(*EIGHT_SAMM)),), counts=(159, 29)),
     Protocol(
         "samm/objective", OBJECTIVE, (_objective("samm"),), counts=(68, 21), note="classes 1-5"),
     Protocol("merclip/casme3/3", THREE, _casme3(_three(*_CASME3_NEGATIVE), "others")),

@@ -37,6 +37,9 @@ class Predictions:
     probabilities: Float[np.ndarray, "k n c"]
     nearest: Shaped[np.ndarray, "k n r"]
     similarity: Float[np.ndarray, "k n r"]
+    units: tuple[str, ...]
+    au_labels: Int[np.ndarray, "n u"]
+    au_probabilities: Float[np.ndarray, "k n u"]
 
 
 @dataclass(frozen=True)
@@ -173,11 +176,19 @@ def _predictions(path: Path, rows: pd.DataFrame, clips: pd.DataFrame, run: dict)
     shape = (len(seeds), len(clips))
     named = rows.filter(regex=r"^nearest_\d+$")
     alike = rows.filter(regex=r"^similarity_\d+$").apply(pd.to_numeric, errors="coerce")
+    units = [str(name).removeprefix("au_p_") for name in rows if str(name).startswith("au_p_")]
+    told = rows[[f"au_p_{unit}" for unit in units]].apply(pd.to_numeric, errors="coerce")
+    states = rows[[f"au_{unit}" for unit in units]].apply(pd.to_numeric, errors="coerce")
+    damaged = rows[told.isna().any(axis=1) | states.isna().any(axis=1)]
+    _refuse(path, "an action unit's label or probability is no number", damaged, "clip_id")
     return Predictions(
         rows["prediction"].to_numpy(np.int64).reshape(shape),
         _per_seed(rows[[f"p_{name}" for name in classes]], shape),
         named.to_numpy(object).reshape(*shape, named.shape[1]),
         _per_seed(alike, shape),
+        tuple(units),
+        states.to_numpy(np.int64)[: len(clips)],
+        _per_seed(told, shape),
     )
 
 

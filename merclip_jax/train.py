@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from absl import flags
 from ml_collections import ConfigDict, config_flags
+from tokenizers import Tokenizer
 from tqdm import tqdm
 
 from merclip_jax import (
@@ -23,20 +24,22 @@ from merclip_jax import (
     clips,
     contamination,
     cross_validation,
+    detection,
     loop,
     members,
     parallel,
     prepare,
     protocols,
+    recognition,
     report,
     results,
     step,
     strips,
-    text,
     workdir,
 )
 from merclip_jax.errors import ConfigError
-from merclip_jax.models import start
+from merclip_jax.models import MerClip, start
+from merclip_jax.models.micro_au import MicroAu
 from merclip_jax.report import Report
 
 USAGE = """Train and test every fold of a protocol and write the report; run it again to resume.
@@ -52,6 +55,10 @@ CHOICES = {
     "data.motion": ("full", "none"),
     "model.dtype": ("auto", "float32", "bfloat16"),
     "model.head": ("inference", "linear"),
+    "model.system": ("merclip", "micro_au"),
+    "au.sides": ("merged", "kept"),
+    "au.threshold": ("zero", "inner"),
+    "au.dependency_form": ("correlation", "instance"),
     "text.content": ("action_units", "emotions"),
     "recipe.decay_form": ("sound", "released"),
     "recipe.alignment_positives": ("same_sentence", "released"),
@@ -155,6 +162,10 @@ def _check(config: ConfigDict) -> None:
     for name in POSITIVE:
         if value(name) < 1:
             raise ConfigError(f"{name}={value(name)}: must be at least 1")
+    if config.au.threshold == "inner" and config.eval.selection != "inner":
+        raise ConfigError(
+            "au.threshold='inner' needs inner subjects: set eval.selection='inner', too"
+        )
     if not config.seeds:
         raise ConfigError("seeds=(): give at least one seed, such as (0,)")
 
@@ -170,6 +181,20 @@ def _is_done(directory: Path, fold: cross_validation.Fold, seed: int) -> bool:
     return members.results(directory / "folds" / fold.name, "predictions", seed).exists()
 
 
+def _task(
+    config: ConfigDict,
+    table: pd.DataFrame,
+    protocol: protocols.Protocol,
+    model: MerClip | MicroAu,
+    tokenizer: Tokenizer,
+) -> members.Task:
+    """What is learnt: the emotion with its sentence, or the action units."""
+    if config.model.system == "micro_au":
+        return detection.Task.create(table, protocol.classes, config)
+    context = model.cfg.text.context
+    return recognition.Task.create(table, protocol.classes, tokenizer, context, config)
+
+
 def _set_up(
     config: ConfigDict,
     directory: Path,
@@ -183,11 +208,8 @@ def _set_up(
 ) -> members.Setup:
     """Model, texts, step and devices for the folds of one seed."""
     model, tokenizer = start.build(config, protocol.classes, seed)
-    names = list(table["aus"] if config.text.content == "action_units" else table["class"])
-    sentences = text.sentence_table(
-        names, tokenizer, model.cfg.text.context, config.text.style, config.text.content
-    )
-    texts = step.shared_texts(model, sentences.token_ids, config.text.trainable)
+    task = _task(config, table, protocol, model, tokenizer)
+    texts = task.texts(model, config)
     learner, params, rest, frozen = step.Learner.create(model, config, per_epoch)
     at_once = config.folds.parallel or (1 if jax.default_backend() == "cpu" else 4)
     engine = parallel.Engine(learner, min(at_once, pending))
@@ -200,7 +222,7 @@ def _set_up(
         seen=seen,
         clips=packed,
         table=table,
-        sentences=sentences,
+        task=task,
         learner=learner,
         engine=engine,
         shared=engine.put(step.Shared(frames, texts, frozen)),

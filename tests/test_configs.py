@@ -17,6 +17,7 @@ ARGUMENTS = {
     "casme2": tuple(casme2.PROTOCOLS),
     "casme3": tuple(casme3.PROTOCOLS),
     "samm": tuple(samm.PROTOCOLS),
+    "synthetic_au": ("macro", "micro"),
     "ablations": tuple(ablations.ROWS),
 }
 EVERY = [(name, given) for name in NAMES for given in (None, *ARGUMENTS.get(name, ()))]

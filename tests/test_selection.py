@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from merclip_jax import cross_validation, metrics, outcome, train, workdir
+from merclip_jax import cross_validation, metrics, outcome, recognition, train, workdir
 
 HELD_OUT = "s00"
 
@@ -80,11 +80,18 @@ def test_inner_takes_the_epoch_that_is_best_on_subjects_set_aside(one_fold, tmp_
     one_fold.eval.selection = "inner"
     seen, given = [], iter([0.3, 0.5, 0.5, 0.4])
 
-    def score(setup, tested, probabilities):
-        seen.append(set(setup.table["subject"].iloc[tested]))
-        return next(given)
+    honest = train.load_clips
 
-    monkeypatch.setattr(outcome, "score", score)
+    def load(*given_arguments):
+        packed, table = honest(*given_arguments)
+        monkeypatch.setattr(
+            recognition.Task,
+            "score",
+            lambda _, tested, held: seen.append(set(table["subject"].iloc[tested])) or next(given),
+        )
+        return packed, table
+
+    monkeypatch.setattr(train, "load_clips", load)
     report = train.run(one_fold, tmp_path)
     assert seen == [{"s01"}] * 4  # every fifth of the four subjects of the training side
     assert set(predictions(tmp_path, "inner")["epoch"]) == {1}  # of equals the first

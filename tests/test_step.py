@@ -10,7 +10,7 @@ import pytest
 from flax import nnx
 
 from configs import base
-from merclip_jax import augment, step
+from merclip_jax import augment, recognition, step
 from merclip_jax.models import EmotionConfig, MerClip, MerClipConfig, TextConfig, VisionConfig
 
 SIZES = MerClipConfig(
@@ -109,7 +109,7 @@ def test_similarities_are_cosines_with_the_mean_of_a_sentences_templates(config)
     unit = lambda x: x / np.linalg.norm(x, axis=-1, keepdims=True)  # noqa: E731
     clips = unit(np.asarray(model(augment.normalize(pixels[rows])).clip_embedding, np.float64))
     sentences = unit(unit(np.asarray(texts, np.float64)).mean(1))
-    np.testing.assert_allclose(said.similarity, clips @ sentences.T, atol=1e-5)
+    np.testing.assert_allclose(said.scores, clips @ sentences.T, atol=1e-5)
     assert said.probabilities.shape == (2, 3)
 
 
@@ -117,19 +117,19 @@ def test_sentences_of_a_trained_text_tower_are_encoded_when_asked_for(config):
     model, learner, state, frozen = learner_of(config)
     ids = jax.random.randint(jax.random.key(1), (3, 7, 6), 0, 500)
     rows, pixels = jnp.arange(4)[None], jnp.zeros((4, 16, 16, 3), jnp.uint8)
-    texts = step.shared_texts(model, np.asarray(ids), trainable=False)
-    expected = jax.jit(learner.predict)(state, rows, step.Shared(pixels, texts, frozen)).similarity
+    texts = recognition.shared_texts(model, np.asarray(ids), trainable=False)
+    expected = jax.jit(learner.predict)(state, rows, step.Shared(pixels, texts, frozen)).scores
     config.text.trainable = True
     _, whole, state, frozen = learner_of(config)
-    shared = step.Shared(pixels, step.shared_texts(model, np.asarray(ids), True), frozen)
+    shared = step.Shared(pixels, recognition.shared_texts(model, np.asarray(ids), True), frozen)
     np.testing.assert_allclose(
-        jax.jit(whole.predict)(state, rows, shared).similarity, expected, atol=1e-5
+        jax.jit(whole.predict)(state, rows, shared).scores, expected, atol=1e-5
     )
 
 
 def test_clips_without_any_sentence_are_trained_and_predicted(config):
     model, learner, state, frozen = learner_of(config)
-    texts = step.shared_texts(model, np.zeros((0, 7, 6), np.int32), trainable=False)
+    texts = recognition.shared_texts(model, np.zeros((0, 7, 6), np.int32), trainable=False)
     pixels = jnp.zeros((4, 16, 16, 3), jnp.uint8)
     shared = step.Shared(pixels, texts, frozen)
     rows, none = jnp.arange(4)[None], jnp.array([-1])
@@ -147,7 +147,7 @@ def test_the_loss_over_eight_shards_is_that_of_the_whole_batch(config):
     batch = step.Prepared(jnp.zeros((16, 1, 1, 1, 3)), jnp.arange(16) % 3, sentences, texts)
 
     def loss(videos, texts, logits, scale, batch, axis_name=None):
-        value, _ = step.objective(
+        value, _ = recognition.objective(
             videos, texts, logits, scale, batch, jnp.int32(1), config.recipe, axis_name
         )
         return value

@@ -5,8 +5,6 @@ from typing import Any
 
 import jinja2
 
-from merclip_jax.models.config import MerClipConfig
-
 OWN = "apache-2.0", "Apache License 2.0."
 FOREIGN = (
     "other",
@@ -14,14 +12,14 @@ FOREIGN = (
 )
 
 
-def model_card(cfg: MerClipConfig, meta: Mapping[str, Any]) -> str:
+def model_card(cfg: Any, meta: Mapping[str, Any]) -> str:
     """The card's text.
 
     Args:
-      cfg: the model's sizes.
+      cfg: the model's sizes, a MerClipConfig or a MicroAuConfig.
       meta: what merclip.json says: classes, dataset, protocol, seed, seen {corpus: subjects},
-        scores {n_clips, n_subjects, uf1, uar}, made_from {part: where its weights are from},
-        words_added (to the vocabulary after training); any may lack.
+        units, scores {n_clips, n_subjects, uf1, uar or au_f1}, made_from {part: where its weights
+        are from}, words_added (to the vocabulary after training); any may lack.
     """
     licence, note = FOREIGN if meta.get("made_from") else OWN
     environment = jinja2.Environment(
@@ -29,7 +27,8 @@ def model_card(cfg: MerClipConfig, meta: Mapping[str, Any]) -> str:
         trim_blocks=True,
         keep_trailing_newline=True,
     )
-    title = f"MER-CLIP on {meta['dataset']}" if meta.get("dataset") else "MER-CLIP, not fine-tuned"
+    system = "Micro-AU CLIP" if meta.get("units") else "MER-CLIP"
+    title = f"{system} on {meta['dataset']}" if meta.get("dataset") else f"{system}, not fine-tuned"
     return environment.get_template("card.md").render(
         cfg=cfg, meta=meta, title=title, licence=licence, licence_note=note
     )

@@ -198,16 +198,22 @@ class MerClip(nnx.Module):
           meta: what is to be known of these weights (labels, action units, protocol fingerprint,
             what they have seen); written to merclip.json and, for people, to README.md.
         """
-        directory = Path(directory)
-        directory.mkdir(parents=True, exist_ok=True)
-        arrays = safetensors.numpy.save(leaves.arrays(self), metadata={"format": "np"})
-        workdir.write(directory / "model.safetensors", arrays)
-        if tokenizer is not None:
-            workdir.write(directory / "tokenizer.json", tokenizer.to_str(pretty=True).encode())
-        if meta is not None:
-            workdir.write(directory / "merclip.json", _json(dict(meta)))
-            workdir.write(directory / "README.md", card.model_card(self.cfg, meta).encode())
-        workdir.write(directory / "config.json", _json(self.cfg.to_json()))
+        save(self, Path(directory), tokenizer, meta)
+
+
+def save(
+    model: Any, directory: Path, tokenizer: Tokenizer | None, meta: Mapping[str, Any] | None
+) -> None:
+    """Write the folder of a model that has a `cfg`: see `MerClip.save_pretrained`."""
+    directory.mkdir(parents=True, exist_ok=True)
+    arrays = safetensors.numpy.save(leaves.arrays(model), metadata={"format": "np"})
+    workdir.write(directory / "model.safetensors", arrays)
+    if tokenizer is not None:
+        workdir.write(directory / "tokenizer.json", tokenizer.to_str(pretty=True).encode())
+    if meta is not None:
+        workdir.write(directory / "merclip.json", _json(dict(meta)))
+        workdir.write(directory / "README.md", card.model_card(model.cfg, meta).encode())
+    workdir.write(directory / "config.json", _json(model.cfg.to_json()))
 
 
 class _OneKey(nnx.Rngs):

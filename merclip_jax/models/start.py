@@ -3,19 +3,21 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Float
+from jaxtyping import Array, Float
 from ml_collections import ConfigDict
 from scipy import fft
 from tokenizers import Tokenizer
 
-from merclip_jax import text
+from merclip_jax import au_labels, facs, losses, text
 from merclip_jax.errors import ConfigError
 from merclip_jax.models import EmotionConfig, MerClip, MerClipConfig, files
+from merclip_jax.models.micro_au import MicroAu, MicroAuConfig
 
 VARIANTS = ("b16", "l14", "tiny")
 
@@ -46,7 +48,9 @@ def about(config: ConfigDict) -> dict[str, Any]:
     return json.loads(file.read_text())
 
 
-def build(config: ConfigDict, classes: tuple[str, ...], seed: int) -> tuple[MerClip, Tokenizer]:
+def build(
+    config: ConfigDict, classes: tuple[str, ...], seed: int
+) -> tuple[MerClip | MicroAu, Tokenizer]:
     """A model for `classes`, and the tokenizer of its text tower.
 
     With `model.init_from`, sizes and weights of the towers come from there, those of the emotion
@@ -63,7 +67,41 @@ def build(config: ConfigDict, classes: tuple[str, ...], seed: int) -> tuple[MerC
         model, tokenizer = _small(config, classes, seed)
     if not config.model.video_arms:
         model.without_arms()
+    if config.model.system == "micro_au":
+        return _with_units(config, model, tokenizer, seed), tokenizer
     return model, tokenizer
+
+
+def _with_units(config: ConfigDict, towers: MerClip, tokenizer: Tokenizer, seed: int) -> MicroAu:
+    """Micro-AU CLIP over a model's towers; its texts are embedded here, once."""
+    settings = config.au
+    units = au_labels.units(settings.units, settings.sides)
+    cfg = MicroAuConfig(
+        towers.cfg.vision,
+        towers.cfg.text,
+        units,
+        heads=settings.heads,
+        eye_distance=settings.eye_distance,
+        eye_height=settings.eye_height,
+        local=settings.regions,
+        dependency=settings.dependency,
+        aligned=settings.text,
+    )
+    model = MicroAu.over(towers, cfg, rngs=nnx.Rngs(seed))
+    if settings.text:
+        model.texts[...] = _unit_texts(model, tokenizer, config.text.style)
+    return model
+
+
+def _unit_texts(model: MicroAu, tokenizer: Tokenizer, style: str) -> Float[Array, "k 2 e"]:
+    """Mean text feature of each unit moving and of it staying still, over all templates."""
+    wording = cast(Literal["released", "ours"], style)
+    said = [facs.moving_and_still(unit, wording) for unit in model.cfg.units]
+    forms = text.TEMPLATES[style]
+    prompts = [form.format(words) for pair in said for words in pair for form in forms]
+    ids = jnp.asarray(text.tokenize(tokenizer, prompts, model.cfg.text.context))
+    features = losses.unit(nnx.jit(lambda m, i: m.encode_text(i))(model, ids))
+    return features.reshape(len(said), 2, len(forms), -1).mean(axis=2)
 
 
 def _dtype(config: ConfigDict) -> str:

@@ -1,0 +1,97 @@
+"""Scores of action units: F1 of the unit, of both its states, and the area under the ROC curve.
+
+Published tables mix three averages, so all are named: binary (F1 of 'moved'), macro (mean of F1
+of both states), each over units; cells that nobody knows (-1) count nowhere.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from sklearn import metrics as sk
+
+from merclip_jax import metrics
+
+Counts = Int[np.ndarray, "*batch k 2 2"]
+
+
+def counts(
+    labels: Int[np.ndarray, "n k"], said: Bool[np.ndarray, "n k"]
+) -> Int[np.ndarray, "k 2 2"]:
+    """Of each unit, clips by (truth, prediction)."""
+    found = np.zeros((labels.shape[1], 2, 2), np.int64)
+    for truth in (0, 1):
+        for guess in (0, 1):
+            found[:, truth, guess] = ((labels == truth) & (said == bool(guess))).sum(0)
+    return found
+
+
+def binary_f1(found: Counts) -> Float[np.ndarray, "*batch k"]:
+    """F1 of 'moved'; 0 where the unit is neither shown nor said."""
+    hits = found[..., 1, 1]
+    whole = 2 * hits + found[..., 0, 1] + found[..., 1, 0]
+    return np.divide(2 * hits, whole, out=np.zeros(whole.shape), where=whole > 0)
+
+
+def macro_f1(found: Counts) -> Float[np.ndarray, "*batch k"]:
+    """Mean of F1 of 'moved' and of 'still'."""
+    return (binary_f1(found) + binary_f1(found[..., ::-1, ::-1])) / 2
+
+
+def mean_f1(labels: Int[np.ndarray, "n k"], said: Bool[np.ndarray, "n k"]) -> float:
+    """Binary F1 averaged over the units that some clip shows; 0 if none is shown."""
+    found = counts(labels, said)
+    shown = found[:, 1].sum(-1) > 0
+    return float(binary_f1(found)[shown].mean()) if shown.any() else 0.0
+
+
+def subject_counts(
+    labels: Int[np.ndarray, "n k"], said: Bool[np.ndarray, "m n k"], subjects: np.ndarray
+) -> Int[np.ndarray, "m s u 2"]:
+    """Counts per seed and subject, units and truth in one axis, as `metrics` resamples them."""
+    names, subject = np.unique(subjects, return_inverse=True)
+    found = [
+        [counts(labels[subject == i], row[subject == i]) for i in range(len(names))] for row in said
+    ]
+    return np.array(found).reshape(len(said), len(names), -1, 2)
+
+
+def pooled_f1(form: Callable[[Counts], np.ndarray]) -> metrics.Metric:
+    """The mean of `binary_f1` or `macro_f1` over the units that are shown, of `subject_counts`."""
+
+    def metric(flat: np.ndarray) -> np.ndarray:
+        found = flat.reshape(*flat.shape[:-2], -1, 2, 2)
+        shown = found[..., 1, :].sum(-1) > 0
+        return np.asarray((form(found) * shown).sum(-1) / np.maximum(shown.sum(-1), 1))
+
+    return metric
+
+
+def auc(labels: Int[np.ndarray, "n k"], scores: Float[np.ndarray, "n k"]) -> list[float | None]:
+    """Area under the ROC curve of each unit; None where only one state is shown."""
+    found: list[float | None] = []
+    for truth, score in zip(labels.T, scores.T, strict=True):
+        known = truth >= 0
+        both = len(np.unique(truth[known])) == 2
+        found.append(float(sk.roc_auc_score(truth[known], score[known])) if both else None)
+    return found
+
+
+def table(
+    labels: Int[np.ndarray, "n k"],
+    said: Bool[np.ndarray, "n k"],
+    scores: Float[np.ndarray, "n k"],
+    units: Sequence[str],
+) -> dict[str, dict]:
+    """{'AU12': {f1, f1_macro, auc, support}} of every unit."""
+    found = counts(labels, said)
+    columns = (binary_f1(found), macro_f1(found), auc(labels, scores), found[:, 1].sum(-1))
+    return {
+        f"AU{unit}": {
+            "f1": float(f1),
+            "f1_macro": float(macro),
+            "auc": area,
+            "support": int(support),
+        }
+        for unit, f1, macro, area, support in zip(units, *columns, strict=True)
+    }

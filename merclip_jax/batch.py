@@ -1,0 +1,52 @@
+"""What flows through a training step: state, batches, and what all folds share."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Array, Float, Int, UInt8
+
+
+class State(NamedTuple):
+    """What a fold's training changes, and the key that its randomness comes from."""
+
+    params: Any  # trained parameters
+    rest: Any  # BatchNorm's running statistics
+    opt_state: Any
+    step: Int[Array, ""]
+    key: Any  # Key[Array, ""]; () in a checkpoint, as the seed and the fold give it again
+
+
+class Batch(NamedTuple):
+    """Clips of one step: `rows` point into the packed frames."""
+
+    rows: Int[Array, "b t"] | Int[np.ndarray, "b t"]
+    labels: Int[Array, "b *k"]  # class of each clip, or states of its action units
+    sentences: Int[Array, " b"]  # row of the sentence table; negative: the clip has none
+
+
+class Prepared(NamedTuple):
+    """A batch with its frames gathered and augmented, and its texts looked up."""
+
+    frames: Float[Array, "b t h w 3"]
+    labels: Int[Array, "b *k"]
+    sentences: Int[Array, " b"]
+    texts: Array  # [b, e] embeddings, or [b, l] token ids where the text tower is trained
+
+
+class Shared(NamedTuple):
+    """What all folds read and none changes."""
+
+    frames: UInt8[Array, "n h w 3"] | UInt8[np.ndarray, "n h w 3"]
+    texts: Array  # [s, p, e] embeddings, or [s, p, l] token ids where the text tower is trained
+    frozen: Any  # parameters that are not trained
+
+
+class Predicted(NamedTuple):
+    """Probabilities of classes or action units, and what else a task reports of each clip.
+
+    MER-CLIP: `scores` is the cosine of clip and sentence for every sentence. Micro-AU CLIP: the
+    logit of every action unit.
+    """
+
+    probabilities: Float[Array, "b c"] | Float[np.ndarray, "b c"]
+    scores: Float[Array, "b s"] | Float[np.ndarray, "b s"]

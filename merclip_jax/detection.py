@@ -1,0 +1,153 @@
+"""Micro-AU CLIP's task: find the action units (AUs), read the emotion off them without its labels.
+
+`loss` and `predict` run inside the compiled step; `Task` knows the labels of a run's clips.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from flax import nnx
+from jaxtyping import Array, Float, Int, Key
+from ml_collections import ConfigDict
+
+from merclip_jax import au_labels, au_losses, au_metrics, emotion_rules
+from merclip_jax.batch import Predicted, Prepared
+from merclip_jax.cross_validation import Fold
+from merclip_jax.models.micro_au import MicroAu
+
+
+def loss(
+    model: MicroAu,
+    batch: Prepared,
+    epoch: Int[Array, ""],
+    key: Key[Array, ""],
+    config: ConfigDict,
+    axis_name: str | None = None,
+) -> tuple[Float[Array, ""], dict[str, Array]]:
+    """MiAUCL and GDLoss, weighted by `config.au`; over devices each sees its own share of clips."""
+    del epoch
+    out = model(batch.frames, train=True, rngs=nnx.Rngs(key), axis_name=axis_name)
+    settings, texts, scale = config.au, model.texts[...], model.logit_scale[...]
+    logits = model.unit_logits(out.features)
+    terms = {"text": au_losses.text_loss(logits, batch.labels, model.positive_weight[...])}
+    if settings.visual_weight:
+        terms["visual"] = au_losses.visual_loss(out.features, batch.labels)
+    if settings.naming_weight and settings.text:
+        terms["naming"] = au_losses.naming_loss(out.features, texts, batch.labels, scale)
+    if settings.dependency_weight:
+        terms["dependency"] = (
+            au_losses.dependency_loss(out.features, model.correlation[...])
+            if settings.dependency_form == "correlation"
+            else au_losses.dependency_loss_by_instance(out.features, batch.labels)
+        )
+    value = sum(term * settings.get(f"{name}_weight", 1.0) for name, term in terms.items())
+    right = (logits > 0) == (batch.labels == 1)
+    known = batch.labels >= 0
+    accuracy = jnp.where(known, right, 0).sum() / jnp.maximum(known.sum(), 1)
+    scalars = {"loss": value, **{f"loss_{name}": term for name, term in terms.items()}}
+    return value, scalars | {"accuracy": accuracy}
+
+
+def predict(
+    model: MicroAu, frames: Float[Array, "b t h w 3"], texts: Array, config: ConfigDict
+) -> Predicted:
+    """Probability and logit of every unit."""
+    logits = model.unit_logits(model(frames).features)
+    return Predicted(jax.nn.sigmoid(logits), logits)
+
+
+@dataclass(frozen=True)
+class Task:
+    """The labels of a run's clips; their emotions are kept for scoring alone.
+
+    Attributes:
+      units: names of the action units.
+      labels: 1, 0 or -1 of each clip and unit.
+      emotions: class of each clip, which nothing but `scores` reads.
+      rules: prototypes of each class.
+    """
+
+    classes: tuple[str, ...]
+    units: tuple[str, ...]
+    labels: au_labels.Labels
+    emotions: Int[np.ndarray, " n"]
+    rules: emotion_rules.Rules
+    threshold: str
+
+    @classmethod
+    def create(cls, table: pd.DataFrame, classes: tuple[str, ...], config: ConfigDict) -> "Task":
+        """The task of a protocol's clips."""
+        units = au_labels.units(config.au.units, config.au.sides)
+        return cls(
+            classes,
+            units,
+            au_labels.matrix(list(table["aus"]), units),
+            table["label"].to_numpy(np.int32),
+            emotion_rules.read(classes, units, config.au.rules),
+            config.au.threshold,
+        )
+
+    @property
+    def sentence_rows(self) -> Int[np.ndarray, " n"]:
+        """No clip has a sentence of its own: the units have."""
+        return np.full(len(self.labels), -1, np.int32)
+
+    def texts(self, model: Any, config: ConfigDict) -> Array:
+        """Nothing to look up in a step: the units' texts are the model's own."""
+        return jnp.zeros((1, 1, 1))
+
+    def groups(self, fold: Fold) -> Int[np.ndarray, " n"]:
+        """What balanced batches take in turn: clips by their rarest unit."""
+        return au_labels.rarest(self.labels, fold.train)
+
+    def begin(self, fold: Fold, rest: nnx.State) -> nnx.State:
+        """The model's state with the figures of this fold's training side."""
+        found = au_labels.statistics(self.labels[fold.train])
+        changed = nnx.to_pure_dict(rest)
+        changed["correlation"] = jnp.asarray(found.correlation, jnp.float32)
+        changed["positive_weight"] = jnp.asarray(found.positive_weight, jnp.float32)
+        fresh = jax.tree.map(lambda x: x, rest)
+        nnx.replace_by_pure_dict(fresh, changed)
+        return fresh
+
+    def aside(self, fold: Fold) -> Int[np.ndarray, " m"]:
+        """Clips of the training side on which rates and thresholds are measured."""
+        return fold.inner if len(fold.inner) else fold.train
+
+    def about(self) -> dict[str, list[str]]:
+        """What merclip.json says of the task."""
+        return {"classes": list(self.classes), "units": list(self.units)}
+
+    def score(self, tested: Int[np.ndarray, " n"], held: Predicted) -> float:
+        """Mean binary F1 over the units shown, by which an epoch is chosen."""
+        return au_metrics.mean_f1(self.labels[tested], np.asarray(held.scores) > 0)
+
+    def scores(self, tested: Int[np.ndarray, " n"], held: Predicted) -> dict[str, float]:
+        """For the model card."""
+        return {"au_f1": self.score(tested, held)}
+
+    def columns(self, fold: Fold, held: Predicted, aside: Predicted | None) -> dict[str, Any]:
+        """What predictions.csv says of a fold's held-out clips.
+
+        Thresholds and calibration come from inner subjects where there are any; the rates of
+        misses and false alarms, which the rules need, from the same clips of the training side.
+        """
+        assert aside is not None  # this task always asks for some
+        known, logits = self.labels[self.aside(fold)], np.asarray(aside.scores)
+        fitted = emotion_rules.fit(logits, known, chosen=self.threshold == "inner")
+        probabilities = fitted.probabilities(np.asarray(held.scores))
+        rates = fitted.rates(logits, known)
+        classes = emotion_rules.infer(self.rules, probabilities, rates)
+        columns: dict[str, Any] = {"prediction": classes.argmax(1)}
+        columns |= {
+            f"p_{name}": column for name, column in zip(self.classes, classes.T, strict=True)
+        }
+        for i, unit in enumerate(self.units):
+            columns[f"au_{unit}"] = self.labels[fold.test, i]
+            columns[f"au_p_{unit}"] = probabilities[:, i]
+            columns[f"au_says_{unit}"] = (probabilities[:, i] > 0.5).astype(int)
+        return columns

@@ -1,0 +1,148 @@
+"""The emotion from the action units (AUs) alone, by rules that anyone can read and edit.
+
+No emotion label is used: a class is a set of prototypes (emotion_rules.yaml), and the evidence for
+a prototype is how likely the model's unit probabilities are if exactly its units moved, given the
+misses and false alarms that the model makes on the training side of the fold.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import yaml
+from jaxtyping import Bool, Float, Int
+from scipy import optimize, special
+
+from merclip_jax.errors import ConfigError
+from merclip_jax.facs import number_and_side
+
+MARGIN = 0.05  # of probability between the two likeliest classes, below which a clip is undecided
+FLOOR = 0.02  # no rate is taken to be nearer to 0 or 1
+
+Rules = tuple[Bool[np.ndarray, "_ k"], ...]  # prototypes of each class
+
+
+def read(classes: Sequence[str], units: Sequence[str], file: str = "") -> Rules:
+    """The prototypes of each class over the units of a run; those it cannot tell drop out.
+
+    Raises:
+      ConfigError: the file cannot be read, or says nothing of a class.
+    """
+    where = Path(file) if file else resources.files("merclip_jax").joinpath("emotion_rules.yaml")
+    try:
+        table = yaml.safe_load(where.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"au.rules={file}: {error}") from error
+    known = [number_and_side(unit) for unit in units]
+    rules = []
+    for name in classes:
+        if name not in table:
+            raise ConfigError(f"emotion rules: no rule for the class {name!r}; add one to {where}")
+        lines = [line for line in _lines(table, name) if _can_be_seen(line, known)]
+        rows = [_row(line, known) for line in lines] or [[False] * len(known)]
+        rules.append(np.unique(np.array(rows), axis=0))
+    return tuple(rules)
+
+
+def _lines(table: dict, name: str) -> list[list]:
+    entry = table[name]
+    if isinstance(entry, dict):
+        return [line for part in entry["any_of"] for line in _lines(table, part)]
+    return entry
+
+
+def _can_be_seen(line: Sequence[object], units: Sequence[tuple[int, str]]) -> bool:
+    """Whether the run tells every unit of a line, with its side if the line names one."""
+    told = set(units)
+    return all(
+        (number, side) in told or (not side and any(number == n for n, _ in told))
+        for number, side in (number_and_side(str(unit)) for unit in line)
+    )
+
+
+def _row(line: Sequence[object], units: Sequence[tuple[int, str]]) -> list[bool]:
+    """Which units of the run a line names; one without a side names both sides."""
+    wanted = [number_and_side(str(unit)) for unit in line]
+    return [
+        any(number == n and side in (s or side, "") for n, s in wanted) for number, side in units
+    ]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Calibration of the logits: probability = sigmoid((logit - threshold) / temperature)."""
+
+    threshold: Float[np.ndarray, " k"]
+    temperature: float
+
+    def probabilities(self, logits: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
+        """Calibrated; above one half is 'moved'."""
+        return special.expit((np.asarray(logits, np.float64) - self.threshold) / self.temperature)
+
+    def rates(
+        self, logits: Float[np.ndarray, "n k"], labels: Int[np.ndarray, "n k"]
+    ) -> Float[np.ndarray, "2 k"]:
+        """How often each unit is said when it is still (false alarm) and when it moved (hit)."""
+        said = self.probabilities(logits) > 0.5
+        rates = []
+        for state in (0, 1):
+            of = labels == state
+            share = ((said & of).sum(0) + 0.5) / (of.sum(0) + 1)  # half a clip each way
+            rates.append(np.clip(share, FLOOR, 1 - FLOOR))
+        return np.stack(rates)
+
+
+def fit(logits: Float[np.ndarray, "n k"], labels: Int[np.ndarray, "n k"], chosen: bool) -> Fitted:
+    """Thresholds that maximise each unit's F1 and the temperature that fits best, on given clips.
+
+    Without `chosen` the threshold is 0 and the temperature 1: nothing is fitted.
+    """
+    units = labels.shape[1]
+    if not chosen:
+        return Fitted(np.zeros(units), 1.0)
+    threshold = np.array([_best(logits[:, i], labels[:, i]) for i in range(units)])
+    known = labels >= 0
+    shifted, truth = (np.asarray(logits, np.float64) - threshold)[known], (labels == 1)[known]
+
+    def cost(log_temperature: float) -> float:
+        z = shifted / np.exp(log_temperature)
+        return float(np.mean(np.logaddexp(0, z) - truth * z))
+
+    found = optimize.minimize_scalar(cost, bounds=(-2.0, 4.0), method="bounded")
+    return Fitted(threshold, float(np.exp(found.x)))
+
+
+def _best(logits: Float[np.ndarray, " n"], labels: Int[np.ndarray, " n"]) -> float:
+    """The threshold of the best F1; 0 where the unit is not shown in both states."""
+    known = labels >= 0
+    scores, truth = np.asarray(logits, np.float64)[known], labels[known] == 1
+    if truth.all() or not truth.any():
+        return 0.0
+    order = np.sort(np.unique(scores))
+    cuts = np.concatenate([[order[0] - 1], (order[1:] + order[:-1]) / 2])
+    said = scores[None] > cuts[:, None]
+    hits = (said & truth).sum(1)
+    f1 = 2 * hits / np.maximum(said.sum(1) + truth.sum(), 1)
+    return float(cuts[f1.argmax()])
+
+
+def infer(
+    rules: Rules, probabilities: Float[np.ndarray, "n k"], rates: Float[np.ndarray, "2 k"]
+) -> Float[np.ndarray, "n c"]:
+    """Probability of each class: the likelihood of its best prototype, normalised.
+
+    A unit that is said with probability q has, if it moved, the likelihood q * hit + (1 - q) *
+    (1 - hit), and accordingly with the false-alarm rate if it was still.
+    """
+    q = probabilities[:, None, :]
+    still, moved = (np.log(q * rate + (1 - q) * (1 - rate)) for rate in rates)
+    best = [np.where(rows, moved, still).sum(-1).max(1) for rows in rules]
+    return special.softmax(np.stack(best, axis=1), axis=1)
+
+
+def undecided(classes: Float[np.ndarray, "n c"]) -> Bool[np.ndarray, " n"]:
+    """Clips whose two likeliest classes are within MARGIN: the rules abstain."""
+    top = np.sort(classes, axis=1)
+    return top[:, -1] - top[:, -2] < MARGIN

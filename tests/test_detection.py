@@ -1,0 +1,118 @@
+"""Micro-AU CLIP end to end on the smallest corpus, and what it may not know."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from merclip_jax import au_labels, cross_validation, protocols, results, train, workdir
+from merclip_jax.models.micro_au import MicroAu
+
+UNITS = (1, 2, 4, 12, 14)
+
+
+@pytest.fixture
+def au_config(tiny_config):
+    """One fold of five subjects, five units, two epochs."""
+    with tiny_config.unlocked():
+        tiny_config.model.system = "micro_au"
+        tiny_config.au.units = UNITS
+        tiny_config.folds.scheme = "hold_out"
+        tiny_config.checkpoint.export = True
+        tiny_config.augment.face_mix = 0.0
+    return tiny_config
+
+
+def exported(directory):
+    return directory / "folds" / "hold_out" / "model-seed0"
+
+
+def test_a_run_tells_units_and_the_emotion_that_follows(au_config, tmp_path):
+    report = train.run(au_config, tmp_path)
+    values = report.values["au"]
+    assert list(values["per_au"]) == [f"AU{unit}" for unit in UNITS]
+    for row in values["per_au"].values():
+        assert set(row) == {"f1", "f1_macro", "auc", "support"}
+    assert values["ci95"]["f1"][0] <= values["f1"] <= values["ci95"]["f1"][1]
+    assert 0 <= report.metrics["uf1"]["value"] <= 1
+    run = results.read(tmp_path)
+    truth = au_labels.matrix(list(run.clips["aus"]), [str(unit) for unit in UNITS])
+    np.testing.assert_array_equal(run.headline.au_labels, truth)
+    np.testing.assert_allclose(run.headline.probabilities.sum(-1), 1, rtol=1e-6)
+    assert "Action units" in (tmp_path / "report.html").read_text()
+    model = MicroAu.from_pretrained(exported(tmp_path))
+    assert model.cfg.units == tuple(map(str, UNITS))
+
+
+def altered(monkeypatch, change):
+    """Let `train.load_clips` give `change(packed, table)`."""
+    honest = train.load_clips
+    monkeypatch.setattr(train, "load_clips", lambda *given: change(*honest(*given)))
+
+
+def test_no_emotion_label_is_used(au_config, tmp_path, monkeypatch):
+    train.run(au_config, tmp_path / "honest")
+
+    def shuffled(packed, table):
+        labels = (table["label"].to_numpy() + 1) % 3
+        names = np.array(["negative", "positive", "surprise"])[labels]
+        return packed, table.assign(label=labels.astype(np.int32), **{"class": names})
+
+    altered(monkeypatch, shuffled)
+    train.run(au_config, tmp_path / "shuffled")
+    told = [
+        workdir.read_table(tmp_path / name / "predictions.csv").drop(columns="label")
+        for name in ("honest", "shuffled")
+    ]
+    assert told[0].equals(told[1])
+
+
+def test_a_telltale_in_the_held_out_subject_changes_its_predictions_alone(
+    au_config, tmp_path, monkeypatch
+):
+    au_config.eval.selection = "inner"
+    au_config.au.threshold = "inner"
+    train.run(au_config, tmp_path / "honest")
+
+    def telling(packed, table):
+        held = (table["subject"] == "s00").to_numpy()
+        frames = np.array(packed.frames)
+        for start, count in table.loc[held, ["start", "n_frames"]].to_numpy():
+            frames[start : start + count, :8] = 200
+        return replace(packed, frames=frames), table.assign(
+            aus=table["aus"].where(~held, "1+2+4+12+14")
+        )
+
+    altered(monkeypatch, telling)
+    train.run(au_config, tmp_path / "telling")
+    weights = [
+        (exported(tmp_path / name) / "model.safetensors").read_bytes()
+        for name in ("honest", "telling")
+    ]
+    assert weights[0] == weights[1]  # the fold's correlations and weights are in it, too
+
+
+def test_left_and_right_are_units_of_their_own(au_config, tmp_path):
+    au_config.au.sides = "kept"
+    report = train.run(au_config, tmp_path)
+    assert list(report.values["au"]["per_au"])[:4] == ["AUL1", "AUR1", "AUL2", "AUR2"]
+
+
+def test_what_a_fold_knows_comes_from_its_training_side():
+    aus = ["12", "6+12", "4", "12", "?", "4+7"]
+    table = protocols.pd.DataFrame(
+        {"dataset": "a", "subject": list("ppqqrr"), "aus": aus, "label": 0}
+    )
+    labels = au_labels.matrix(aus, ("4", "12"))
+    fold = cross_validation.leave_one_subject_out(table)[0]
+    changed = labels.copy()
+    changed[fold.test] = 1 - changed[fold.test]
+    for found in (
+        au_labels.statistics(labels[fold.train]),
+        au_labels.statistics(changed[fold.train]),
+    ):
+        np.testing.assert_allclose(found.positive_weight**2, [1.0, 1.0])
+    np.testing.assert_array_equal(
+        au_labels.rarest(labels, fold.train)[fold.train],
+        au_labels.rarest(changed, fold.train)[fold.train],
+    )
