@@ -39,6 +39,8 @@ class Frame:
     eye_height: float = 0.39
 
 
+TOUCHED = 0.15  # of a cell's surface, so that a sliver does not count
+
 _FOREHEAD_INNER = Ellipse(0.15, -0.62, 0.28, 0.30)  # frontalis, pars medialis
 _FOREHEAD_OUTER = Ellipse(0.62, -0.60, 0.36, 0.28)  # frontalis, pars lateralis
 _GLABELLA = Ellipse(0.12, -0.25, 0.22, 0.26)  # corrugator supercilii, depressor supercilii
@@ -104,7 +106,7 @@ def mask(unit: int, side: str, grid: int, frame: Frame | None = None) -> Bool[np
       frame: where the eyes are.
 
     Raises:
-      ConfigError: the unit has no region.
+      ConfigError: the unit has no region, or none within the picture.
     """
     if unit not in REGIONS:
         raise ConfigError(f"action unit {unit} has no region; known are {sorted(REGIONS)}")
@@ -120,10 +122,10 @@ def mask(unit: int, side: str, grid: int, frame: Frame | None = None) -> Bool[np
                 across = (x[None] - sign * ellipse.out) / ellipse.half_width
                 down = (y[:, None] - ellipse.down) / ellipse.half_height
                 inside |= across**2 + down**2 <= 1
-    return inside.reshape(grid, sub, grid, sub).mean(axis=(1, 3)) >= TOUCHED
-
-
-TOUCHED = 0.15  # of a cell's surface, so that a sliver does not count
+    share = inside.reshape(grid, sub, grid, sub).mean(axis=(1, 3))
+    if not share.any():
+        raise ConfigError(f"action unit {unit}: with {frame} its region is outside the picture")
+    return share >= min(TOUCHED, share.max())  # on a coarse grid at least the cell it fills most
 
 
 def masks(

@@ -111,7 +111,7 @@ def test_what_a_fold_knows_comes_from_its_training_side():
         au_labels.statistics(labels[fold.train]),
         au_labels.statistics(changed[fold.train]),
     ):
-        np.testing.assert_allclose(found.positive_weight**2, [1.0, 1.0])
+        np.testing.assert_allclose(found.positive_weight**2, [0.5, 2.0])
     np.testing.assert_array_equal(
         au_labels.rarest(labels, fold.train)[fold.train],
         au_labels.rarest(changed, fold.train)[fold.train],
