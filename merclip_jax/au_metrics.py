@@ -40,9 +40,7 @@ def macro_f1(found: Counts) -> Float[np.ndarray, "*batch k"]:
 
 def mean_f1(labels: Int[np.ndarray, "n k"], said: Bool[np.ndarray, "n k"]) -> float:
     """Binary F1 averaged over the units that some clip shows; 0 if none is shown."""
-    found = counts(labels, said)
-    shown = found[:, 1].sum(-1) > 0
-    return float(binary_f1(found)[shown].mean()) if shown.any() else 0.0
+    return float(pooled_f1(binary_f1)(counts(labels, said).reshape(-1, 2)))
 
 
 def subject_counts(

@@ -64,8 +64,7 @@ def audit(corpus: Corpus, pixels: bool = False) -> dict:
     faults += [*found, *_short(clips), *_same_pictures(clips)]
     if pixels:
         faults += [*_damaged(clips), *_faceless(clips)]
-    table = pd.DataFrame([{name: getattr(clip, name) for name in prepare.FACTS}
-                          for clip in sheet.clips], columns=prepare.FACTS)  # fmt: skip
+    table = prepare.facts(sheet.clips)
     counts = _counts(table)
     return {
         "dataset": corpus.name,
@@ -169,18 +168,23 @@ def _short(clips: Sequence[Clip]) -> Iterator[Fault]:
             yield Fault(clip.key, "short", detail, stops_build=False)
 
 
+def _pictures(clip: Clip) -> list[Path]:
+    """The files of a clip that lies on disk."""
+    return [frame for frame in clip.frames if isinstance(frame, Path)]
+
+
 def _same_pictures(clips: Sequence[Clip]) -> Iterator[Fault]:
     """Clips whose pictures are those of another clip, byte by byte."""
     alike: dict[tuple, list[Clip]] = {}
     for clip in clips:
-        sizes = tuple(Path(frame).stat().st_size for frame in clip.frames)  # type: ignore[arg-type]
+        sizes = tuple(path.stat().st_size for path in _pictures(clip))
         alike.setdefault(sizes, []).append(clip)
     for group in alike.values():
         first: dict[str, Clip] = {}
         for clip in group if len(group) > 1 else ():
             sha = hashlib.sha256()
-            for frame in clip.frames:
-                sha.update(Path(frame).read_bytes())  # type: ignore[arg-type]
+            for path in _pictures(clip):
+                sha.update(path.read_bytes())
             same = first.setdefault(sha.hexdigest(), clip)
             if same is not clip:
                 detail = f"its pictures are those of {same.key}; delete one of the two"
@@ -189,7 +193,7 @@ def _same_pictures(clips: Sequence[Clip]) -> Iterator[Fault]:
 
 def _damaged(clips: Sequence[Clip]) -> Iterator[Fault]:
     for clip in tqdm(clips, desc="decoding", unit="clip", disable=None):
-        paths = [Path(frame) for frame in clip.frames]  # type: ignore[arg-type]
+        paths = _pictures(clip)
         bad = [path.name for path in paths if cv2.imread(str(path)) is None]
         cut = [path.name for path in paths if path.name not in bad and _is_cut(path)]
         if bad:

@@ -62,19 +62,17 @@ def predict(
 
 @dataclass(frozen=True)
 class Task:
-    """The labels of a run's clips; their emotions are kept for scoring alone.
+    """The labels of a run's clips; their emotions are no part of it.
 
     Attributes:
       units: names of the action units.
       labels: 1, 0 or -1 of each clip and unit.
-      emotions: class of each clip, which nothing but `scores` reads.
       rules: prototypes of each class.
     """
 
     classes: tuple[str, ...]
     units: tuple[str, ...]
     labels: au_labels.Labels
-    emotions: Int[np.ndarray, " n"]
     rules: emotion_rules.Rules
     threshold: str
 
@@ -86,7 +84,6 @@ class Task:
             classes,
             units,
             au_labels.matrix(list(table["aus"]), units),
-            table["label"].to_numpy(np.int32),
             emotion_rules.read(classes, units, config.au.rules),
             config.au.threshold,
         )

@@ -66,7 +66,8 @@ def _row(line: Sequence[object], units: Sequence[tuple[int, str]]) -> list[bool]
     """Which units of the run a line names; one without a side names both sides."""
     wanted = [number_and_side(str(unit)) for unit in line]
     return [
-        any(number == n and side in (s or side, "") for n, s in wanted) for number, side in units
+        any(number == n and (not s or not side or s == side) for n, s in wanted)
+        for number, side in units
     ]
 
 

@@ -13,6 +13,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from merclip_jax import app
 from merclip_jax.errors import ConfigError, DataError
 from tfds_builders.builder import CorpusBuilder
 from tfds_builders.corpus import Corpus
+from tfds_builders.records import Clip
 
 SCRATCH = ".preparing-"  # the folder, beside the datasets, in which one is made
 ABANDONED_AFTER = 3600  # seconds
@@ -171,11 +173,17 @@ def _annotation(dataset: str, manual_dir: str, data_dir: str | Path, variant: st
         stopping = [str(fault) for fault in sheet.faults if fault.stops_build]
         if stopping:
             raise DataError(f"{sheet.source}: rows that cannot be used", stopping)
-        return pd.DataFrame([{name: getattr(clip, name) for name in FACTS} for clip in sheet.clips])
+        return facts(sheet.clips)
     builder = prepare(dataset, manual_dir, data_dir, variant)
     source = builder.as_data_source("train", decoders={"frames": LeftEncoded()})
     table = pd.DataFrame([{name: record[name] for name in FACTS} for record in source])
     return table.map(lambda cell: cell.decode() if isinstance(cell, bytes) else cell)
+
+
+def facts(clips: Sequence[Clip]) -> pd.DataFrame:
+    """The facts of some clips, one row each."""
+    rows = [{name: getattr(clip, name) for name in FACTS} for clip in clips]
+    return pd.DataFrame(rows, columns=FACTS)
 
 
 def datasets() -> list[str]:

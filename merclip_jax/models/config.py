@@ -61,6 +61,11 @@ class VisionConfig:
                 f"video tower: global_layers {self.global_layers} must lie in 0..{self.layers - 1}"
             )
 
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "VisionConfig":
+        """Rebuild from JSON values, which have lists for tuples."""
+        return cls(**values | {"global_layers": tuple(values["global_layers"])})
+
     @property
     def grid(self) -> int:
         """Patches along one side of a frame."""
@@ -205,10 +210,8 @@ class MerClipConfig:
           ConfigError: a part or a field is missing, unknown or impossible.
         """
         try:
-            vision = dict(values["vision"])
-            vision["global_layers"] = tuple(vision["global_layers"])
             return cls(
-                VisionConfig(**vision),
+                VisionConfig.from_json(values["vision"]),
                 TextConfig(**values["text"]),
                 EmotionConfig(**values["emotion"]),
             )

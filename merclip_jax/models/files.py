@@ -1,10 +1,12 @@
 """Files of foreign weights and tokenizers: found here or on the hub, and read."""
 
+import json
 import os
 import pickle
 import re
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import huggingface_hub
 import numpy as np
@@ -46,6 +48,24 @@ def locate(name: str | os.PathLike) -> Path:
             f"({type(error).__name__}); check the name and the network, or give a folder"
         ) from error
     return folder
+
+
+def config(directory: Path) -> dict[str, Any]:
+    """The values of a model folder's config.json.
+
+    Raises:
+      ConfigError: there is none, or it holds no JSON object.
+    """
+    file = directory / "config.json"
+    if not file.is_file():
+        raise ConfigError(f"{directory}: no config.json; name a saved model's directory")
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigError(f"{file}: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{file}: no JSON object")
+    return values
 
 
 def read(name: str | os.PathLike) -> dict[str, np.ndarray]:

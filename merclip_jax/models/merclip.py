@@ -150,15 +150,12 @@ class MerClip(nnx.Module):
           DataError: the weights are damaged or do not fit the config; all misfits are listed.
         """
         directory = files.locate(directory)
-        config = directory / "config.json"
-        if not config.is_file():
-            raise ConfigError(f"{directory}: no config.json; name a saved model's directory")
+        values = files.config(directory)
         try:
-            values = json.loads(config.read_text(encoding="utf-8"))
             own = values.get("model_type") == "merclip"
             sizes = MerClipConfig.from_json(values) if own else None
-        except (ConfigError, ValueError, AttributeError) as error:
-            raise ConfigError(f"{config}: {error}") from error
+        except ConfigError as error:
+            raise ConfigError(f"{directory / 'config.json'}: {error}") from error
         found = (
             Foreign(str(directory), sizes, files.read(directory))
             if sizes
@@ -227,9 +224,9 @@ class _OneKey(nnx.Rngs):
         return jax.random.key(0)
 
 
-def abstract(cfg: MerClipConfig) -> MerClip:
-    """The model as shapes only, at no cost in memory."""
-    return nnx.eval_shape(lambda: MerClip(cfg, rngs=_OneKey()))
+def abstract(cfg: Any, kind: type = MerClip) -> Any:
+    """A model of this kind as shapes only, at no cost in memory."""
+    return nnx.eval_shape(lambda: kind(cfg, rngs=_OneKey()))
 
 
 def _json(values: dict[str, Any]) -> bytes:

@@ -6,17 +6,16 @@ The paper's abstract is all that is public. It names the parts; their form here 
     its own region, over all time steps, through projections that all units share. What lies
     outside a unit's region cannot reach its feature.
   Global Dependency Attention (GDA): attention among the units' features, with an additive bias
-    that starts at the correlation of the units on the training side.
+    for every two units, learnt from 0.
 
 A unit's logit says whether its feature is nearer to the sentence of the moving unit than to that of
 the still one.
 """
 
-import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,11 +30,10 @@ from merclip_jax import au_losses, facs, regions
 from merclip_jax.errors import ConfigError
 from merclip_jax.models import clip, files, layers, leaves
 from merclip_jax.models.config import TextConfig, VisionConfig
-from merclip_jax.models.merclip import MerClip, save
+from merclip_jax.models.merclip import EMOTION_INIT, MerClip, abstract, save
 from merclip_jax.models.video import VideoTower
 
-_normal = nnx.initializers.normal(0.02)
-HEAD_INIT = layers.BlockInit(qkv=_normal, out=_normal, c_fc=_normal, c_proj=_normal)
+_normal = EMOTION_INIT.out
 
 
 class FoldStat(nnx.Variable):
@@ -93,10 +91,8 @@ class MicroAuConfig:
         """
         try:
             own = {name: value for name, value in values.items() if name != "model_type"}
-            vision = dict(own.pop("vision"))
-            vision["global_layers"] = tuple(vision["global_layers"])
-            text = TextConfig(**own.pop("text"))
-            return cls(VisionConfig(**vision), text, **own | {"units": tuple(own["units"])})
+            towers = VisionConfig.from_json(own.pop("vision")), TextConfig(**own.pop("text"))
+            return cls(*towers, **own | {"units": tuple(own["units"])})
         except (KeyError, TypeError) as error:
             raise ConfigError(f"model config: {error}") from error
 
@@ -133,7 +129,7 @@ class PatchTokenAttention(nnx.Module):
         self.out = layers.Linear(width, width, kernel_init=_normal, dtype=dtype, rngs=rngs)
         self.ln_mlp = layers.layer_norm(width, eps=1e-6, dtype=dtype, rngs=rngs)
         self.mlp = clip.Mlp(
-            width, cfg.mlp_ratio, layers.exact_gelu, init=HEAD_INIT, dtype=dtype, rngs=rngs
+            width, cfg.mlp_ratio, layers.exact_gelu, init=EMOTION_INIT, dtype=dtype, rngs=rngs
         )
 
     def __call__(
@@ -196,7 +192,7 @@ class MicroAu(nnx.Module):
     @classmethod
     def over(cls, towers: MerClip, cfg: MicroAuConfig, *, rngs: nnx.Rngs) -> "MicroAu":
         """New attentions over a MER-CLIP model's towers, which it takes over."""
-        model = nnx.eval_shape(lambda: cls(cfg, rngs=nnx.Rngs(0)))
+        model = abstract(cfg, cls)
         model.vision, model.text = towers.vision, towers.text
         model.start_units(cfg, rngs=rngs)
         return model
@@ -258,7 +254,7 @@ class MicroAu(nnx.Module):
         save(self, Path(directory), tokenizer, meta)
 
     @classmethod
-    def from_pretrained(cls, directory: str | os.PathLike, dtype: str | None = None) -> "MicroAu":
+    def from_pretrained(cls, directory: str | os.PathLike) -> "MicroAu":
         """Load a model that `save_pretrained` wrote.
 
         Raises:
@@ -266,16 +262,9 @@ class MicroAu(nnx.Module):
           DataError: the weights are damaged or do not fit the config; all misfits are listed.
         """
         directory = files.locate(directory)
-        config = directory / "config.json"
-        if not config.is_file():
-            raise ConfigError(f"{directory}: no config.json; name a saved model's directory")
-        values = json.loads(config.read_text(encoding="utf-8"))
+        values = files.config(directory)
         if values.get("model_type") != "micro_au":
-            raise ConfigError(f"{config}: a {values.get('model_type')} model, not a micro_au one")
-        cfg = MicroAuConfig.from_json(values)
-        if dtype:
-            cfg = replace(
-                cfg, vision=replace(cfg.vision, dtype=dtype), text=replace(cfg.text, dtype=dtype)
-            )
-        shapes = nnx.eval_shape(lambda: cls(cfg, rngs=nnx.Rngs(0)))
+            kind = values.get("model_type")
+            raise ConfigError(f"{directory / 'config.json'}: a {kind} model, not a micro_au one")
+        shapes = abstract(MicroAuConfig.from_json(values), cls)
         return leaves.fill(shapes, files.read(directory), str(directory), [])
