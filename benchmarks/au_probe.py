@@ -22,17 +22,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
-from merclip_jax import (
-    app,
-    au_labels,
-    au_metrics,
-    augment,
-    cross_validation,
-    metrics,
-    protocols,
-    results,
-    train,
-)
+from merclip_jax import app, augment, cross_validation, metrics, protocols, results, train
+from merclip_jax.au import labels as au_labels
+from merclip_jax.au import metrics as au_metrics
 from merclip_jax.models import MerClip
 
 BATCH = 20

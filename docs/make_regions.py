@@ -13,7 +13,8 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from merclip_jax import facs, regions
+from merclip_jax import facs
+from merclip_jax.au import regions
 from tfds_builders.synthetic_me.face import draw
 from tfds_builders.synthetic_me.traits import Traits
 

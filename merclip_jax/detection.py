@@ -14,7 +14,10 @@ from flax import nnx
 from jaxtyping import Array, Float, Int, Key
 from ml_collections import ConfigDict
 
-from merclip_jax import au_labels, au_losses, au_metrics, emotion_rules
+from merclip_jax.au import emotion_rules
+from merclip_jax.au import labels as au_labels
+from merclip_jax.au import losses as au_losses
+from merclip_jax.au import metrics as au_metrics
 from merclip_jax.batch import Predicted, Prepared
 from merclip_jax.cross_validation import Fold
 from merclip_jax.models.micro_au import MicroAu

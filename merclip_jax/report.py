@@ -12,17 +12,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int
 
-from merclip_jax import (
-    au_metrics,
-    bounds,
-    emotion_rules,
-    explain,
-    metrics,
-    pages,
-    protocols,
-    results,
-)
+from merclip_jax import bounds, explain, metrics, pages, protocols, results
 from merclip_jax import workdir as files
+from merclip_jax.au import emotion_rules
+from merclip_jax.au import metrics as au_metrics
 from merclip_jax.results import Predictions, Results
 
 NAMES = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy", "weighted_f1": "weighted F1"}

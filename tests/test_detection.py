@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from merclip_jax import au_labels, cross_validation, protocols, results, train, workdir
+from merclip_jax import cross_validation, protocols, results, train, workdir
+from merclip_jax.au import labels as au_labels
 from merclip_jax.models.micro_au import MicroAu
 
 UNITS = (1, 2, 4, 12, 14)

@@ -26,7 +26,9 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 from tokenizers import Tokenizer
 
-from merclip_jax import au_losses, facs, regions
+from merclip_jax import facs
+from merclip_jax.au import losses as au_losses
+from merclip_jax.au import regions
 from merclip_jax.errors import ConfigError
 from merclip_jax.models import clip, files, layers, leaves
 from merclip_jax.models.config import TextConfig, VisionConfig

@@ -14,7 +14,8 @@ from ml_collections import ConfigDict
 from scipy import fft
 from tokenizers import Tokenizer
 
-from merclip_jax import au_labels, facs, losses, text
+from merclip_jax import facs, losses, text
+from merclip_jax.au import labels as au_labels
 from merclip_jax.errors import ConfigError
 from merclip_jax.models import EmotionConfig, MerClip, MerClipConfig, files
 from merclip_jax.models.micro_au import MicroAu, MicroAuConfig

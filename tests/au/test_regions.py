@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from merclip_jax import facs_text, regions
+from merclip_jax import facs_text
+from merclip_jax.au import regions
 from merclip_jax.errors import ConfigError
 from tfds_builders.synthetic_me.anatomy import ACTION_UNITS
 from tfds_builders.synthetic_me.face import anchors

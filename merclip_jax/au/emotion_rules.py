@@ -30,7 +30,7 @@ def read(classes: Sequence[str], units: Sequence[str], file: str = "") -> Rules:
     Raises:
       ConfigError: the file cannot be read, or says nothing of a class.
     """
-    where = Path(file) if file else resources.files("merclip_jax").joinpath("emotion_rules.yaml")
+    where = Path(file) if file else resources.files("merclip_jax.au").joinpath("emotion_rules.yaml")
     try:
         table = yaml.safe_load(where.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:

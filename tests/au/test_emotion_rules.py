@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from merclip_jax import emotion_rules
+from merclip_jax.au import emotion_rules
 from merclip_jax.errors import ConfigError
 
 THREE = ("negative", "positive", "surprise")
