@@ -104,15 +104,20 @@ class Task:
         """What balanced batches take in turn: clips by their rarest unit."""
         return au_labels.rarest(self.labels, fold.train)
 
-    def begin(self, fold: Fold, rest: nnx.State) -> nnx.State:
-        """The model's state with the figures of this fold's training side."""
+    def begin(self, fold: Fold, params: nnx.State, rest: nnx.State) -> tuple[nnx.State, nnx.State]:
+        """The model's state with the figures of this fold's training side.
+
+        GDA's bias starts at the correlation: who moves together hears of each other first.
+        """
         found = au_labels.statistics(self.labels[fold.train])
-        changed = nnx.to_pure_dict(rest)
-        changed["correlation"] = jnp.asarray(found.correlation, jnp.float32)
-        changed["positive_weight"] = jnp.asarray(found.positive_weight, jnp.float32)
-        fresh = jax.tree.map(lambda x: x, rest)
-        nnx.replace_by_pure_dict(fresh, changed)
-        return fresh
+        correlation = jnp.asarray(found.correlation, jnp.float32)
+        weight = jnp.asarray(found.positive_weight, jnp.float32)
+        params, rest = jax.tree.map(lambda x: x, (params, rest))  # other folds start from these
+        if "gda" in params:
+            _set(params["gda"], "bias", correlation)
+        _set(rest, "correlation", correlation)
+        _set(rest, "positive_weight", weight)
+        return params, rest
 
     def aside(self, fold: Fold) -> Int[np.ndarray, " m"]:
         """Clips of the training side on which rates and thresholds are measured."""
@@ -151,3 +156,7 @@ class Task:
             columns[f"au_p_{unit}"] = probabilities[:, i]
             columns[f"au_says_{unit}"] = (probabilities[:, i] > 0.5).astype(int)
         return columns
+
+
+def _set(state: Any, name: str, value: Array) -> None:
+    state[name] = state[name].replace(value)

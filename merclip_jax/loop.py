@@ -48,8 +48,8 @@ def _restore(setup: Setup, fold: Fold) -> Member:
     )
     folder = setup.folder(fold) / "checkpoints" / f"seed{setup.seed}"
     checkpoints = FoldCheckpoints(folder, setup.config.checkpoint.keep)
-    rest = setup.task.begin(fold, setup.rest)
-    state = setup.learner.start(setup.params, rest, _key(setup.seed, fold))
+    params, rest = setup.task.begin(fold, setup.params, setup.rest)
+    state = setup.learner.start(params, rest, _key(setup.seed, fold))
     found = checkpoints.restore(state._replace(key=()))
     if found is None:
         return Member(fold, sampler, checkpoints, state, [], Choice())

@@ -163,9 +163,9 @@ class Task:
         """What balanced batches take in turn: the classes."""
         return self.labels
 
-    def begin(self, fold: Fold, rest: nnx.State) -> nnx.State:
+    def begin(self, fold: Fold, params: nnx.State, rest: nnx.State) -> tuple[nnx.State, nnx.State]:
         """Nothing of the model depends on a fold before training."""
-        return rest
+        return params, rest
 
     def aside(self, fold: Fold) -> Int[np.ndarray, " m"]:
         """Clips of the training side that must be predicted too: none."""

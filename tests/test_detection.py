@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from merclip_jax import cross_validation, protocols, results, train, workdir
+from merclip_jax import cross_validation, detection, protocols, results, step, train, workdir
 from merclip_jax.au import labels as au_labels
+from merclip_jax.models import start
 from merclip_jax.models.micro_au import MicroAu
 
 UNITS = (1, 2, 4, 12, 14)
@@ -78,8 +79,8 @@ def test_a_telltale_in_the_held_out_subject_changes_its_predictions_alone(
     def telling(packed, table):
         held = (table["subject"] == "s00").to_numpy()
         frames = np.array(packed.frames)
-        for start, count in table.loc[held, ["start", "n_frames"]].to_numpy():
-            frames[start : start + count, :8] = 200
+        for first, count in table.loc[held, ["start", "n_frames"]].to_numpy():
+            frames[first : first + count, :8] = 200
         return replace(packed, frames=frames), table.assign(
             aus=table["aus"].where(~held, "1+2+4+12+14")
         )
@@ -117,3 +118,27 @@ def test_what_a_fold_knows_comes_from_its_training_side():
         au_labels.rarest(labels, fold.train)[fold.train],
         au_labels.rarest(changed, fold.train)[fold.train],
     )
+
+
+def test_the_bias_of_a_fold_starts_at_the_correlation_of_its_training_side(au_config):
+    model, _ = start.build(au_config, ("negative", "positive", "surprise"), seed=0)
+    learner, params, rest, _ = step.Learner.create(model, au_config, steps_per_epoch=1)
+    del learner
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, (12, len(UNITS))).astype(np.int8)
+    units = tuple(map(str, UNITS))
+    task = detection.Task(("a",), units, labels, (np.zeros((1, len(UNITS)), bool),), "zero")
+    fold = cross_validation.Fold("x", np.arange(8), np.arange(8, 12))
+    before = np.array(params["gda"]["bias"][...])
+    begun, figures = task.begin(fold, params, rest)
+    expected = np.corrcoef(labels[:8].T) * 8 / (8 + au_labels.SHRINKAGE)
+    np.fill_diagonal(expected, 1)
+    np.testing.assert_allclose(begun["gda"]["bias"][...], expected, atol=1e-6)
+    np.testing.assert_array_equal(begun["gda"]["bias"][...], figures["correlation"][...])
+    np.testing.assert_array_equal(params["gda"]["bias"][...], before)  # the next fold's start
+
+
+def test_without_dependency_there_is_no_attention_between_units(au_config):
+    au_config.au.dependency = False
+    model, _ = start.build(au_config, ("negative", "positive", "surprise"), seed=0)
+    assert not hasattr(model, "gda")

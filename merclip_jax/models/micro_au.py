@@ -6,7 +6,7 @@ The paper's abstract is all that is public. It names the parts; their form here 
     its own region, over all time steps, through projections that all units share. What lies
     outside a unit's region cannot reach its feature.
   Global Dependency Attention (GDA): attention among the units' features, with an additive bias
-    for every two units, learnt from 0.
+    for every two units, which a fold starts at the correlation of its training side.
 
 A unit's logit says whether its feature is nearer to the sentence of the moving unit than to that of
 the still one.
@@ -204,7 +204,8 @@ class MicroAu(nnx.Module):
         width, dtype, k = cfg.vision.output_dim, cfg.vision.dtype, len(cfg.units)
         self.cfg = cfg
         self.pta = PatchTokenAttention(cfg, width, dtype=dtype, rngs=rngs)
-        self.gda = GlobalDependencyAttention(cfg, width, dtype=dtype, rngs=rngs)
+        if cfg.dependency:
+            self.gda = GlobalDependencyAttention(cfg, width, dtype=dtype, rngs=rngs)
         self.logit_scale = nnx.Param(jnp.asarray(math.log(1 / 0.07), jnp.float32))
         self.unit_bias = nnx.Param(jnp.zeros((k,), jnp.float32))
         start = _normal(rngs.params(), (k, 2, width), jnp.float32)
