@@ -8,6 +8,7 @@ import jinja2
 import numpy as np
 
 from merclip_jax import bounds, figures, metrics
+from merclip_jax.au import pictures
 from merclip_jax.figures import Mark
 from merclip_jax.results import Results
 
@@ -104,20 +105,8 @@ def _pictures(run: Results, words: dict, known: dict[str, float]) -> dict[str, s
         "scores": scores,
         "confusion": figures.confusion_chart(np.array(words["confusion"]), run.class_names),
         "curves": figures.learning_curves(run.history) if len(run.history) else "",
-        "units": _together(run),
         "reliability": figures.reliability_chart(metrics.reliability(*_pooled_probabilities(run))),
-    }
-
-
-def _together(run: Results) -> str:
-    """The figure of units that move together, where the run tells any."""
-    told = run.headline
-    if not told.units:
-        return ""
-    truth = (told.au_labels == 1).astype(int)
-    said = (told.au_probabilities[0] > 0.5).astype(int)
-    counts = np.triu(truth.T @ truth) + np.tril(said.T @ said, -1)
-    return figures.together_chart(counts, told.units)
+    } | pictures.of_run(run)
 
 
 def _examples(run: Results) -> list[dict]:

@@ -19,9 +19,9 @@ ORDER = (
     "models.card", "models.leaves", "models.torch_keys", "models.files", "models.foreign",
     "models.layers", "models.attention", "models.clip", "models.conv", "models.video",
     "models.merclip", "models", "models.weights", "models.micro_au", "models.start", "optim",
-    "batch", "results", "explain", "recognition", "detection", "step", "parallel",
-    "checkpoints", "contamination", "members", "outcome", "loop", "figures", "pages", "report",
-    "strips", "train", "evaluate", "convert",
+    "batch", "results", "au.scores", "explain", "recognition", "detection", "step", "parallel",
+    "checkpoints", "contamination", "members", "outcome", "loop", "figures", "au.pictures",
+    "pages", "report", "strips", "train", "evaluate", "convert",
 )  # fmt: skip
 FORBIDDEN = {"torch", "torchvision", "tensorflow", "clu", "mmengine", "mmcv"}
 
