@@ -1,0 +1,1 @@
+"""New videos: reading, aligned windows, what a model sees in them, and the page that shows it."""
