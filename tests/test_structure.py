@@ -13,16 +13,18 @@ FILES = [path for name in PACKAGES for path in sorted((ROOT / name).rglob("*.py"
 # A module imports only from before itself: leaves, data, model, training, reporting, commands.
 ORDER = (
     "errors", "app", "workdir", "facs_text", "facs", "au", "au.regions", "protocol_table",
-    "protocols", "cross_validation", "metrics", "guessers", "au.labels", "au.metrics",
+    "protocols", "cross_validation", "metrics", "guessers", "au.labels", "au.metrics", "au.guessers",
     "au.emotion_rules", "face", "crops", "tfds_builders", "prepare", "bounds", "audit_pages",
     "audit", "clips", "sampling", "augmix", "augment", "text", "losses", "au.losses",
-    "models.config", "models.card", "models.leaves", "models.torch_keys", "models.files", "models.foreign",
-    "models.layers", "models.attention", "models.clip", "models.conv", "models.video",
-    "models.merclip", "models", "models.weights", "models.micro_au", "models.start", "optim",
+    "models.config", "models.card", "models.leaves", "models.torch_keys", "models.files",
+    "models.foreign", "models.layers", "models.attention", "models.clip", "models.conv",
+    "models.video", "models.merclip", "models", "models.weights", "models.micro_au",
+    "models.start", "optim", "au.sides", "au.abstention", "au.attention",
     "batch", "results", "au.scores", "explain", "recognition", "detection", "step", "parallel",
     "checkpoints", "contamination", "members", "outcome", "loop", "figures", "au.pictures",
     "pages", "report", "strips", "train", "evaluate", "convert",
-    "video", "video.motion", "video.spotting",
+    "video", "video.motion", "video.spotting", "video.pictures", "video.read", "video.tracks", "video.quality",
+    "video.windows",
 )  # fmt: skip
 FORBIDDEN = {"torch", "torchvision", "tensorflow", "clu", "mmengine", "mmcv"}
 

@@ -1,0 +1,241 @@
+"""A stream of frames cut into windows over time, each with its face upright in the middle.
+
+A window is for the model what a clip is: `count` frames, one transform for all of them. What is
+kept in memory is the face's surroundings in the frames of one window, whatever the video's length.
+"""
+
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from merclip_jax import crops
+from merclip_jax import face as faces
+from merclip_jax.errors import ConfigError
+from merclip_jax.video import quality
+from merclip_jax.video.motion import motion_energy
+from merclip_jax.video.quality import Quality
+from merclip_jax.video.read import Frame
+from merclip_jax.video.tracks import Mesh, Tracker
+
+LOOK_MS = 1000 / 30  # a face is looked at so often; it hardly moves in between
+AREA = 2.0  # side of what is kept around a face, over the longer side of its mesh
+DETAIL = 2.0  # what is kept has at most so many times the model's pixels, along one side
+
+
+@dataclass(frozen=True)
+class Window:
+    """What a model reads at once, and how far it is to be trusted.
+
+    Attributes:
+      person: the number of the face, from 0; see `tracks`.
+      start_ms: the window's first moment, milliseconds of the video.
+      end_ms: its end; the next frame after it is not in it.
+      times_ms: when the frames are shown; a frame may stand there twice where the rate is low.
+      frames: RGB; all zeros where the face is lost.
+      motion: energy of the motion (`motion.motion_energy`); 0 where the face is lost.
+      quality: what could spoil it.
+      matrix: takes (x, y, 1) of the video's pictures to the frames; None where the face is lost
+        or was not sought.
+    """
+
+    person: int
+    start_ms: float
+    end_ms: float
+    times_ms: Float[np.ndarray, " t"]
+    frames: UInt8[np.ndarray, "t s s 3"]
+    motion: float
+    quality: Quality
+    matrix: Float[np.ndarray, "2 3"] | None
+
+
+@dataclass(frozen=True)
+class _Patch:
+    """A part of a frame, and the matrix [2, 3] from the frame's pixels to its own."""
+
+    image: np.ndarray
+    matrix: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What is kept of a frame: by person its patch, and its mesh or that of the last look."""
+
+    time_ms: float
+    patches: dict[int, _Patch]
+    meshes: dict[int, Mesh | None]
+    looked: bool
+
+
+def windows(
+    frames: Iterable[Frame],
+    *,
+    window_ms: float,
+    stride_ms: float,
+    count: int,
+    size: int,
+    crop: str,
+    face: str,
+) -> Iterator[Window]:
+    """Cut a stream of frames into windows of one length, every `stride_ms`.
+
+    A last one ends with the video, so that every frame is in some window; a video shorter than
+    one window is one window. Each time span gives a window for every person that is there, and
+    one where the face is lost if there is nobody: the time axis has no holes.
+
+    Args:
+      frames: in the order of their times; may be endless.
+      window_ms: length in milliseconds.
+      stride_ms: milliseconds from one start to the next.
+      count: frames per window: those nearest to the middles of as many equal parts of the time
+        between the window's first and last frame, as `augment.sample_frames` has it.
+      size: side of the frames in pixels.
+      crop: 'aligned', or as `crops.squares` has them 'owner' and 'none'; these two look for no
+        face, and everybody is person 0.
+      face: 'largest' face or 'all' of them.
+
+    Raises:
+      ConfigError: a value that cannot be, or no package with the face networks.
+    """
+    if not (window_ms > 0 and stride_ms > 0 and count > 0 and size > 0):
+        raise ConfigError(
+            f"window of {window_ms} ms every {stride_ms} ms, {count} frames of {size} pixels: each "
+            "must be above 0"
+        )
+    for value, known in ((crop, crops.WAYS), (face, ("largest", "all"))):
+        if value not in known:
+            raise ConfigError(f"{value!r} is unknown; give one of {', '.join(known)}")
+    aligned = crop == "aligned"
+    looks = _faces(frames, size, face) if aligned else _whole(frames, size, crop)
+    for start, end, kept in _spans(looks, window_ms, stride_ms):
+        inside = [look for look in kept if start <= look.time_ms < end] or kept[-1:]
+        for person in _persons(inside, face) if aligned else [0]:
+            yield _window(inside, person, (start, end), count, size, aligned)
+
+
+def _faces(frames: Iterable[Frame], size: int, face: str) -> Iterator[_Look]:
+    """Frames by what surrounds their faces; between two looks at a face it stays where it was."""
+    tracker, due = Tracker(face == "largest"), -np.inf
+    areas: dict[int, np.ndarray] = {}
+    meshes: dict[int, Mesh | None] = {}
+    for frame in frames:
+        looked = frame.time_ms >= due
+        if looked:
+            meshes = tracker.look(frame.image, frame.time_ms)
+            due = frame.time_ms + LOOK_MS * 0.9  # rates just above the looks' are looked at all
+            areas = {
+                person: areas[person] if mesh is None else _area(mesh)
+                for person, mesh in meshes.items()
+            }
+        patches = {person: _patch(frame.image, area, size) for person, area in areas.items()}
+        yield _Look(frame.time_ms, patches, meshes, looked)
+
+
+def _area(mesh: np.ndarray) -> np.ndarray:
+    """The square around a mesh that is kept: x0, y0, x1, y1 in pixels of the frame."""
+    low, high = mesh[:, :2].min(axis=0), mesh[:, :2].max(axis=0)
+    half = AREA / 2 * (high - low).max()
+    return np.concatenate([(low + high) / 2 - half, (low + high) / 2 + half])
+
+
+def _patch(image: np.ndarray, area: np.ndarray, size: int) -> _Patch:
+    """That square's part inside the frame, copied, and smaller where it has more than `DETAIL`."""
+    height, width = image.shape[:2]
+    x0, y0 = (int(np.clip(v, 0, n - 1)) for v, n in zip(area[:2], (width, height), strict=True))
+    x1, y1 = (
+        int(np.clip(v, 1, n)) for v, n in zip(np.ceil(area[2:]), (width, height), strict=True)
+    )
+    part = image[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)]
+    scale = min(1.0, DETAIL * size * AREA / float(area[2] - area[0]))
+    if scale == 1:
+        return _Patch(part.copy(), np.array([[1.0, 0, -x0], [0, 1, -y0]]))
+    new = [max(1, round(length * scale)) for length in part.shape[1::-1]]
+    x, y = new[0] / part.shape[1], new[1] / part.shape[0]
+    matrix = np.array([[x, 0, (0.5 - x0) * x - 0.5], [0, y, (0.5 - y0) * y - 0.5]])
+    return _Patch(cv2.resize(part, new, interpolation=cv2.INTER_AREA), matrix)
+
+
+def _whole(frames: Iterable[Frame], size: int, crop: str) -> Iterator[_Look]:
+    for frame in frames:
+        (square,), _ = crops.squares([frame.image], size, crop)
+        yield _Look(frame.time_ms, {0: _Patch(square, np.eye(2, 3))}, {}, False)
+
+
+def _spans(
+    looks: Iterable[_Look], window_ms: float, stride_ms: float
+) -> Iterator[tuple[float, float, list[_Look]]]:
+    """Start and end of each window, with what is kept of the frames up to its end."""
+    kept: deque[_Look] = deque()
+    start, end, step = -np.inf, -np.inf, 0.0
+    for look in looks:
+        if kept:
+            step = look.time_ms - kept[-1].time_ms
+        else:
+            start = look.time_ms
+        kept.append(look)
+        while look.time_ms >= start + window_ms:
+            end = start + window_ms
+            yield start, end, list(kept)
+            start += stride_ms
+        while kept[0].time_ms < look.time_ms - window_ms:
+            kept.popleft()
+    if kept and kept[-1].time_ms >= end:  # the last frame is in no window yet
+        end = kept[-1].time_ms + step
+        yield max(kept[0].time_ms, end - window_ms), end, list(kept)
+
+
+def _persons(looks: Sequence[_Look], face: str) -> list[int]:
+    """Whose windows to give: everybody's, or the one's who is longest in it; 0 if nobody is."""
+    seen: Counter[int] = Counter()
+    for look in looks:
+        seen.update({person: int(mesh is not None) for person, mesh in look.meshes.items()})
+    if face == "all":
+        return sorted(seen) or [0]
+    return [person for person, _ in seen.most_common(1)] or [0]
+
+
+def _window(
+    looks: Sequence[_Look],
+    person: int,
+    span: tuple[float, float],
+    count: int,
+    size: int,
+    aligned: bool,
+) -> Window:
+    """One person's window from the frames inside it."""
+    matrix, seen = np.eye(2, 3), quality.NOT_LOOKED
+    if aligned:
+        looked_at = [look for look in looks if look.looked] or looks
+        meshes = [look.meshes.get(person) for look in looked_at]
+        seen = quality.of_face(meshes)
+        if quality.LOST in seen.flags:
+            blank = np.zeros((count, size, size, 3), np.uint8)
+            return Window(person, *span, _middles(looks, count), blank, 0.0, seen, None)
+        matrix = faces.alignment([mesh for mesh in meshes if mesh is not None], size)
+        looks = [look for look in looks if person in look.patches]
+    chosen = _nearest(looks, _middles(looks, count))
+    squares = {look.time_ms: _cut(look.patches[person], matrix, size) for look in chosen}
+    times = np.array([look.time_ms for look in chosen])
+    frames = np.stack([squares[time] for time in times.tolist()])
+    seen = quality.with_blur(seen, frames)
+    place = matrix if aligned else None
+    return Window(person, *span, times, frames, motion_energy(frames), seen, place)
+
+
+def _middles(looks: Sequence[_Look], count: int) -> Float[np.ndarray, " count"]:
+    first, last = looks[0].time_ms, looks[-1].time_ms
+    return first + (last - first) * (np.arange(count) + 0.5) / count
+
+
+def _nearest(looks: Sequence[_Look], times: Float[np.ndarray, " n"]) -> list[_Look]:
+    have = np.array([look.time_ms for look in looks])
+    return [looks[int(np.abs(have - time).argmin())] for time in times]
+
+
+def _cut(patch: _Patch, matrix: Float[np.ndarray, "2 3"], size: int) -> UInt8[np.ndarray, "s s 3"]:
+    """Cut a square out of a patch by the matrix for its whole frame."""
+    back = np.linalg.inv(np.vstack([patch.matrix, [0, 0, 1]]))
+    return faces.crop(patch.image, matrix @ back, size)
