@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from absl import app, flags, logging
 
-from merclip_jax import clips, prepare
+from merclip_jax import clips, crops, prepare
 from tfds_builders import corpus
 from tfds_builders.builder import CorpusBuilder
 
@@ -72,7 +72,7 @@ def measure(folder: Path) -> dict[str, float]:
     spent.clear()
     image = builder.info.features["frames"].feature
     _timed(spent, "decoding", type(image), "decode_example_np")
-    _timed(spent, "resizing", clips, "resize_and_crop")
+    _timed(spent, "resizing", crops, "resize_and_crop")
     began = time.perf_counter()
     clips.load([builder], IMAGE_SIZE, folder / "data", "memmap")
     pack_s = time.perf_counter() - began

@@ -19,7 +19,9 @@ def get_config() -> ConfigDict:
     data.manual_dir = ""  # the corpus as its owner distributes it; of several, a folder per corpus
     data.data_dir = "data"  # where prepared datasets and packed clips are kept
     data.frames = 16  # frames that the model sees of each clip
-    data.image_size = 224  # pixels: short side resized, centre cropped
+    data.image_size = 224  # pixels: side of the square that the model sees
+    data.crop = "owner"  # of it: 'owner': short side resized, centre cropped; 'aligned': the face
+    # upright in the middle, one transform per clip; 'none': the whole frame, with black borders
     data.temporal = "uniform"  # 'uniform': spread over the clip; 'first': its first frames
     data.motion = "full"  # 'full', or 'none': every frame is the onset frame (a sanity check)
     data.placement = "auto"  # where packed clips live: 'auto', 'device', 'host' or 'memmap'
@@ -54,7 +56,7 @@ def get_config() -> ConfigDict:
     au.naming_weight = 0.1  # MiAUCL: a moving unit is nearest to its own sentence
     au.dependency_weight = 0.1  # GDLoss
     au.dependency_form = "correlation"  # or 'instance'
-    au.eye_distance = 0.31  # between the pupils, over the picture's side
+    au.eye_distance = 0.31  # between the pupils, over the picture's side; 0.27 if aligned
     au.eye_height = 0.39  # of the eyes, from the top, over the picture's side
 
     config.text = text = ConfigDict()

@@ -1,16 +1,17 @@
 """Clip records -> one packed array of frames and one table, cached on disk by content.
 
 The pack of a corpus serves every protocol: it holds all of its clips, each from onset to offset, at
-the model's image size. A protocol then selects rows of the table.
+the model's image size. A protocol then selects rows of the table. How frames become squares is the
+business of `crops`.
 """
 
 import hashlib
 import shutil
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,10 +20,11 @@ import tensorflow_datasets as tfds
 from jaxtyping import Array, Int, UInt8
 from tqdm import tqdm
 
-from merclip_jax import prepare, workdir
+from merclip_jax import crops, prepare, workdir
 from merclip_jax.errors import ConfigError, DataError
 
 PACK_VERSION = 2  # raise when the packed pixels or columns of the same records change
+CROP_VERSION = 1  # the same for those that are not the owner's crop
 DEVICE_SHARE = 0.4  # of the device's memory that 'auto' gives to clips
 TEXT_COLUMNS = ("clip_id", "dataset", "subject", "clip", "split", "emotion", "aus")
 NUMBER_COLUMNS = ("objective_class", "onset_used", "apex_used", "offset_used")
@@ -34,7 +36,7 @@ class Clips:
 
     Attributes:
       table: one row per clip: the record's text and numbers, `n_frames`, and `start`, the clip's
-        first row in `frames`.
+        first row in `frames`; of aligned clips also what `crops.align` measured.
       frames: all frames of all clips, RGB, in memory of the device, of the host, or on disk.
     """
 
@@ -48,51 +50,78 @@ class Clips:
 
 
 def load(
-    builders: Sequence[tfds.core.DatasetBuilder], image_size: int, data_dir: Path, placement: str
+    builders: Sequence[tfds.core.DatasetBuilder],
+    image_size: int,
+    data_dir: Path,
+    placement: str,
+    crop: str = "owner",
 ) -> Clips:
     """Pack prepared datasets together, or open their pack.
 
     Args:
       builders: prepared datasets of clip records; a pack holds the clips of all of them.
-      image_size: pixels; the short side is resized to it, the centre is cropped.
+      image_size: side of a packed frame in pixels.
       data_dir: packs are kept in its folder 'packed'.
       placement: 'device', 'host', 'memmap', or 'auto': on the device where it fits there beside
         the model, else read from disk.
+      crop: one of `crops.WAYS`.
 
     Raises:
-      ConfigError: an unknown placement.
-      DataError: frames that cannot be decoded, or a clip without frames.
+      ConfigError: an unknown placement, or the face networks are needed and not installed.
+      DataError: frames that cannot be decoded, a clip without frames, or no face anywhere.
     """
-    folder = data_dir / "packed" / _content_key(builders, image_size)
+    folder = data_dir / "packed" / _content_key(builders, image_size, crop)
     if not (folder / "clips.csv").exists():
-        _pack(builders, image_size, folder)
+        _pack(builders, image_size, crop, folder)
     table = workdir.read_table(folder / "clips.csv")
+    for notice in faceless(table):
+        warnings.warn(notice, stacklevel=2)
     shape = (int(table["n_frames"].sum()), image_size, image_size, 3)
     frames = np.memmap(folder / "frames.bin", np.uint8, "r", shape=shape)
     return Clips(table, _place(frames, placement))
 
 
-def resize_and_crop(image: UInt8[np.ndarray, "h w 3"], size: int) -> UInt8[np.ndarray, "s s 3"]:
-    """Short side to `size` (bilinear), then the centre square, as the MER-CLIP release does."""
-    height, width = image.shape[:2]
-    scale = size / min(height, width)
-    new = (max(size, int(width * scale + 0.5)), max(size, int(height * scale + 0.5)))
-    image = cv2.resize(image, new, interpolation=cv2.INTER_LINEAR)
-    top, left = (image.shape[0] - size) // 2, (image.shape[1] - size) // 2
-    return image[top : top + size, left : left + size]
+def faceless(table: pd.DataFrame) -> list[str]:
+    """A notice of the clips that could not be aligned, for a table of aligned clips; else none.
+
+    Raises:
+      DataError: no face was found in any of them.
+    """
+    if "faces" not in table:
+        return []
+    lost = table.loc[table["faces"] < crops.ENOUGH, "clip_id"]
+    if len(lost) == len(table):
+        raise DataError(
+            f"data.crop='aligned': no face was found in any of the {len(table)} clips; look at "
+            "their frames, or set data.crop='owner'"
+        )
+    if lost.empty:
+        return []
+    return [
+        f"{len(lost)} of {len(table)} clips are not aligned, since no face was found in half of "
+        f"the frames that were looked at; they are cropped as data.crop='owner' does: "
+        f"{', '.join(lost)}. Look at their frames; if there is a face in them, set "
+        "data.crop='owner' for all."
+    ]
 
 
-def _content_key(builders: Sequence[tfds.core.DatasetBuilder], image_size: int) -> str:
+def _content_key(builders: Sequence[tfds.core.DatasetBuilder], image_size: int, crop: str) -> str:
+    """The pack's folder; with the owner's crop, as it was before there was a choice."""
+    way = "" if crop == "owner" else f"{crop}-"
     sha = hashlib.sha256(f"{PACK_VERSION} {image_size}".encode())
+    if way:
+        sha.update(f" {way}{CROP_VERSION}".encode())
     for builder in builders:
         for path in sorted(Path(builder.data_dir).glob("*.array_record*")):
             with path.open("rb") as file:
                 sha.update(hashlib.file_digest(file, "sha256").digest())
     names = "+".join(builder.info.name for builder in builders)
-    return f"{names}-{image_size}-{sha.hexdigest()[:16]}"
+    return f"{names}-{image_size}-{way}{sha.hexdigest()[:16]}"
 
 
-def _pack(builders: Sequence[tfds.core.DatasetBuilder], image_size: int, folder: Path) -> None:
+def _pack(
+    builders: Sequence[tfds.core.DatasetBuilder], image_size: int, crop: str, folder: Path
+) -> None:
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -101,9 +130,10 @@ def _pack(builders: Sequence[tfds.core.DatasetBuilder], image_size: int, folder:
         with (partial / "frames.bin").open("wb") as out:
             for builder, record in _records(builders):
                 row, frames = _read(record, builder)
-                for frame in frames:
-                    out.write(resize_and_crop(frame, image_size).tobytes())
-                rows.append(row | {"start": start, "n_frames": len(frames)})
+                packed, measured = crops.squares(frames, image_size, crop)
+                for frame in packed:
+                    out.write(frame.tobytes())
+                rows.append(row | {"start": start, "n_frames": len(frames)} | measured)
                 start += len(frames)
         workdir.write_table(partial / "clips.csv", pd.DataFrame(rows))
         shutil.rmtree(folder, ignore_errors=True)

@@ -47,6 +47,7 @@ def export(setup: Setup, fold: Fold, state: step.State, held: Predicted) -> None
         **setup.task.about(),
         "protocol": setup.protocol.name,
         "dataset": "+".join(setup.protocol.datasets),
+        "crop": setup.config.data.crop,
         "seen": contamination.with_clips(setup.seen, seen),
         "seed": setup.seed,
         "scores": {

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from merclip_jax import clips, cross_validation, facs, workdir
+from merclip_jax import clips, crops, cross_validation, facs, workdir
 
 STRIP_FRAMES, STRIP_HEIGHT = 8, 96  # frames, pixels
 
@@ -16,8 +16,10 @@ def write(
 ) -> None:
     """Write clips.csv, and a film strip of every clip."""
     fold_of = {int(i): fold.name for fold in folds for i in fold.test}
+    measured = [name for name in crops.MEASURED if name in table]
     described = table[
         ["clip_id", "dataset", "subject", "clip", "split", "emotion", "class", "label", "n_frames"]
+        + measured
     ]
     described = described.assign(
         aus=[facs.canonical(facs.parse(cell)) for cell in table["aus"]],

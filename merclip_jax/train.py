@@ -53,6 +53,7 @@ configs/base.py lists every field with its meaning. The report is workdir/report
 CHOICES = {
     "data.temporal": ("uniform", "first"),
     "data.motion": ("full", "none"),
+    "data.crop": ("owner", "aligned", "none"),
     "model.dtype": ("auto", "float32", "bfloat16"),
     "model.head": ("inference", "linear"),
     "model.system": ("merclip", "micro_au"),
@@ -101,6 +102,7 @@ def run(config: ConfigDict, directory: str | Path) -> Report:
         folds = [cross_validation.with_inner(fold, table) for fold in folds]
     seen = start.about(config).get("seen") if config.model.init_from else {}
     notices = contamination.check(seen, table, folds, config.eval.allow_seen)
+    notices += start.notices(config) + clips.faceless(table)
     if parallel.is_first():
         strips.write(directory, packed, table, folds)
     timing = {"build_s": time.monotonic() - began, "compile_s": 0.0}
@@ -147,7 +149,7 @@ def load_clips(
     builders = prepare.prepare_all(
         data.dataset, data.manual_dir, data.data_dir, data.builder_config
     )
-    packed = clips.load(builders, data.image_size, Path(data.data_dir), data.placement)
+    packed = clips.load(builders, data.image_size, Path(data.data_dir), data.placement, data.crop)
     return packed, protocols.select(protocol, packed.table)
 
 

@@ -38,7 +38,14 @@ def read_table(path: Path) -> pd.DataFrame:
     ids = dict.fromkeys(
         ("clip_id", "dataset", "subject", "clip", "split", "emotion", "class", "aus", "fold"), str
     )
-    return pd.read_csv(path, dtype=ids, keep_default_na=False, float_precision="round_trip")
+    unmeasured = {"head_motion": [""], "roll": [""]}  # of a clip in which no face was found
+    return pd.read_csv(
+        path,
+        dtype=ids,
+        keep_default_na=False,
+        na_values=unmeasured,
+        float_precision="round_trip",
+    )
 
 
 def open_run(workdir: Path, config: ConfigDict) -> None:

@@ -1,3 +1,4 @@
+import hashlib
 import signal
 import subprocess
 import sys
@@ -8,8 +9,8 @@ import numpy as np
 import pytest
 from corpora import casme2
 
-from merclip_jax import clips, prepare
-from merclip_jax.errors import ConfigError
+from merclip_jax import clips, crops, face, prepare
+from merclip_jax.errors import ConfigError, DataError
 
 GOLDEN = np.load(Path(__file__).parent / "goldens" / "small_resize_crop.npz")
 
@@ -29,14 +30,14 @@ def packed(builder, tmp_path_factory):
 def test_resizing_and_cropping_are_the_releases(size):
     # One OpenCV routine on both sides, whole numbers out: nothing may differ.
     image = GOLDEN[f"resize_in_{size}"]
-    np.testing.assert_array_equal(clips.resize_and_crop(image, 32), GOLDEN[f"crop_out_{size}"])
+    np.testing.assert_array_equal(crops.resize_and_crop(image, 32), GOLDEN[f"crop_out_{size}"])
 
 
 def test_only_the_frames_from_onset_to_offset_are_packed(builder, packed):
     cut = 0
     for record, row in zip(builder.as_data_source("train"), packed.table.itertuples(), strict=True):
         inside = [
-            clips.resize_and_crop(frame, 32)
+            crops.resize_and_crop(frame, 32)
             for number, frame in zip(record["frame_numbers"], record["frames"], strict=True)
             if record["onset_used"] <= number <= record["offset_used"]
         ]
@@ -104,7 +105,7 @@ def test_a_packing_that_is_killed_leaves_nothing_that_looks_complete(builder, pa
     dying = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
-        "from merclip_jax import clips, prepare\n"
+        "from merclip_jax import clips, crops, face, prepare\n"
         "def kill(path, table):\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
         "clips.workdir.write_table = kill\n"
@@ -119,6 +120,74 @@ def test_a_packing_that_is_killed_leaves_nothing_that_looks_complete(builder, pa
     whole = clips.load([builder], 32, tmp_path, "host")
     np.testing.assert_array_equal(whole.frames, packed.frames)
     assert packs(tmp_path) == [half.name.removesuffix(".partial")]
+
+
+def test_the_owners_crop_is_the_pack_that_it_was_and_each_other_way_one_of_its_own(
+    builder, packed, tmp_path
+):
+    for crop in ("owner", "none"):
+        clips.load([builder], 32, tmp_path, "memmap", crop)
+    sha = hashlib.sha256(b"2 32")
+    for path in sorted(Path(builder.data_dir).glob("*.array_record*")):
+        sha.update(hashlib.sha256(path.read_bytes()).digest())
+    as_ever = f"synthetic_me-32-{sha.hexdigest()[:16]}"
+    there = packs(tmp_path)
+    assert len(there) == 2 and as_ever in there
+    frames = np.fromfile(tmp_path / "packed" / as_ever / "frames.bin", np.uint8)
+    np.testing.assert_array_equal(frames, packed.frames.ravel())
+    assert not set(crops.MEASURED) & set(packed.table)
+
+
+def test_drawn_faces_are_aligned_in_the_pack_and_measured(builder, packed, tmp_path):
+    aligned = clips.load([builder], 32, tmp_path, "memmap", "aligned")
+    assert aligned.frames.shape == packed.frames.shape
+    for clip in aligned.table.iloc[[0, -1]].itertuples():
+        record = builder.as_data_source("train")[clip.Index]
+        inside = [
+            frame
+            for number, frame in zip(record["frame_numbers"], record["frames"], strict=True)
+            if clip.onset_used <= number <= clip.offset_used
+        ]
+        frames, measured = crops.align(inside, 32)
+        rows = aligned.frames[clip.start : clip.start + clip.n_frames]
+        np.testing.assert_array_equal(rows, np.stack(frames))
+        assert measured == {name: getattr(clip, name) for name in crops.MEASURED}
+
+
+def blind(monkeypatch, seen):
+    """Let faces be found in a clip only if `seen(its number)`, each at the same place."""
+    mesh = np.random.default_rng(0).uniform(2, 30, (face.MESH_POINTS, 3))
+    counted = iter(range(1000))
+    honest = crops.align
+
+    def align(frames, size):
+        found = mesh if seen(next(counted)) else None
+        monkeypatch.setattr(face, "landmarks", lambda frame: found)
+        return honest(frames, size)
+
+    monkeypatch.setattr(crops, "align", align)
+
+
+def test_clips_without_a_face_are_packed_and_all_are_named_every_time(
+    builder, packed, monkeypatch, tmp_path
+):
+    blind(monkeypatch, lambda number: number not in (2, 7))
+    lost = packed.table["clip_id"][[2, 7]].tolist()
+    said = rf"2 of 15 clips are not aligned.*: {lost[0]}, {lost[1]}\. .*data\.crop='owner'"
+    for _ in ("packed", "opened"):
+        with pytest.warns(UserWarning, match=said):
+            table = clips.load([builder], 32, tmp_path, "memmap", "aligned").table
+    assert table["faces"].tolist() == [float(i not in (2, 7)) for i in range(15)]
+    assert np.flatnonzero(table["roll"].isna()).tolist() == [2, 7]
+    assert np.flatnonzero(table["head_motion"].isna()).tolist() == [2, 7]
+    assert table["roll"].dtype == table["head_motion"].dtype == np.float64
+    assert clips.faceless(table.drop(index=[2, 7])) == []
+
+
+def test_a_corpus_without_any_face_cannot_be_aligned(builder, monkeypatch, tmp_path):
+    blind(monkeypatch, lambda number: False)
+    with pytest.raises(DataError, match=r"no face was found in any of the 15 clips.*'owner'"):
+        clips.load([builder], 32, tmp_path, "memmap", "aligned")
 
 
 def test_a_packing_that_fails_leaves_nothing(builder, monkeypatch, tmp_path):

@@ -49,6 +49,17 @@ def about(config: ConfigDict) -> dict[str, Any]:
     return json.loads(file.read_text())
 
 
+def notices(config: ConfigDict) -> list[str]:
+    """What the report says of weights that have seen faces cropped otherwise than the run's."""
+    then, now = about(config).get("crop"), config.data.crop
+    if then in (None, now):
+        return []
+    return [
+        f"The weights that it started from were trained with data.crop={then!r}, this run has "
+        f"{now!r}: faces differ in size and place from those that the weights know."
+    ]
+
+
 def build(
     config: ConfigDict, classes: tuple[str, ...], seed: int
 ) -> tuple[MerClip | MicroAu, Tokenizer]:
