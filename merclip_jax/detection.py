@@ -145,12 +145,14 @@ class Task:
         known, logits = self.labels[self.aside(fold)], np.asarray(aside.scores)
         fitted = emotion_rules.fit(logits, known, chosen=self.threshold == "inner")
         probabilities = fitted.probabilities(np.asarray(held.scores))
-        rates = fitted.rates(logits, known)
-        classes = emotion_rules.infer(self.rules, probabilities, rates)
-        columns: dict[str, Any] = {"prediction": classes.argmax(1)}
-        columns |= {
-            f"p_{name}": column for name, column in zip(self.classes, classes.T, strict=True)
-        }
+        columns: dict[str, Any] = {}
+        if self.classes:
+            rates = fitted.rates(logits, known)
+            classes = emotion_rules.infer(self.rules, probabilities, rates)
+            columns["prediction"] = classes.argmax(1)
+            columns |= {
+                f"p_{name}": column for name, column in zip(self.classes, classes.T, strict=True)
+            }
         for i, unit in enumerate(self.units):
             columns[f"au_{unit}"] = self.labels[fold.test, i]
             columns[f"au_p_{unit}"] = probabilities[:, i]

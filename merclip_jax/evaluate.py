@@ -6,9 +6,13 @@ from pathlib import Path
 from absl import flags
 
 from merclip_jax import app, metrics, protocols, report, results
+from merclip_jax.au import metrics as au_metrics
+from merclip_jax.au import scores as au_scores
 from merclip_jax.errors import ConfigError
 from merclip_jax.metrics import Comparison
 from merclip_jax.results import Results
+
+NAMES = report.NAMES | {f"au_{key}": f"AU: {name}" for key, name in au_scores.NAMES.items()}
 
 USAGE = """Rebuild the report of a finished run from its predictions, and print its table.
 
@@ -17,7 +21,8 @@ Examples:
   python -m merclip_jax.evaluate --workdir=runs/casme2 --against=runs/casme2-still
 
 With --against, two runs on the same clips are compared: subjects are paired, and the difference
-comes with its 95 % interval and the p value of a permutation test.
+comes with its 95 % interval and the p value of a permutation test. Runs that tell the same action
+units are compared by their F1, too.
 """
 
 
@@ -26,13 +31,19 @@ def compare(first: Results, second: Results) -> dict[str, Comparison]:
 
     Raises:
       ConfigError: the runs are not on the same clips, subjects and classes in the same order, or
-        have different numbers of seeds.
+        have different numbers of seeds, or there are no classes and they tell different units.
     """
     _refuse_unlike(first, second)
-    ours, theirs = (report.subject_counts(run, run.headline) for run in (first, second))
-    return {
-        name: metrics.compare(ours, theirs, metric) for name, metric in metrics.HEADLINE.items()
-    }
+    runs, compared = (first, second), {}
+    if first.class_names:
+        ours, theirs = (report.subject_counts(run, run.headline) for run in runs)
+        for name, metric in metrics.HEADLINE.items():
+            compared[name] = metrics.compare(ours, theirs, metric)
+    if first.headline.units and first.headline.units == second.headline.units:
+        ours, theirs = (au_scores.subject_counts(run, run.headline) for run in runs)
+        for name, metric in au_metrics.HEADLINE.items():
+            compared[f"au_{name}"] = metrics.compare(ours, theirs, metric)
+    return compared
 
 
 def comparison_table(comparisons: dict[str, Comparison]) -> str:
@@ -41,7 +52,7 @@ def comparison_table(comparisons: dict[str, Comparison]) -> str:
     for key, outcome in comparisons.items():
         low, high = outcome.ci95
         lines.append(
-            f"  {report.NAMES[key]:22}{outcome.difference:+10.3f}   "
+            f"  {NAMES[key]:22}{outcome.difference:+10.3f}   "
             f"{low:+.3f} to {high:+.3f}   {outcome.p_value:.4f}"
         )
     return "\n".join(lines)
@@ -64,6 +75,12 @@ def _refuse_unlike(first: Results, second: Results) -> None:
         raise ConfigError(
             f"--against: the classes are in another order ({first.class_names} and "
             f"{second.class_names}). Train both runs with the same protocol."
+        )
+    units = [run.headline.units for run in (first, second)]
+    if not first.class_names and units[0] != units[1]:
+        raise ConfigError(
+            f"--against: one run tells the action units {', '.join(units[0])}, the other "
+            f"{', '.join(units[1])}. Train both with the same au.units and au.sides."
         )
     seeds = [len(run.run["seeds"]) for run in (first, second)]
     if seeds[0] != seeds[1]:

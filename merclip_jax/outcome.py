@@ -19,7 +19,8 @@ def predictions(
     setup: Setup, fold: Fold, held: Predicted, aside: Predicted | None, selection: str, epoch: int
 ) -> pd.DataFrame:
     """The rows of predictions.csv of a fold's held-out clips."""
-    table = setup.table.iloc[fold.test][["clip_id", "dataset", "subject", "label"]].assign(
+    facts = ["clip_id", "dataset", "subject", *(["label"] if setup.protocol.classes else [])]
+    table = setup.table.iloc[fold.test][facts].assign(
         fold=fold.name, seed=setup.seed, selection=selection, epoch=epoch
     )
     return table.assign(**setup.task.columns(fold, held, aside))

@@ -8,7 +8,7 @@ import jinja2
 import numpy as np
 
 from merclip_jax import bounds, figures, metrics
-from merclip_jax.au import pictures
+from merclip_jax.au import guessers, pictures
 from merclip_jax.figures import Mark
 from merclip_jax.results import Results
 
@@ -29,13 +29,15 @@ def render(template: str, run: Results, words: dict) -> str:
             words,
             run=run.run,
             meanings=bounds.MEANINGS,
+            au_meanings=guessers.MEANINGS,
+            corpora_held_out=bool((run.clips["fold"] == run.clips["dataset"]).all()),
             synthetic=any(name.startswith("synthetic") for name in run.clips["dataset"]),
             notices=_notices(run, words),
             n_folds=run.clips["fold"].nunique(),
-            mean_of_folds=_mean_of_folds(run),
-            calibration_error=metrics.calibration_error(*_pooled_probabilities(run)),
+            mean_of_folds=_mean_of_folds(run) if run.class_names else None,
+            calibration_error=_calibration_error(run) if run.class_names else None,
             pictures=_pictures(run, words, known) if template.endswith(".html") else {},
-            examples=_examples(run) if template.endswith(".html") else [],
+            examples=_examples(run) if template.endswith(".html") and run.class_names else [],
             config=json.dumps(run.run["config"], indent=2),
         )
     )
@@ -84,6 +86,10 @@ def _mean_of_folds(run: Results) -> float:
     return float(metrics.present_uf1(counts).mean())
 
 
+def _calibration_error(run: Results) -> float:
+    return metrics.calibration_error(*_pooled_probabilities(run))
+
+
 def _pooled_probabilities(run: Results) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities and labels of all seeds, one under the other."""
     probabilities = run.headline.probabilities
@@ -91,6 +97,12 @@ def _pooled_probabilities(run: Results) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _pictures(run: Results, words: dict, known: dict[str, float]) -> dict[str, str]:
+    curves = figures.learning_curves(run.history) if len(run.history) else ""
+    of_classes = _pictures_of_classes(run, words, known) if run.class_names else {}
+    return {"curves": curves} | of_classes | pictures.of_run(run)
+
+
+def _pictures_of_classes(run: Results, words: dict, known: dict[str, float]) -> dict[str, str]:
     uf1 = words["metrics"]["uf1"]
     low, high = uf1["ci95"]
     marks = [Mark("this run", uf1["value"], (low, high))]
@@ -104,9 +116,8 @@ def _pictures(run: Results, words: dict, known: dict[str, float]) -> dict[str, s
     return {
         "scores": scores,
         "confusion": figures.confusion_chart(np.array(words["confusion"]), run.class_names),
-        "curves": figures.learning_curves(run.history) if len(run.history) else "",
         "reliability": figures.reliability_chart(metrics.reliability(*_pooled_probabilities(run))),
-    } | pictures.of_run(run)
+    }
 
 
 def _examples(run: Results) -> list[dict]:

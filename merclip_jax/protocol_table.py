@@ -44,7 +44,7 @@ class Protocol:
 
     Attributes:
       name: such as 'merclip/casme2/5'; also the key of the published list it should match.
-      classes: class names; the position is the label.
+      classes: class names; the position is the label. None: a task of action units alone.
       parts: what comes from each corpus.
       folds: 'loso', leave one subject out; 'lodo', leave one dataset out; 'official', train on the
         owner's split 'train' and test on its others.
@@ -209,6 +209,11 @@ PROTOCOLS = (
     Protocol(
         "fourdme/5", _FOURDME, (Part("fourdme", _same(*_FOURDME), _ALL_OTHERS),),
         note="clips of a single emotion; those with two are left out"),
+    Protocol("casme/au", (), (Part("casme", None),), note="action units, every clip"),
+    Protocol("mmew/au", (), (Part("mmew", None),), counts=(300, 30), note="action units"),
+    Protocol(
+        "fourdme/au", (), (Part("fourdme", None),),
+        note="action units, every clip: those with two emotions, too"),
     Protocol("synthetic/3", THREE, (
         Part("synthetic_me", _three(*_CASME2_NEGATIVE), frozenset({"others"})),)),
     Protocol("synthetic/5", FIVE, (Part("synthetic_me", _same(*FIVE)),)),

@@ -74,7 +74,7 @@ def select(protocol: Protocol, table: pd.DataFrame) -> pd.DataFrame:
 
     Rows are by corpus in the protocol's order, then in natural order of (subject, clip), so that
     'EP2' comes before 'EP10'; the index counts from 0. A protocol without classes gives every row
-    the class '' and the label 0.
+    the class '' and the label -1.
 
     Raises:
       DataError: an emotion is neither a class of the protocol nor left out by it, or no row of a
@@ -89,7 +89,7 @@ def _select(protocol: Protocol, part: Part, table: pd.DataFrame) -> pd.DataFrame
     keys = pd.Series(zip(rows["subject"], rows["clip"], strict=True), index=rows.index)
     rows = rows[~keys.isin(list(part.excluded))]
     if part.emotions is None:
-        rows = rows.assign(**{"class": ""}, label=np.int32(0))
+        rows = rows.assign(**{"class": ""}, label=np.int32(-1))
     else:
         rows = rows.assign(**{"class": _classes(protocol, part, rows)}).dropna(subset="class")
         rows["label"] = rows["class"].map(protocol.classes.index).astype(np.int32)

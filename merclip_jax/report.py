@@ -18,6 +18,16 @@ from merclip_jax.au import scores as au_scores
 from merclip_jax.results import Predictions, Results
 
 NAMES = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy", "weighted_f1": "weighted F1"}
+NO_EMOTIONS: dict = {  # what is said of the classes where the protocol has none
+    "metrics": {},
+    "parts": {},
+    "per_class": {},
+    "per_subject": [],
+    "confusion": [],
+    "bounds": {},
+    "paper": None,
+    "explanations": None,
+}
 
 
 @dataclass(frozen=True)
@@ -34,7 +44,7 @@ class Report:
 
     @property
     def metrics(self) -> dict[str, dict]:
-        """uf1, uar, accuracy and weighted_f1: {value, ci95: [lo, hi], seeds: [...]}."""
+        """uf1, uar, accuracy and weighted_f1: {value, ci95, seeds}; {} without classes."""
         return self.values["metrics"]
 
     @property
@@ -48,23 +58,31 @@ class Report:
     @property
     def verdict(self) -> str:
         """In words: whether the run is shown to be better than guessing."""
-        low = self.metrics["uf1"]["ci95"][0]
-        guess = max(self.values["bounds"]["majority"], self.values["bounds"]["random"])
+        if self.metrics:
+            name, low = "UF1", self.metrics["uf1"]["ci95"][0]
+            guess = max(self.values["bounds"]["majority"], self.values["bounds"]["random"])
+        else:
+            name, low = "F1", self.values["au"]["ci95"]["f1"][0]
+            guess = max(mark["f1"] for mark in self.values["au"]["bounds"].values())
         if low > guess:
-            return f"Better than guessing: the interval of UF1 begins above {guess:.3f}."
-        return f"Not shown to be better than guessing, which scores a UF1 of {guess:.3f}."
+            return f"Better than guessing: the interval of {name} begins above {guess:.3f}."
+        return f"Not shown to be better than guessing, whose {name} is {guess:.3f}."
 
     def table(self) -> str:
         """The scores beside their bounds, as text for a terminal."""
-        protocol, paper = self.values["protocol"], self.values["paper"]
+        protocol = self.values["protocol"]
         lines = [
             f"{protocol['name']}: {protocol['n_clips']} clips, {protocol['n_subjects']} subjects, "
-            f"{len(protocol['classes'])} classes; epoch: {self.values['selection']}",
+            f"{len(protocol['classes']) or 'no'} classes; epoch: {self.values['selection']}",
             self.statement,
             self.verdict,
-            "",
-            f"{'':24}value   95 % interval",
+            *(self._emotions() if self.metrics else ()),
+            *(au_scores.lines(self.values["au"]) if "au" in self.values else ()),
         ]
+        return "\n".join([*lines, "", f"Report: {self.workdir / 'report.html'}"])
+
+    def _emotions(self) -> list[str]:
+        lines, paper = ["", f"{'':24}value   95 % interval"], self.values["paper"]
         for key, name in NAMES.items():
             score = self.metrics[key]
             low, high = score["ci95"]
@@ -78,7 +96,7 @@ class Report:
             lines.append(
                 f"  {bounds.MEANINGS[key][0]:22}" + ("not defined" if uf1 is None else f"{uf1:.3f}")
             )
-        return "\n".join([*lines, "", f"Report: {self.workdir / 'report.html'}"])
+        return lines
 
 
 def write(workdir: str | Path) -> Report:
@@ -103,16 +121,27 @@ def write(workdir: str | Path) -> Report:
 
 def build(run: Results) -> Report:
     """Score a run without writing anything."""
-    protocol = _protocol(run)
+    values = {
+        "protocol": _protocol(run),
+        "selection": run.run["selection"],
+        **(_emotions(run) if run.class_names else NO_EMOTIONS),
+        "timing": run.run["timing"],
+        "environment": run.run["environment"],
+    }
+    if run.headline.units:
+        values["au"] = au_scores.of_run(run)
+    return Report(run.workdir, values)
+
+
+def _emotions(run: Results) -> dict:
+    """What there is to say of the classes."""
     marks = bounds.all_bounds(
         run.labels,
         run.subjects,
         [bounds.au_set(cell) for cell in run.clips["aus"]],
         len(run.class_names),
     )
-    values = {
-        "protocol": protocol,
-        "selection": run.run["selection"],
+    return {
         "metrics": _scores(run, run.headline),
         "parts": _parts(run),
         "per_class": _per_class(run),
@@ -121,12 +150,7 @@ def build(run: Results) -> Report:
         "bounds": {name: mark.uf1 if mark else None for name, mark in marks.items()},
         "paper": _paper(run),
         "explanations": explain.agreement(run),
-        "timing": run.run["timing"],
-        "environment": run.run["environment"],
     }
-    if run.headline.units:
-        values["au"] = au_scores.of_run(run)
-    return Report(run.workdir, values)
 
 
 def confusion(run: Results) -> Int[np.ndarray, "c c"]:
@@ -157,13 +181,8 @@ def _protocol(run: Results) -> dict:
 
 def _parts(run: Results) -> dict[str, dict]:
     """Scores of each corpus of a composite, or of each of the owner's splits that is tested."""
-    by = "dataset" if run.clips["dataset"].nunique() > 1 else "split"
-    names = run.clips[by]
-    if names.nunique() < 2:
-        return {}
     parts = {}
-    for name in names.unique():
-        own = (names == name).to_numpy()
+    for name, own in run.parts.items():
         counts = metrics.subject_confusions(
             run.labels[own],
             run.headline.classes[:, own],
@@ -171,7 +190,7 @@ def _parts(run: Results) -> dict[str, dict]:
             len(run.class_names),
         )
         sizes = {"n_clips": int(own.sum()), "n_subjects": len(set(run.subjects[own]))}
-        parts[str(name)] = sizes | _pooled(counts)
+        parts[name] = sizes | _pooled(counts)
     return parts
 
 

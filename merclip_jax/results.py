@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 
 from merclip_jax import workdir as files
 from merclip_jax.errors import ConfigError, DataError
@@ -17,7 +17,7 @@ CLIPS = (
     *("clip_id", "dataset", "subject", "clip", "split", "emotion", "class", "label", "aus"),
     *("n_frames", "fold"),
 )
-PREDICTIONS = ("clip_id", "fold", "seed", "epoch", "label", "prediction", "selection")
+PREDICTIONS = ("clip_id", "fold", "seed", "epoch", "selection")
 HISTORY = ("fold", "seed", "epoch", "loss", "accuracy")
 
 
@@ -26,7 +26,7 @@ class Predictions:
     """What one way of choosing the epoch predicted, in the order of the clips.
 
     Attributes:
-      classes: predicted class of each clip, one row per seed.
+      classes: predicted class of each clip, one row per seed; -1 where the protocol has none.
       probabilities: of every class, as the model gave them.
       nearest: sentences of training clips, the nearest first; none where no text was used, '' where
         a fold's training clips have fewer.
@@ -64,18 +64,27 @@ class Results:
 
     @property
     def class_names(self) -> list[str]:
-        """The protocol's classes, in the order of their labels."""
+        """The protocol's classes, in the order of their labels; none if it is of units alone."""
         return self.run["protocol"]["classes"]
 
     @property
     def labels(self) -> Int[np.ndarray, " n"]:
-        """The true class of each clip."""
+        """The true class of each clip, -1 where the protocol has none."""
         return self.clips["label"].to_numpy(np.int64)
 
     @property
     def subjects(self) -> Shaped[np.ndarray, " n"]:
         """'dataset/subject' of each clip: corpora may use the same subject names."""
         return (self.clips["dataset"] + "/" + self.clips["subject"]).to_numpy(object)
+
+    @property
+    def parts(self) -> dict[str, Bool[np.ndarray, " n"]]:
+        """The clips of each corpus, or of each of the owner's splits; {} if there is but one."""
+        by = "dataset" if self.clips["dataset"].nunique() > 1 else "split"
+        names = self.clips[by]
+        if names.nunique() < 2:
+            return {}
+        return {str(name): (names == name).to_numpy() for name in names.unique()}
 
     @property
     def headline(self) -> Predictions:
@@ -99,8 +108,11 @@ def read(workdir: Path) -> Results:
     tested = clips[clips["fold"] != ""].reset_index(drop=True)
     path = workdir / "predictions.csv"
     probabilities = [f"p_{name}" for name in run["protocol"]["classes"]]
-    columns, whole = (*PREDICTIONS, *probabilities), ("seed", "epoch", "label", "prediction")
+    classes = ("label", "prediction") if probabilities else ()
+    columns, whole = (*PREDICTIONS, *classes, *probabilities), ("seed", "epoch", *classes)
     table = _table(path, columns, whole, real=probabilities)
+    if not probabilities and not any(str(name).startswith("au_p_") for name in table):
+        raise DataError(f"{path}: the run tells neither classes nor action units")
     declared = ("last", "paper") if run["selection"] == "paper" else (run["selection"],)
     selections = dict.fromkeys((*declared, *table["selection"]))
     predictions = {
@@ -153,7 +165,7 @@ def _check_clips(path: Path, clips: pd.DataFrame, classes: list[str]) -> None:
     if (clips["fold"] == "").all():
         raise DataError(f"{path} lists no clip that a fold tests: train again in a new workdir")
     _refuse(path, "the clip is listed twice", clips[clips["clip_id"].duplicated()], "clip_id")
-    named = clips["label"].map(dict(enumerate(classes)))
+    named = clips["label"].map(dict(enumerate(classes)) if classes else {-1: ""})
     wrong = clips[named != clips["class"]]
     _refuse(path, f"label and class disagree (classes: {', '.join(classes)})", wrong, "label")
 
@@ -169,10 +181,13 @@ def _predictions(path: Path, rows: pd.DataFrame, clips: pd.DataFrame, run: dict)
     _check_complete(path, rows, clips, seeds)
     order = pd.MultiIndex.from_product([seeds, clips["clip_id"]], names=["seed", "clip_id"])
     rows = rows.assign(line=rows.index).set_index(["seed", "clip_id"]).loc[order].reset_index()
-    truth = np.tile(clips["label"].to_numpy(), len(seeds))
-    _refuse(path, "label is not that of clips.csv", rows[rows["label"] != truth], "label")
-    beyond = rows[~rows["prediction"].between(0, len(classes) - 1)]
-    _refuse(path, f"prediction is no class (0 to {len(classes) - 1})", beyond, "prediction")
+    if classes:
+        truth = np.tile(clips["label"].to_numpy(), len(seeds))
+        _refuse(path, "label is not that of clips.csv", rows[rows["label"] != truth], "label")
+        beyond = rows[~rows["prediction"].between(0, len(classes) - 1)]
+        _refuse(path, f"prediction is no class (0 to {len(classes) - 1})", beyond, "prediction")
+    else:
+        rows = rows.assign(prediction=-1)
     shape = (len(seeds), len(clips))
     named = rows.filter(regex=r"^nearest_\d+$")
     alike = rows.filter(regex=r"^similarity_\d+$").apply(pd.to_numeric, errors="coerce")

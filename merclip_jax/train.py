@@ -92,6 +92,11 @@ def run(config: ConfigDict, directory: str | Path) -> Report:
     _check(config)
     start.check(config)
     protocol = protocols.get(config.data.protocol)
+    if not protocol.classes and config.model.system == "merclip":
+        raise ConfigError(
+            f"data.protocol={protocol.name} has no emotion classes, and MER-CLIP learns them: set "
+            "model.system='micro_au', which learns action units, or choose another protocol"
+        )
     parallel.join(config.parallel)
     if parallel.is_first():
         workdir.open_run(directory, config)
@@ -122,15 +127,7 @@ def run(config: ConfigDict, directory: str | Path) -> Report:
             bar.update(done * config.recipe.batch_size)
             if pending:
                 setup = _set_up(
-                    config,
-                    directory,
-                    seed,
-                    packed,
-                    table,
-                    protocol,
-                    len(pending),
-                    per_epoch,
-                    seen or {},
+                    config, directory, seed, packed, table, protocol, len(pending), per_epoch, seen
                 )
                 loop.train_folds(setup, pending, bar)
                 timing["compile_s"] += setup.engine.compile_s
@@ -206,7 +203,7 @@ def _set_up(
     protocol: protocols.Protocol,
     pending: int,
     per_epoch: int,
-    seen: contamination.Seen,
+    seen: contamination.Seen | None,
 ) -> members.Setup:
     """Model, texts, step and devices for the folds of one seed."""
     model, tokenizer = start.build(config, protocol.classes, seed)
@@ -221,7 +218,7 @@ def _set_up(
         seed=seed,
         workdir=directory,
         protocol=protocol,
-        seen=seen,
+        seen=seen or {},
         clips=packed,
         table=table,
         task=task,

@@ -254,7 +254,7 @@ def test_a_protocol_without_classes_takes_every_clip():
     table = _table([(name, "1", "c", "anything") for name in protocols.get("cd6me").datasets])
     rows = protocols.select(protocols.get("cd6me"), table)
     assert list(rows["dataset"]) == list(protocols.get("cd6me").datasets)
-    assert set(rows["class"]) == {""} and set(rows["label"]) == {0}
+    assert set(rows["class"]) == {""} and set(rows["label"]) == {-1}
 
 
 def test_one_corpus_is_left_out_at_a_time():

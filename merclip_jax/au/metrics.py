@@ -65,6 +65,12 @@ def pooled_f1(form: Callable[[Counts], np.ndarray]) -> metrics.Metric:
     return metric
 
 
+HEADLINE: dict[str, metrics.Metric] = {
+    "f1": pooled_f1(binary_f1),
+    "f1_macro": pooled_f1(macro_f1),
+}
+
+
 def auc(labels: Int[np.ndarray, "n k"], scores: Float[np.ndarray, "n k"]) -> list[float | None]:
     """Area under the ROC curve of each unit; None where only one state is shown."""
     found: list[float | None] = []

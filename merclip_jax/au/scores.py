@@ -1,11 +1,15 @@
 """What report.json says of the action units (AUs) of a finished run."""
 
 import numpy as np
+from jaxtyping import Int
 
 from merclip_jax import metrics
-from merclip_jax.au import emotion_rules
+from merclip_jax.au import emotion_rules, guessers
+from merclip_jax.au import labels as au_labels
 from merclip_jax.au import metrics as au_metrics
-from merclip_jax.results import Results
+from merclip_jax.results import Predictions, Results
+
+NAMES = {"f1": "F1", "f1_macro": "F1 of both states"}
 
 
 def of_run(run: Results) -> dict:
@@ -22,13 +26,93 @@ def of_run(run: Results) -> dict:
         means = {name: float(np.mean([row[name] for row in every])) for name in ("f1", "f1_macro")}
         area = None if first["auc"] is None else float(np.mean([row["auc"] for row in every]))
         per_unit[unit] = means | {"auc": area, "support": first["support"]}
-    counts = au_metrics.subject_counts(labels, said, run.subjects)
-    values: dict = {"per_au": per_unit, "f1": 0.0, "f1_macro": 0.0, "ci95": {}, "seeds": {}}
-    for name, form in (("f1", au_metrics.binary_f1), ("f1_macro", au_metrics.macro_f1)):
-        metric = au_metrics.pooled_f1(form)
+    return {
+        "per_au": per_unit,
+        **_pooled(subject_counts(run, told)),
+        "undecided": _undecided(told),
+        "bounds": _marks(run),
+        "parts": _parts(run),
+        "paper": _paper(run),
+    }
+
+
+def subject_counts(
+    run: Results, predictions: Predictions, chosen: np.ndarray | slice = slice(None)
+) -> Int[np.ndarray, "k s u 2"]:
+    """Counts per seed and subject, as `metrics` resamples them; of `chosen` clips alone."""
+    said = predictions.au_probabilities[:, chosen] > 0.5
+    return au_metrics.subject_counts(predictions.au_labels[chosen], said, run.subjects[chosen])
+
+
+def _pooled(counts: Int[np.ndarray, "k s u 2"]) -> dict:
+    """Pooled scores: their means over the seeds, intervals over subjects, and each seed's."""
+    values: dict = {"f1": 0.0, "f1_macro": 0.0, "ci95": {}, "seeds": {}}
+    for name, metric in au_metrics.HEADLINE.items():
         seeds = metric(counts.sum(1))
         values[name] = float(seeds.mean())
         values["ci95"][name] = list(metrics.bootstrap_interval(counts, metric))
         values["seeds"][name] = seeds.tolist()
-    undecided = emotion_rules.undecided(np.concatenate(told.probabilities))
-    return values | {"undecided": float(undecided.mean())}
+    return values
+
+
+def _undecided(told: Predictions) -> float | None:
+    """The share of clips on which the rules abstain; None where there is nothing to decide."""
+    if not told.probabilities.shape[-1]:
+        return None
+    return float(emotion_rules.undecided(np.concatenate(told.probabilities)).mean())
+
+
+def _marks(run: Results) -> dict[str, dict[str, float]]:
+    """What guessers reach, who learn their rates from the clips that a fold does not test."""
+    others = au_labels.matrix(list(run.only_trained["aus"]), run.headline.units)
+    labels = np.concatenate([run.headline.au_labels, others])
+    folds = run.clips["fold"].tolist() + [""] * len(others)
+    return guessers.all_marks(labels, np.array(folds, object))
+
+
+def _parts(run: Results) -> dict[str, dict]:
+    """Scores of each part of the run, beside what saying every unit gives there."""
+    parts = {}
+    for name, own in run.parts.items():
+        always = guessers.scores(guessers.always(run.headline.au_labels[own]))
+        sizes = {"n_clips": int(own.sum()), "n_subjects": len(set(run.subjects[own]))}
+        counts = subject_counts(run, run.headline, own)
+        parts[name] = sizes | _pooled(counts) | {"always": always}
+    return parts
+
+
+def _paper(run: Results) -> dict | None:
+    """The scores with the epoch chosen on the test subjects, and what that choice alone gains."""
+    if "paper" not in run.predictions or "last" not in run.predictions:
+        return None
+    chosen, honest = (
+        subject_counts(run, run.predictions[name]).sum(1) for name in ("paper", "last")
+    )
+    scores = {name: float(metric(chosen).mean()) for name, metric in au_metrics.HEADLINE.items()}
+    gap = {
+        name: scores[name] - float(metric(honest).mean())
+        for name, metric in au_metrics.HEADLINE.items()
+    }
+    return scores | {"gap": gap}
+
+
+def lines(values: dict) -> list[str]:
+    """The scores beside their marks, as text for a terminal."""
+    found = ["", f"{'Action units':26}value   95 % interval"]
+    for key, name in NAMES.items():
+        low, high = values["ci95"][key]
+        found.append(f"  {name:24}{values[key]:.3f}   {low:.3f} to {high:.3f}")
+    if values["paper"]:
+        found += ["", f"{'Epoch chosen on the test subjects (a leak)':44}F1      gain"]
+        value, gap = values["paper"]["f1"], values["paper"]["gap"]["f1"]
+        found.append(f"{'  as published code does it':44}{value:.3f}  {gap:+.3f}")
+    found += ["", "F1 without any model"]
+    for key, mark in values["bounds"].items():
+        found.append(f"  {guessers.MEANINGS[key][0]:24}{mark['f1']:.3f}")
+    if values["parts"]:
+        found += ["", f"{'F1 part by part':26}value   95 % interval    every unit, always"]
+    for name, part in values["parts"].items():
+        low, high = part["ci95"]["f1"]
+        interval, always = f"{low:.3f} to {high:.3f}", part["always"]["f1"]
+        found.append(f"  {name:24}{part['f1']:.3f}   {interval}   {always:.3f}")
+    return found
