@@ -21,8 +21,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 # matplotlib wants colours: these stand for CSS variables, and are exchanged in the SVG.
-INK, MUTED, ACCENT, LINE, PAPER = (f"#01010{i}" for i in range(1, 6))
-_VARIABLES = {INK: "ink", MUTED: "muted", ACCENT: "accent", LINE: "line", PAPER: "paper"}
+INK, MUTED, ACCENT, LINE = (f"#01010{i}" for i in range(1, 5))
+_VARIABLES = {INK: "ink", MUTED: "muted", ACCENT: "accent", LINE: "line"}
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "merclip",  # the same numbers give the same bytes
@@ -54,7 +54,7 @@ class Mark:
 
 def score_chart(marks: Sequence[Mark], description: str) -> Markup:
     """Scores from 0 to 1, one row each; the first mark's interval is shaded over all rows."""
-    figure, (axes,) = _canvas(0.34 * len(marks) + 0.5)
+    figure, (axes,) = canvas(0.34 * len(marks) + 0.5)
     rows = np.arange(len(marks))[::-1]
     if marks[0].interval:
         axes.axvspan(*marks[0].interval, color=ACCENT, alpha=0.14, lw=0)
@@ -77,35 +77,35 @@ def score_chart(marks: Sequence[Mark], description: str) -> Markup:
     axes.set(xlim=(0, 1.08), ylim=(-0.6, len(marks) - 0.4), xlabel="UF1")
     axes.set_xticks(np.arange(0, 1.01, 0.25))
     axes.spines["left"].set_visible(False)
-    return _svg(figure, description)
+    return svg(figure, description)
 
 
 def confusion_chart(counts: Num[np.ndarray, "c c"], classes: Sequence[str]) -> Markup:
     """The confusion matrix: numbers are clips, shade is the share of the true class."""
     size = len(classes)
-    figure, (axes,) = _canvas(0.52 * size + 0.9)
-    _grid(axes, counts, counts / np.maximum(counts.sum(1, keepdims=True), 1), classes)
+    figure, (axes,) = canvas(0.52 * size + 0.9)
+    grid(axes, counts, counts / np.maximum(counts.sum(1, keepdims=True), 1), classes)
     axes.set(xlabel="predicted", ylabel="true")
     cells = "; ".join(
         f"true {name}: " + ", ".join(f"{counts[i, j]:g} {other}" for j, other in enumerate(classes))
         for i, name in enumerate(classes)
     )
-    return _svg(figure, f"Confusion matrix, clips by true and predicted class. {cells}.")
+    return svg(figure, f"Confusion matrix, clips by true and predicted class. {cells}.")
 
 
 def together_chart(counts: Num[np.ndarray, "u u"], units: Sequence[str]) -> Markup:
     """Clips in which two units move: above the diagonal as annotated, below it as said."""
-    figure, (axes,) = _canvas(0.36 * len(units) + 0.9)
+    figure, (axes,) = canvas(0.36 * len(units) + 0.9)
     apart = counts * (1 - np.eye(len(units), dtype=counts.dtype))
-    _grid(axes, counts, apart / max(apart.max(), 1), units)
+    grid(axes, counts, apart / max(apart.max(), 1), units)
     often = np.argwhere(np.triu(counts, 1) == np.triu(apart, 1).max())[0]
     most = " and ".join(units[i] for i in often)
-    return _svg(
+    return svg(
         figure, f"Clips in which two action units move; annotated together most often: {most}."
     )
 
 
-def _grid(
+def grid(
     axes: Axes,
     counts: Num[np.ndarray, "n n"],
     shade: Float[np.ndarray, "n n"],
@@ -121,7 +121,7 @@ def _grid(
                 0.96,
                 0.96,
                 color=ACCENT,
-                alpha=0.06 + 0.94 * part,
+                alpha=0.04 + 0.46 * part,  # no more, or the number would be hard to read
                 lw=0,
             )
         )
@@ -131,14 +131,12 @@ def _grid(
             f"{counts[row, column]:g}",
             ha="center",
             va="center",
-            color=PAPER if part > 0.55 else INK,
+            color=INK,
             fontsize=None if size <= 8 else 6,
         )
     axes.set(xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5))
-    many = 4 < size <= 8
-    axes.set_xticks(
-        range(size), names, rotation=30 if many else 0, ha="right" if many else "center"
-    )
+    slant = 0 if size <= 4 else 30 if size <= 8 else 90
+    axes.set_xticks(range(size), names, rotation=slant, ha="right" if slant == 30 else "center")
     axes.set_yticks(range(size), names)
     axes.tick_params(length=0, labelcolor=INK)
     for spine in axes.spines.values():
@@ -147,7 +145,7 @@ def _grid(
 
 def learning_curves(history: pd.DataFrame) -> Markup:
     """Training loss and accuracy by epoch: thin lines for folds and seeds, thick for the mean."""
-    figure, panels = _canvas(4.2, 2)
+    figure, panels = canvas(4.2, 2)
     for axes, column in zip(panels, ("loss", "accuracy"), strict=True):
         for _, fold in history.groupby(["seed", "fold"], sort=False):
             axes.plot(fold["epoch"], fold[column], color=MUTED, lw=0.6, alpha=0.35)
@@ -159,7 +157,7 @@ def learning_curves(history: pd.DataFrame) -> Markup:
     panels[1].xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
     means = history.groupby("epoch")[["loss", "accuracy"]].mean()
     first, last = means.iloc[0], means.iloc[-1]
-    return _svg(
+    return svg(
         figure,
         f"Learning curves on the training clips. Over {len(means)} epochs the mean loss goes from "
         f"{first['loss']:.2f} to {last['loss']:.2f}, the mean accuracy from "
@@ -173,7 +171,7 @@ def reliability_chart(table: pd.DataFrame) -> Markup:
     Args:
       table: from `metrics.reliability`; dots grow with the number of clips.
     """
-    figure, (axes,) = _canvas(3.4)
+    figure, (axes,) = canvas(3.4)
     axes.plot((0, 1), (0, 1), color=LINE, lw=1.5)
     area = 20 + 180 * table["n"] / table["n"].max()
     axes.plot(table["confidence"], table["accuracy"], color=ACCENT, lw=1)
@@ -183,24 +181,25 @@ def reliability_chart(table: pd.DataFrame) -> Markup:
         f"confidence {row.confidence:.2f}: {row.accuracy:.2f} right of {row.n} clips"
         for row in table.itertuples()
     )
-    return _svg(figure, f"Reliability of the predicted probabilities. {points}.")
+    return svg(figure, f"Reliability of the predicted probabilities. {points}.")
 
 
-def _canvas(height: float, panels: int = 1) -> tuple[Figure, Sequence[Axes]]:
+def canvas(height: float, panels: int = 1, columns: int = 1) -> tuple[Figure, Sequence[Axes]]:
+    """An empty picture of a page's width and `height` inches, with rows x columns of axes."""
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(_WIDTH, height), layout="constrained")
-        return figure, list(figure.subplots(panels, 1, sharex=True, squeeze=False)[:, 0])
+        return figure, list(figure.subplots(panels, columns, sharex=True, squeeze=False).flat)
 
 
-def _svg(figure: Figure, description: str) -> Markup:
+def svg(figure: Figure, description: str) -> Markup:
     """The figure as an inline SVG element that screen readers announce as one picture."""
     target = io.StringIO()
     with mpl.rc_context(_STYLE):
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(target, format="svg", transparent=True, metadata=nothing)
-    svg = target.getvalue()
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r' id="[^"]*_\d+"', "", svg)  # names repeat from figure to figure; nothing refers
+    text = target.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r' id="[^"]*_\d+"', "", text)  # names repeat in other figures; nothing refers
     for color, name in _VARIABLES.items():
-        svg = svg.replace(color, f"var(--{name})")
-    return Markup(svg.replace("<svg ", f'<svg role="img" aria-label="{escape(description)}" ', 1))
+        text = text.replace(color, f"var(--{name})")
+    return Markup(text.replace("<svg ", f'<svg role="img" aria-label="{escape(description)}" ', 1))
