@@ -14,12 +14,17 @@ LOST, MOVES, BLINKS, BLURRED = "face lost", "head moves", "blink", "blurred"
 
 ENOUGH = 0.8  # of a window's looks must find the face
 STILL = 5.0  # percent: head motion above it is flagged
-CLOSED = 0.7  # of the window's open eye: an opening below it is a blink
-SHARP = 20.0  # variance of the Laplacian: below it a window is flagged
+CLOSED = 0.6  # of the opening of the window's open eyes: below it is a blink
+SHARP = 20.0  # variance of the Laplacian: what a blur of 3 of 224 pixels leaves of most portraits
 BLUR_SIZE = 112  # pixels: side of the frames in which it is measured, whatever the model's
 
-# Mesh points of an eye: outer and inner corner, then upper and lower lid in two places.
-_EYES = ((33, 133, 160, 144, 158, 153), (263, 362, 387, 373, 385, 380))
+
+@dataclass(frozen=True)
+class Sight:
+    """A face at one look: its mesh in pixels of the frame, how far its eyes are open."""
+
+    mesh: Float[np.ndarray, "468 3"]
+    opening: float
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class Quality:
       head_motion: root mean square distance of the points that expressions hardly move
         (`crops.STEADY`) from their median places, in percent of the distance between the eyes;
         NaN where the face is lost or was not sought.
-      blink: whether an eye's opening falls well below what it is in this window.
+      blink: whether the eyes are open and closed in this window; a look down counts as well.
       blur: variance of the Laplacian of the grey frames, scaled to 112 x 112 pixels; the median
         over the frames; the lower, the more blurred. NaN where the face is lost.
       flags: all of that in words, where it is worth a word: 'face lost', 'head moves', 'blink',
@@ -48,17 +53,15 @@ class Quality:
 NOT_LOOKED = Quality(np.nan, np.nan, False, np.nan, ())
 
 
-def of_face(meshes: Sequence[Float[np.ndarray, "468 3"] | None]) -> Quality:
+def of_face(sights: Sequence[Sight | None]) -> Quality:
     """What the looks at a window's face tell; None stands for a look that did not find it."""
-    found = np.stack([mesh for mesh in meshes if mesh is not None] or [np.zeros((468, 3))])
-    share = sum(mesh is not None for mesh in meshes) / len(meshes)
+    found = [sight for sight in sights if sight is not None]
+    share = len(found) / len(sights)
     if share < ENOUGH:
         return replace(NOT_LOOKED, face=share, flags=(LOST,))
-    right, left = faces.eye_centres(np.median(found, axis=0))
-    motion = 100 * crops.head_motion([*found], np.eye(2, 3)) / float(np.linalg.norm(left - right))
-    blink = blinks(found)
-    flags = [MOVES] * (motion > STILL) + [BLINKS] * blink
-    return Quality(share, motion, blink, np.nan, tuple(flags))
+    motion, blink = head_motion(found), blinks(found)
+    flags = (MOVES,) * (motion > STILL) + (BLINKS,) * blink
+    return Quality(share, motion, blink, np.nan, flags)
 
 
 def with_blur(seen: Quality, frames: UInt8[np.ndarray, "t s s 3"]) -> Quality:
@@ -67,21 +70,21 @@ def with_blur(seen: Quality, frames: UInt8[np.ndarray, "t s s 3"]) -> Quality:
     return replace(seen, blur=blur, flags=seen.flags + (BLURRED,) * (blur < SHARP))
 
 
-def blinks(meshes: Float[np.ndarray, "n 468 3"]) -> bool:
-    """Whether both eyes close for a moment: their openings fall below 0.7 of the widest ones."""
-    opening = np.mean([openings(meshes, eye) for eye in _EYES], axis=0)
+def head_motion(sights: Sequence[Sight]) -> float:
+    """See `Quality.head_motion`."""
+    meshes = [sight.mesh for sight in sights]
+    right, left = faces.eye_centres(np.median(meshes, axis=0))
+    return 100 * crops.head_motion(meshes, np.eye(2, 3)) / float(np.linalg.norm(left - right))
+
+
+def blinks(sights: Sequence[Sight]) -> bool:
+    """Whether the eyes are open in the window and closed in it, too, or look far down."""
+    opening = np.array([sight.opening for sight in sights])
     return bool(opening.min() < CLOSED * np.percentile(opening, 90))
 
 
-def openings(meshes: np.ndarray, eye: Sequence[int]) -> np.ndarray:
-    """The eye aspect ratio (Soukupova & Cech, CVWW 2016): mean lid distance over eye width."""
-    outer, inner, *lids = (meshes[:, point, :2] for point in eye)
-    heights = [np.linalg.norm(lids[i] - lids[i + 1], axis=1) for i in (0, 2)]
-    return np.mean(heights, axis=0) / np.linalg.norm(outer - inner, axis=1)
-
-
 def sharpness(frames: UInt8[np.ndarray, "t s s 3"]) -> float:
-    """Median over the frames of the variance of the Laplacian; see `Quality.blur`."""
+    """See `Quality.blur`."""
     values = []
     for frame in frames:
         grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)

@@ -17,9 +17,9 @@ from merclip_jax import face as faces
 from merclip_jax.errors import ConfigError
 from merclip_jax.video import quality
 from merclip_jax.video.motion import motion_energy
-from merclip_jax.video.quality import Quality
+from merclip_jax.video.quality import Quality, Sight
 from merclip_jax.video.read import Frame
-from merclip_jax.video.tracks import Mesh, Tracker
+from merclip_jax.video.tracks import Tracker
 
 LOOK_MS = 1000 / 30  # a face is looked at so often; it hardly moves in between
 AREA = 2.0  # side of what is kept around a face, over the longer side of its mesh
@@ -62,11 +62,11 @@ class _Patch:
 
 @dataclass(frozen=True)
 class _Look:
-    """What is kept of a frame: by person its patch, and its mesh or that of the last look."""
+    """What is kept of a frame: by person a patch, and the sight of the last look at it."""
 
     time_ms: float
     patches: dict[int, _Patch]
-    meshes: dict[int, Mesh | None]
+    sights: dict[int, Sight | None]
     looked: bool
 
 
@@ -120,7 +120,7 @@ def _faces(frames: Iterable[Frame], size: int, face: str) -> Iterator[_Look]:
     """Frames by what surrounds their faces; between two looks at a face it stays where it was."""
     tracker, due = Tracker(face == "largest"), -np.inf
     areas: dict[int, np.ndarray] = {}
-    meshes: dict[int, Mesh | None] = {}
+    sights: dict[int, Sight | None] = {}
     for frame in frames:
         looked = frame.time_ms >= due
         if looked:
@@ -130,8 +130,13 @@ def _faces(frames: Iterable[Frame], size: int, face: str) -> Iterator[_Look]:
                 person: areas[person] if mesh is None else _area(mesh)
                 for person, mesh in meshes.items()
             }
+            sights = {person: _sight(frame.image, mesh) for person, mesh in meshes.items()}
         patches = {person: _patch(frame.image, area, size) for person, area in areas.items()}
-        yield _Look(frame.time_ms, patches, meshes, looked)
+        yield _Look(frame.time_ms, patches, sights, looked)
+
+
+def _sight(image: np.ndarray, mesh: np.ndarray | None) -> Sight | None:
+    return None if mesh is None else Sight(mesh, faces.eye_opening(image, mesh))
 
 
 def _area(mesh: np.ndarray) -> np.ndarray:
@@ -191,7 +196,7 @@ def _persons(looks: Sequence[_Look], face: str) -> list[int]:
     """Whose windows to give: everybody's, or the one's who is longest in it; 0 if nobody is."""
     seen: Counter[int] = Counter()
     for look in looks:
-        seen.update({person: int(mesh is not None) for person, mesh in look.meshes.items()})
+        seen.update({person: int(sight is not None) for person, sight in look.sights.items()})
     if face == "all":
         return sorted(seen) or [0]
     return [person for person, _ in seen.most_common(1)] or [0]
@@ -209,12 +214,12 @@ def _window(
     matrix, seen = np.eye(2, 3), quality.NOT_LOOKED
     if aligned:
         looked_at = [look for look in looks if look.looked] or looks
-        meshes = [look.meshes.get(person) for look in looked_at]
-        seen = quality.of_face(meshes)
+        sights = [look.sights.get(person) for look in looked_at]
+        seen = quality.of_face(sights)
         if quality.LOST in seen.flags:
             blank = np.zeros((count, size, size, 3), np.uint8)
             return Window(person, *span, _middles(looks, count), blank, 0.0, seen, None)
-        matrix = faces.alignment([mesh for mesh in meshes if mesh is not None], size)
+        matrix = faces.alignment([sight.mesh for sight in sights if sight is not None], size)
         looks = [look for look in looks if person in look.patches]
     chosen = _nearest(looks, _middles(looks, count))
     squares = {look.time_ms: _cut(look.patches[person], matrix, size) for look in chosen}
