@@ -5,6 +5,7 @@ at, so that variable frame rates are right. One frame is in memory at a time.
 """
 
 import itertools
+import os
 import time
 import warnings
 from collections import Counter
@@ -21,6 +22,8 @@ from merclip_jax.errors import ConfigError, DataError
 from merclip_jax.video import pictures
 
 LISTS = frozenset({".csv", ".txt"})
+
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # silent: what is wrong is said here, once
 
 _PROBED = 60  # frames whose times give a file's rate: what the file states is often a guess
 _FASTEST = 20_000.0  # frames per second: a higher stated rate is a time base, no rate
@@ -82,9 +85,10 @@ def open_source(path: str | Path | int, fps: float = 0.0) -> Source:
     if isinstance(path, int) or (str(path).isdecimal() and not Path(path).exists()):
         return _camera(int(str(path)), fps)
     path = Path(path)
-    if path.is_dir():
-        return _folder(path, fps)
-    return _file(path, fps)
+    try:
+        return _folder(path, fps) if path.is_dir() else _file(path, fps)
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 def frames(source: Source) -> Iterator[Frame]:
@@ -111,7 +115,7 @@ def _shown(source: Source) -> Iterator[Shown]:
 def sources(given: str, fps: float) -> list[Source]:
     """One input, or those of a list: a .txt with a path per line or a .csv with a column 'path'.
 
-    Relative paths are taken from the list's folder. Sources of one name get longer ones.
+    Relative paths are taken from the list's folder. Sources of one name are numbered.
 
     Raises:
       ConfigError: as `open_source`; or an empty list, or one without the column.
@@ -212,16 +216,22 @@ def _open(path: Path) -> cv2.VideoCapture:
         with path.open("rb") as file:
             empty = not file.read(1)
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); check its rights") from error
+        raise _unreadable(path, error) from error
     if empty:
         raise DataError(f"{path}: the file is empty (0 bytes); copy it again")
+    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     film = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    cv2.utils.logging.setLogLevel(level)  # the message below says it better
     if not film.isOpened():
         raise DataError(
             f"{path}: not a video, or cut off before its index; give a video, or {_REENCODE}"
         )
     film.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
     return film
+
+
+def _unreadable(path: Path, error: OSError) -> DataError:
+    return DataError(f"{path}: cannot be read ({error.strerror}); check its name and its rights")
 
 
 def _rate(times: list[float], stated: float) -> float:
@@ -250,7 +260,7 @@ def _decoded(source: Source, path: Path) -> Iterator[Shown]:
         film.release()
     if not index:
         raise DataError(f"{path}: not one frame can be decoded; {_REENCODE}")
-    length = count / stated if stated > 0 else 0.0  # seconds
+    length = max(count, 0) / stated if stated > 0 else 0.0  # seconds
     lost = length - (last / 1000 + length / max(count, 1))
     # Containers cut to size state up to a few percent more than they show.
     if lost > max(min(0.05 * length, 1.0), 2 * length / max(count, 1)):
