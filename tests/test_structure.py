@@ -21,9 +21,9 @@ ORDER = (
     "models.video", "models.merclip", "models", "models.weights", "models.micro_au",
     "models.start", "optim", "au.sides", "au.abstention", "au.attention",
     "batch", "results", "au.scores", "explain", "recognition", "detection", "step", "parallel",
-    "checkpoints", "contamination", "members", "outcome", "loop", "figures", "au.pictures",
-    "pages", "report", "strips", "train", "evaluate", "convert",
-    "video", "video.motion", "video.spotting", "video.pictures", "video.read", "video.tracks", "video.quality",
+    "checkpoints", "contamination", "members", "outcome", "loop", "figures", "au.maps",
+    "au.examples", "au.pictures", "pages", "report", "strips", "train", "evaluate", "convert",
+    "video", "video.motion", "video.spotting", "video.spotting_scores", "video.pictures", "video.read", "video.tracks", "video.quality",
     "video.windows",
 )  # fmt: skip
 FORBIDDEN = {"torch", "torchvision", "tensorflow", "clu", "mmengine", "mmcv"}

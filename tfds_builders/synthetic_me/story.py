@@ -49,15 +49,12 @@ class Story:
 def tell(corpus: Corpus, subject: int, index: int) -> Story:
     """Draw the story of clip `index` of identity `subject`."""
     rng = np.random.default_rng(np.random.SeedSequence(corpus.seed, spawn_key=(subject, index + 1)))
-    emotion = _draw(rng, corpus.emotions)
-    aus = _draw(rng, PRIOR[emotion])
+    emotion = draw(rng, corpus.emotions)
+    aus = draw(rng, PRIOR[emotion])
     onset, apex, hold, offset = _timing(rng, corpus.frames)
     envelope = expression(corpus.frames, onset, apex, hold, offset)
-    cells = aus.split("+")
-    share = rng.uniform(0.7, 1.0, len(cells))
-    share *= rng.uniform(*corpus.amplitude) / share.max()
-    amplitudes = {cell: travel(cell) * part for cell, part in zip(cells, share, strict=True)}
-    strengths = _resting(rng, corpus)
+    amplitudes = strengths_at_apex(rng, corpus, aus)
+    strengths = resting(rng, corpus)
     for cell, amplitude in amplitudes.items():
         strengths[cell] = strengths.get(cell, 0.0) + amplitude * envelope
     strengths[SPEECH] = _speech(rng, corpus)
@@ -84,12 +81,21 @@ def expression(
     return rise_and_fall**2 * (3 - 2 * rise_and_fall)
 
 
+def strengths_at_apex(rng: np.random.Generator, corpus: Corpus, aus: str) -> dict[str, float]:
+    """The displacement of each AU form of a cell; the strongest has the amplitude drawn."""
+    cells = aus.split("+")
+    share = rng.uniform(0.7, 1.0, len(cells))
+    share *= rng.uniform(*corpus.amplitude) / share.max()
+    return {cell: travel(cell) * part for cell, part in zip(cells, share, strict=True)}
+
+
 def travel(form: str) -> float:
     """How far an AU form moves when a brow moves by 1."""
     return ACTION_UNITS[unit_and_sides(form)[0]].travel
 
 
-def _draw(rng: np.random.Generator, weights: Mapping[str, float]) -> str:
+def draw(rng: np.random.Generator, weights: Mapping[str, float]) -> str:
+    """One of the keys, drawn by weight."""
     share = np.array(list(weights.values()))
     return list(weights)[rng.choice(len(share), p=share / share.sum())]
 
@@ -103,7 +109,7 @@ def _timing(rng: np.random.Generator, frames: int) -> tuple[int, int, int, int]:
     return onset, apex, hold, max(hold + 2, onset + length)
 
 
-def _resting(rng: np.random.Generator, corpus: Corpus) -> dict[str, np.ndarray]:
+def resting(rng: np.random.Generator, corpus: Corpus) -> dict[str, np.ndarray]:
     """A constant tone in some muscles: faces at rest differ by more than a micro-expression."""
     names = [name for unit in ACTION_UNITS for name in forms(unit) if unit != int(SPEECH)]
     chosen = rng.choice(names, 6, replace=False)
