@@ -13,9 +13,11 @@ import numpy as np
 import pandas as pd
 from absl import flags
 from jaxtyping import Int, Shaped
-from ml_collections import config_flags
+from ml_collections import ConfigDict, config_flags
 
-from merclip_jax import app, facs, guessers, prepare, protocols, workdir
+from merclip_jax import app, cross_validation, facs, guessers, prepare, protocols, workdir
+from merclip_jax.au import guessers as au_guessers
+from merclip_jax.au import labels as au_labels
 from merclip_jax.errors import ConfigError
 from merclip_jax.guessers import AuSets, Bound
 
@@ -51,7 +53,8 @@ Example:
   python -m merclip_jax.bounds --config=configs/casme2.py:classes=5 \\
       --config.data.manual_dir=/where/CASME2/lies --json=bounds.json
 
-The folder needs the annotation only, no frames (SMIC has no annotation: its folders are read).
+The folder needs the annotation only, no frames (SMIC has no annotation: its folders are read). A
+Micro-AU CLIP config gets the F1 of its action units, too.
 """
 
 
@@ -115,7 +118,10 @@ def of_protocol(protocol: protocols.Protocol, table: pd.DataFrame, seed: int = 0
       DataError: the table does not fit the protocol.
     """
     if not protocol.classes:
-        raise ConfigError(f"protocol {protocol.name} has no classes to guess")
+        raise ConfigError(
+            f"protocol {protocol.name} has no classes to guess; with model.system='micro_au' its "
+            "action units are guessed"
+        )
     rows = protocols.select(protocol, table)
     labels = rows["label"].to_numpy()
     subjects = (rows["dataset"] + "/" + rows["subject"]).to_numpy(str)
@@ -132,9 +138,40 @@ def of_protocol(protocol: protocols.Protocol, table: pd.DataFrame, seed: int = 0
     return {"protocol": protocol.name, "n_clips": len(rows), **values}
 
 
+def of_units(
+    protocol: protocols.Protocol, table: pd.DataFrame, config: ConfigDict
+) -> dict[str, dict[str, float]]:
+    """What guessers of the config's action units reach on the clips that its folds test.
+
+    Returns:
+      {'always' | 'base_rate': {'f1', 'f1_macro'}}.
+
+    Raises:
+      DataError: the table does not fit the protocol.
+    """
+    rows = protocols.select(protocol, table)
+    units = au_labels.units(config.au.units, config.au.sides)
+    folds = np.full(len(rows), "", object)
+    for fold in cross_validation.of_protocol(protocol, rows, config.folds.scheme):
+        folds[fold.test] = fold.name
+    return au_guessers.all_marks(au_labels.matrix(list(rows["aus"]), units), folds)
+
+
 def printed(values: dict) -> str:
     """The bounds as a table for a terminal."""
-    lines = [f"{values['protocol']}: {values['n_clips']} clips", f"{'':26}UF1    UAR"]
+    lines = [f"{values['protocol']}: {values['n_clips']} clips"]
+    if "majority" in values:
+        lines += _of_classes(values)
+    if "au" in values:
+        lines.append(f"{'action units':26}F1     F1 of both states")
+        for name, (said, _) in au_guessers.MEANINGS.items():
+            scores = values["au"][name]
+            lines.append(f"  {said:24}{scores['f1']:.3f}  {scores['f1_macro']:.3f}")
+    return "\n".join(lines)
+
+
+def _of_classes(values: dict) -> list[str]:
+    lines = [f"{'':26}UF1    UAR"]
     for name, (said, _) in MEANINGS.items():
         found = values[name]
         each = {said: found}
@@ -143,15 +180,20 @@ def printed(values: dict) -> str:
         for title, bound in each.items():
             scores = "not defined" if bound is None else f"{bound['uf1']:.3f}  {bound['uar']:.3f}"
             lines.append(f"  {title:24}{scores}")
-    return "\n".join(lines)
+    return lines
 
 
 def main() -> None:
     """The command: print the bounds of a config's protocol, and write them if asked."""
-    data = _CONFIG.value.data
+    config = _CONFIG.value
+    data, tells_units = config.data, config.model.system == "micro_au"
     protocol = protocols.get(data.protocol)
     table = prepare.annotations(data.dataset, data.manual_dir, data.data_dir, data.builder_config)
-    values = of_protocol(protocol, table)
+    values = {"protocol": protocol.name, "n_clips": len(protocols.select(protocol, table))}
+    if protocol.classes or not tells_units:
+        values |= of_protocol(protocol, table)
+    if tells_units:
+        values["au"] = of_units(protocol, table, config)
     if flags.FLAGS.json:
         workdir.write(Path(flags.FLAGS.json), json.dumps(values, indent=2) + "\n")
     sys.stdout.write(printed(values) + "\n")

@@ -4,8 +4,9 @@ import sys
 
 import numpy as np
 import pytest
-from corpora import casme2, samm
+from corpora import casme, casme2, samm
 
+from configs import cd6me
 from merclip_jax import bounds, prepare, protocols
 from merclip_jax.errors import ConfigError, DataError
 
@@ -77,8 +78,22 @@ def test_a_corpus_without_action_units_has_no_oracle():
 
 
 def test_a_protocol_without_classes_is_refused():
-    with pytest.raises(ConfigError, match="cd6me has no classes"):
+    with pytest.raises(ConfigError, match="cd6me has no classes.*action units are guessed"):
         bounds.of_protocol(protocols.get("cd6me"), prepare.pd.DataFrame())
+
+
+def test_marks_of_action_units_by_hand(tmp_path):
+    """Two people of two clips each: 4 and 4+L10, 14 and 1+2."""
+    casme.write_workbook(tmp_path, casme.rows())
+    config = cd6me.get_config()
+    config.au.units = (1, 4, 9, 14)
+    found = bounds.of_units(
+        protocols.get("casme/au"), prepare.annotations("casme", str(tmp_path), ""), config
+    )
+    assert found["always"]["f1"] == pytest.approx((2 / 5 + 4 / 6 + 2 / 5) / 3)  # none shows 9
+    assert found["base_rate"]["f1"] == 0  # whoever knows the one person is wrong of the other
+    shown = bounds.printed({"protocol": "casme/au", "n_clips": 4, "au": found})
+    assert "every unit, always      0.489" in shown and "UF1" not in shown
 
 
 def _command(*flags):

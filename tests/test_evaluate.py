@@ -1,6 +1,8 @@
+import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from workdirs import edit, make_workdir
 
@@ -70,4 +72,58 @@ def test_unequal_seeds_are_refused(tmp_path):
         for seeds in ((0,), (0, 1))
     ]
     with pytest.raises(ConfigError, match="1 and 2 seeds"):
+        evaluate.compare(*runs)
+
+
+def with_units(workdir, units, right, classes=True):
+    """The same run, which also tells `units`: each clip shows one, told with the chance `right`."""
+    rng = np.random.default_rng(int(100 * right))
+
+    def told(table):
+        shown = np.arange(len(table)) % (len(units) + 1)
+        for i, unit in enumerate(units):
+            moved = shown == i
+            told = moved == (rng.random(len(table)) < right)
+            table = table.assign(**{f"au_{unit}": moved.astype(int), f"au_p_{unit}": told * 0.9})
+        return table if classes else table.drop(columns=["label", "prediction", *chances(table)])
+
+    edit(workdir, "predictions.csv", told)
+    if not classes:
+        edit(workdir, "clips.csv", lambda table: table.assign(**{"class": "", "label": -1}))
+        run = json.loads((workdir / "run.json").read_text())
+        run["protocol"]["classes"] = []
+        (workdir / "run.json").write_text(json.dumps(run))
+    return results.read(workdir)
+
+
+def chances(table):
+    return [name for name in table if name.startswith("p_")]
+
+
+@pytest.mark.parametrize("classes", [True, False])
+def test_action_units_are_compared_by_f1(tmp_path, classes):
+    runs = [
+        with_units(make_workdir(tmp_path / str(right), subjects=12), ("1", "L12"), right, classes)
+        for right in (1.0, 0.6)
+    ]
+    compared = evaluate.compare(*runs)
+    assert list(compared)[-2:] == ["au_f1", "au_f1_macro"] and ("uf1" in compared) == classes
+    scores = [report.build(run).values["au"] for run in runs]
+    assert scores[0]["f1"] == scores[0]["f1_macro"] == 1
+    for name in ("f1", "f1_macro"):
+        outcome = compared[f"au_{name}"]
+        assert outcome.difference == pytest.approx(1 - scores[1][name])
+        assert outcome.ci95[0] > 0 and outcome.p_value < 0.01
+    table = evaluate.comparison_table(compared)
+    assert "AU: F1 of both states" in table and ("UF1" in table) == classes
+
+
+def test_unlike_units_are_compared_by_their_emotions_alone(tmp_path):
+    runs = [with_units(make_workdir(tmp_path / units), (units,), 0.9) for units in ("12", "L12")]
+    assert list(evaluate.compare(*runs)) == ["uf1", "uar", "accuracy", "weighted_f1"]
+    runs = [
+        with_units(make_workdir(tmp_path / f"{units}-alone"), (units,), 0.9, classes=False)
+        for units in ("12", "L12")
+    ]
+    with pytest.raises(ConfigError, match="the action units 12, the other L12"):
         evaluate.compare(*runs)

@@ -15,7 +15,7 @@ REPETITIONS = 100
 MEANINGS = {
     "always": ("every unit, always", "Every unit is said of every clip."),
     "base_rate": (
-        "guesses at the base rate",
+        "base-rate guesses",
         "Guesses that know only how frequent each unit is among the clips outside the fold.",
     ),
 }
