@@ -1,0 +1,235 @@
+"""Where on the face, and when, a model saw what it says; and a test of whether that is so.
+
+The map is by integrated gradients (Sundararajan, Taly, Yan: Axiomatic Attribution for Deep
+Networks, ICML 2017, arXiv 1703.01365), between the clip and its own still picture: the onset frame
+for all time. So the evidence is that of the movement, whatever the face looks like, and its sum
+over all pixels is what the movement adds to the score.
+
+A map is drawn easily and believed too easily, therefore each is tested: the parts of the face that
+it highlights are held still, and the score must fall by more than when parts of the same shape
+elsewhere are held still (a deletion test; Petsiuk, Das, Saenko: RISE, BMVC 2018, arXiv 1806.07421).
+"""
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Bool, Float, Int, UInt8
+
+from merclip_jax import augment
+from merclip_jax.models import MerClip
+from merclip_jax.models.micro_au import MicroAu
+
+HIGHLIGHTED = 0.2  # largest share of the cells that is highlighted
+CONTROLS = 20  # other places: a drop beyond all of them has a chance of 1 in 21 by luck
+STEPS = 16  # of the integral; the midpoints of as many equal parts
+_AT_ONCE = 4  # clips in one pass; bounds the memory
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A map of evidence, and what came of its test. Scores are log-odds of the target.
+
+    Attributes:
+      target: what is explained: a class of MER-CLIP or an action unit of Micro-AU CLIP.
+      map: evidence of each frame and cell, not negative; it sums to 1, or is 0 everywhere if no
+        movement speaks for the target. Cells are the model's patches.
+      highlighted: the cells that are held still in the test: those with most evidence over time.
+      score: of the clip.
+      still: of the onset frame for all time.
+      drop: how far the score falls when the highlighted cells are held still.
+      random_drop, random_sd: mean and standard deviation of the same for other places.
+      beaten: share of the other places that lower the score by less.
+    """
+
+    target: str
+    map: Float[np.ndarray, "t g g"]
+    highlighted: Bool[np.ndarray, "g g"]
+    score: float
+    still: float
+    drop: float
+    random_drop: float
+    random_sd: float
+    beaten: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the highlighted parts matter more than any other place that was tried."""
+        return self.drop > 0 and self.beaten == 1
+
+    @property
+    def sentence(self) -> str:
+        """What came of the test, in plain words."""
+        if not self.highlighted.any():
+            return f"No movement of the face speaks for {self.target}: the map is empty."
+        count = f"{CONTROLS} other places of the same shape"
+        fell = (
+            f"With the highlighted parts of the face held still, {self.target} goes from "
+            f"{_percent(self.score)} to {_percent(self.score - self.drop)}"
+        )
+        if self.holds:
+            return f"{fell}: more than for any of {count}. The model used what is highlighted."
+        if self.drop <= 0 or self.beaten <= 0.5:
+            return (
+                f"{fell}. The highlighted parts matter no more than random ones: do not take "
+                "them for the reason."
+            )
+        return (
+            f"{fell}: more than for {self.beaten * CONTROLS:.0f} of {count}. That is no proof "
+            "that the model used what is highlighted."
+        )
+
+
+def explain(
+    model: MerClip | MicroAu,
+    frames: UInt8[np.ndarray, "t s s 3"],
+    target: int,
+    name: str,
+    *,
+    onset: int = 0,
+    seed: int = 0,
+) -> Explanation:
+    """Where and when the movement of a clip speaks for a class or an action unit, tested.
+
+    Args:
+      model: in evaluation it is what `Reader` holds as `model`.
+      frames: RGB, as many and as large as the model reads.
+      target: index of a class (MER-CLIP) or of an action unit (Micro-AU CLIP).
+      name: of the target, for the sentence, such as 'surprise' or 'AU12'.
+      onset: the frame that shows the face at rest.
+      seed: the same gives the same places of comparison.
+
+    Compiled once per size of model and clip: STEPS passes forward and back, and CONTROLS + 3
+    forward.
+    """
+    graph, state = nnx.split(model)
+    evidence = np.asarray(_evidence(graph, state, frames, onset, target), np.float64)
+    weights = np.maximum(evidence, 0)
+    weights = weights / (weights.sum() or 1.0)
+    highlighted = highlight(weights)
+    places = elsewhere(highlighted, CONTROLS, seed)
+    moving = np.concatenate(
+        [np.ones_like(places[:1]), np.zeros_like(places[:1]), ~highlighted[None], ~places]
+    )
+    scores = np.asarray(_scores(graph, state, frames, onset, moving, target), np.float64)
+    score, still, without = scores[:3]
+    drops = score - scores[3:]
+    return Explanation(
+        target=name,
+        map=weights,
+        highlighted=highlighted,
+        score=float(score),
+        still=float(still),
+        drop=float(score - without),
+        random_drop=float(drops.mean()),
+        random_sd=float(drops.std(ddof=1)),
+        beaten=float((drops < score - without).mean()),
+    )
+
+
+def highlight(weights: Float[np.ndarray, "t g g"]) -> Bool[np.ndarray, "g g"]:
+    """The cells with most evidence over time: a fifth of all at most, and none without any."""
+    over_time = weights.sum(0)
+    count = math.ceil(HIGHLIGHTED * over_time.size)
+    most = np.argsort(-over_time, axis=None, kind="stable")[:count]
+    chosen = np.zeros(over_time.size, bool)
+    chosen[most] = True
+    return chosen.reshape(over_time.shape) & (over_time > 0)
+
+
+def elsewhere(
+    cells: Bool[np.ndarray, "g g"], count: int, seed: int
+) -> Bool[np.ndarray, "{count} g g"]:
+    """The same cells at random other places: turned, mirrored and shifted around the edges.
+
+    What hangs together stays together: scattered cells would be no fair comparison, since a
+    movement that loses a cell here and there is still seen.
+    """
+    size = len(cells)
+    turned = [np.rot90(form, turns) for form in (cells, cells[:, ::-1]) for turns in range(4)]
+    shifted = [
+        np.roll(form, (down, right), (0, 1))
+        for form in turned
+        for down in range(size)
+        for right in range(size)
+    ]
+    places = np.unique(np.stack(shifted), axis=0)
+    others = places[(places != cells).any((1, 2))]
+    if not len(others):  # of no cells, or of all, there is but one place
+        others = places
+    rng = np.random.default_rng(seed)
+    return others[rng.choice(len(others), count, replace=len(others) < count)]
+
+
+@partial(jax.jit, static_argnums=0)
+def _evidence(
+    graph: Any,
+    state: Any,
+    frames: UInt8[Array, "t s s 3"],
+    onset: Int[Array, ""],
+    target: Int[Array, ""],
+) -> Float[Array, "t g g"]:
+    """What the movement in each frame and cell adds to the target's score."""
+    model = nnx.merge(graph, state)
+    clip = augment.normalize(frames)
+    movement = clip - clip[onset]
+
+    def slope(share: Float[Array, ""]) -> Float[Array, "t s s 3"]:
+        part = clip[onset] + share * movement
+        return jax.grad(lambda x: _log_odds(model, x[None], target)[0])(part)
+
+    midpoints = (jnp.arange(STEPS) + 0.5) / STEPS
+    total = jax.lax.fori_loop(
+        0, STEPS, lambda i, total: total + slope(midpoints[i]), jnp.zeros_like(clip)
+    )
+    return _cells(total / STEPS * movement, model.cfg.vision.grid)
+
+
+@partial(jax.jit, static_argnums=0)
+def _scores(
+    graph: Any,
+    state: Any,
+    frames: UInt8[Array, "t s s 3"],
+    onset: Int[Array, ""],
+    moving: Bool[Array, "n g g"],
+    target: Int[Array, ""],
+) -> Float[Array, " n"]:
+    """The target's score where only some cells move and the others show the onset frame."""
+    model = nnx.merge(graph, state)
+    clip = augment.normalize(frames)
+    patch = clip.shape[1] // moving.shape[1]
+
+    def score(cells: Bool[Array, "g g"]) -> Float[Array, ""]:
+        pixels = cells.repeat(patch, 0).repeat(patch, 1)[..., None]
+        return _log_odds(model, jnp.where(pixels, clip, clip[onset])[None], target)[0]
+
+    return jax.lax.map(score, moving, batch_size=_AT_ONCE)
+
+
+def _log_odds(
+    model: MerClip | MicroAu, clips: Float[Array, "b t s s 3"], target: Int[Array, ""]
+) -> Float[Array, " b"]:
+    """Log-odds of the target: of a class against all others, of a unit against its absence.
+
+    A class's logit alone would not do: softmax does not change when all logits rise together.
+    """
+    out = model(clips)
+    if isinstance(model, MicroAu):
+        return model.unit_logits(out.features)[:, target]
+    others = jnp.where(jnp.arange(out.logits.shape[1]) == target, -jnp.inf, out.logits)
+    return out.logits[:, target] - jax.nn.logsumexp(others, axis=1)
+
+
+def _cells(pixels: Float[Array, "t s s 3"], grid: int) -> Float[Array, "t g g"]:
+    """Sums over the patches."""
+    t, side = pixels.shape[:2]
+    return pixels.reshape(t, grid, side // grid, grid, side // grid, 3).sum((2, 4, 5))
+
+
+def _percent(log_odds: float) -> str:
+    return f"{100 / (1 + math.exp(-log_odds)):.0f} %"

@@ -1,0 +1,198 @@
+"""Maps of evidence and their deletion test: against a model that looks at one known place."""
+
+import dataclasses
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from merclip_jax.augment import STD
+from merclip_jax.models import MerClip
+from merclip_jax.models.config import VisionConfig
+from merclip_jax.models.merclip import Output
+from merclip_jax.models.micro_au import MicroAu, MicroAuConfig
+from merclip_jax.video import maps
+
+GRID, SIDE, FRAMES = 7, 28, 6
+CELL, WHEN = (2, 4), 3  # where and when the hand-made model looks
+PIXELS = np.s_[CELL[0] * 4 : CELL[0] * 4 + 4, CELL[1] * 4 : CELL[1] * 4 + 4]
+
+
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+    """What `maps` asks of a config."""
+
+    vision: VisionConfig
+
+
+class LooksAtOneCell(MerClip):
+    """Class 0 has the mean of one patch of one frame as its logit, class 1 has 0."""
+
+    def __init__(self):
+        self.cfg = Sizes(VisionConfig.tiny(frames=FRAMES, image_size=SIDE, patch_size=4))
+        self.gain = nnx.Param(jnp.asarray(2.0))
+
+    def __call__(self, frames, **_):
+        seen = frames[:, WHEN, *PIXELS].mean((1, 2, 3)) * self.gain[...]
+        return Output(frames[:, 0, 0], frames[:, 0], jnp.stack([seen, 0 * seen], axis=1))
+
+
+@pytest.fixture
+def clip():
+    """Noise that differs from frame to frame; the watched patch turns 51 grey levels brighter."""
+    frames = np.random.default_rng(0).integers(0, 100, (FRAMES, SIDE, SIDE, 3), np.uint8)
+    frames[WHEN, *PIXELS] = frames[0, *PIXELS] + 51
+    return frames
+
+
+@pytest.fixture(scope="module")
+def nano(nano_model):
+    return MerClip.from_pretrained(nano_model)
+
+
+def test_the_map_is_where_and_when_the_model_looks(clip):
+    told = maps.explain(LooksAtOneCell(), clip, 0, "surprise")
+    expected = np.zeros((FRAMES, GRID, GRID))
+    expected[WHEN, *CELL] = 1
+    np.testing.assert_allclose(told.map, expected, atol=1e-6)
+    assert np.argwhere(told.highlighted).tolist() == [list(CELL)]
+
+
+def test_the_drop_is_what_the_watched_movement_adds(clip):
+    told = maps.explain(LooksAtOneCell(), clip, 0, "surprise")
+    assert told.drop == pytest.approx(2 * (51 / STD).mean(), rel=1e-5)
+    assert told.score - told.still == pytest.approx(told.drop, rel=1e-5)
+    assert (told.random_drop, told.random_sd) == (0, 0)
+    assert told.beaten == 1
+    assert told.holds
+
+
+def test_the_class_against_which_all_speaks_has_no_evidence(clip):
+    told = maps.explain(LooksAtOneCell(), clip, 1, "surprise")
+    assert not told.map.any()
+    assert not told.highlighted.any()
+    assert (told.drop, told.beaten) == (0, 0)
+    assert not told.holds
+    assert told.sentence == "No movement of the face speaks for surprise: the map is empty."
+
+
+def test_a_still_clip_has_no_evidence(clip):
+    still = np.repeat(clip[:1], FRAMES, axis=0)
+    told = maps.explain(LooksAtOneCell(), still, 0, "surprise")
+    assert not told.map.any()
+    assert told.score == told.still
+
+
+def test_the_face_at_rest_may_be_another_frame(clip):
+    told = maps.explain(LooksAtOneCell(), clip, 0, "surprise", onset=WHEN)
+    assert not told.map.any()  # what is seen there is the rest itself
+
+
+def test_shapes_and_repeatability_of_a_whole_model(nano):
+    frames = np.random.default_rng(1).integers(0, 256, (8, 32, 32, 3), np.uint8)
+    told = maps.explain(nano, frames, 2, "surprise")
+    again = maps.explain(nano, frames, 2, "surprise")
+    assert told.map.shape == (8, 2, 2)
+    assert (told.map >= 0).all()
+    assert told.map.sum() == pytest.approx(1)
+    np.testing.assert_array_equal(told.map, again.map)
+    assert told.sentence == again.sentence
+    assert (told.drop, told.random_drop) == (again.drop, again.random_drop)
+
+
+def test_log_odds_are_those_of_the_probability(nano):
+    frames = np.random.default_rng(2).integers(0, 256, (8, 32, 32, 3), np.uint8)
+    p = np.asarray(nnx.softmax(nano(maps.augment.normalize(jnp.asarray(frames))[None]).logits))[0]
+    for target in range(3):
+        told = maps.explain(nano, frames, target, "it")
+        assert told.score == pytest.approx(np.log(p[target] / (1 - p[target])), abs=1e-4)
+
+
+def test_the_evidence_sums_to_what_the_movement_adds(nano):
+    """Integrated gradients are complete: what the sum lacks is the integral's own error."""
+    rng = np.random.default_rng(3)
+    frames = rng.integers(100, 140, (8, 32, 32, 3), np.uint8)
+    graph, state = nnx.split(nano)
+    evidence = np.asarray(maps._evidence(graph, state, frames, 0, 1))
+    told = maps.explain(nano, frames, 1, "it")
+    assert evidence.sum() == pytest.approx(told.score - told.still, rel=0.02, abs=1e-4)
+
+
+def test_where_everything_is_still_the_score_is_the_still_clips(nano):
+    frames = np.random.default_rng(4).integers(0, 256, (8, 32, 32, 3), np.uint8)
+    still = np.repeat(frames[:1], 8, axis=0)
+    graph, state = nnx.split(nano)
+    moving = np.stack([np.zeros((2, 2), bool), np.ones((2, 2), bool)])
+    none, all_ = np.asarray(maps._scores(graph, state, frames, 0, moving, 0))
+    assert none == pytest.approx(maps.explain(nano, still, 0, "it").score, abs=1e-5)
+    assert all_ == pytest.approx(maps.explain(nano, frames, 0, "it").score, abs=1e-5)
+
+
+def test_an_action_unit_is_explained_by_its_own_region(nano):
+    cfg = MicroAuConfig(nano.cfg.vision, nano.cfg.text, units=("1", "12"), dependency=False)
+    model = MicroAu.over(nano, cfg, rngs=nnx.Rngs(0))
+    frames = np.random.default_rng(5).integers(0, 256, (8, 32, 32, 3), np.uint8)
+    logits = model.unit_logits(model(maps.augment.normalize(jnp.asarray(frames))[None]).features)
+    for unit in range(2):
+        told = maps.explain(model, frames, unit, f"AU{cfg.units[unit]}")
+        assert told.score == pytest.approx(float(logits[0, unit]), abs=1e-4)
+        assert told.map.shape == (8, 2, 2)
+
+
+@settings(max_examples=30, deadline=None)
+@given(arrays.arrays(bool, (5, 5)), st.integers(0, 99))
+def test_other_places_have_the_same_size_and_are_other(cells, seed):
+    places = maps.elsewhere(cells, 6, seed)
+    assert places.shape == (6, 5, 5)
+    assert (places.sum((1, 2)) == cells.sum()).all()
+    if 0 < cells.sum() < 25 and cells.sum() not in (
+        5,
+        10,
+        15,
+        20,
+    ):  # stripes may fall on themselves
+        assert (places != cells).any((1, 2)).all()
+    np.testing.assert_array_equal(places, maps.elsewhere(cells, 6, seed))
+
+
+def test_what_hangs_together_stays_together():
+    cells = np.zeros((6, 6), bool)
+    cells[1, 1:4] = True
+    for place in maps.elsewhere(cells, 40, 0):
+        rows, columns = place.any(1).sum(), place.any(0).sum()
+        assert sorted((rows, columns)) == [1, 3]
+
+
+def test_a_fifth_at_most_is_highlighted_and_nothing_without_evidence():
+    weights = np.zeros((2, 5, 5))
+    weights[0, 0] = (5, 4, 3, 2, 1)
+    weights[1, 0, 4] = 9  # over time the corner has most
+    weights[1, 1] = 0.5
+    chosen = np.argwhere(maps.highlight(weights)).tolist()
+    assert chosen == [[0, column] for column in range(5)]
+    weights[:, 0, 1:] = weights[:, 1] = 0
+    assert np.argwhere(maps.highlight(weights)).tolist() == [[0, 0]]
+
+
+def told(drop: float, beaten: float) -> maps.Explanation:
+    cells = np.eye(3, dtype=bool)
+    return maps.Explanation("AU12", np.ones((1, 3, 3)), cells, 1.0, -1.0, drop, 0.1, 0.1, beaten)
+
+
+def test_the_sentence_says_what_came_of_the_test():
+    good, poor, bad = told(1.0, 1.0), told(1.0, 0.75), told(0.2, 0.5)
+    assert good.holds
+    assert not poor.holds
+    assert not bad.holds
+    assert good.sentence == (
+        "With the highlighted parts of the face held still, AU12 goes from 73 % to 50 %: more than "
+        "for any of 20 other places of the same shape. The model used what is highlighted."
+    )
+    assert "more than for 15 of 20 other places" in poor.sentence
+    assert "no proof" in poor.sentence
+    assert "matter no more than random ones" in bad.sentence
+    assert "matter no more than random ones" in told(-0.5, 1.0).sentence
