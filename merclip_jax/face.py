@@ -100,8 +100,8 @@ def landmarks(
     Raises:
       ConfigError: the package that carries the networks is not installed.
     """
-    by_size = sorted(detect(image), key=lambda face: np.prod(face.box[2:] - face.box[:2]))
-    faces = by_size[::-1] if face is None else [face]
+    faces = detect(image) if face is None else [face]
+    faces.sort(key=lambda face: -np.prod(face.box[2:] - face.box[:2]))
     meshes = (_refined_mesh(image, face) for face in faces)
     return next((mesh for mesh in meshes if mesh is not None), None)
 

@@ -122,6 +122,27 @@ def test_what_the_mesh_network_takes_for_no_face_is_dropped():
     assert face.landmarks(flat(200, 200), mistaken) is None
 
 
+@pytest.mark.parametrize("subject", [0, 3])
+def test_the_opening_of_an_eye_falls_as_it_closes(subject):
+    still = {"4": np.zeros(3)}, np.array([0, 0.5, 1]), np.zeros((3, 3)), np.ones(3)
+    seen = clips.identity(0, subject, 224).frames(*still)
+    pictures = np.clip(np.rint(seen), 0, 255).astype(np.uint8)
+    for pair in (pictures, pictures[:, :, ::-1]):  # mirrored, so that the other eye is read
+        mesh = face.landmarks(np.ascontiguousarray(pair[0]))
+        opened, half, closed = (face.eye_opening(np.ascontiguousarray(p), mesh) for p in pair)
+        assert closed < 0.5 * opened and closed < half < opened
+
+
+def test_a_face_is_followed_without_detection(drawn, monkeypatch):
+    picture, _ = drawn
+    mesh = face.landmarks(picture)
+    moved = np.roll(picture, 6, axis=1)
+    monkeypatch.setattr(face, "detect", None)
+    error = face.follow(moved, mesh)[:, :2] - mesh[:, :2] - (6, 0)
+    assert np.linalg.norm(error, axis=1).mean() < 4
+    assert face.follow(flat(448, 448), mesh) is None
+
+
 def test_threads_may_work_at_the_same_time(drawn):
     picture, _ = drawn
     pictures = [np.roll(picture, shift, axis=1) for shift in range(0, 40, 5)]

@@ -15,7 +15,7 @@ LOST, MOVES, BLINKS, BLURRED = "face lost", "head moves", "blink", "blurred"
 ENOUGH = 0.8  # of a window's looks must find the face
 STILL = 5.0  # percent: head motion above it is flagged
 CLOSED = 0.6  # of the opening of the window's open eyes: below it is a blink
-SHARP = 20.0  # variance of the Laplacian: what a blur of 3 of 224 pixels leaves of most portraits
+SHARP = 25.0  # variance of the Laplacian; a Gaussian blur of 3 of 224 pixels leaves 12 to 24
 BLUR_SIZE = 112  # pixels: side of the frames in which it is measured, whatever the model's
 
 
@@ -88,6 +88,7 @@ def sharpness(frames: UInt8[np.ndarray, "t s s 3"]) -> float:
     values = []
     for frame in frames:
         grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
-        grey = cv2.resize(grey, (BLUR_SIZE, BLUR_SIZE), interpolation=cv2.INTER_AREA)
+        how = cv2.INTER_AREA if len(grey) > BLUR_SIZE else cv2.INTER_CUBIC
+        grey = cv2.resize(grey, (BLUR_SIZE, BLUR_SIZE), interpolation=how)
         values.append(cv2.Laplacian(grey, cv2.CV_64F).var())
     return float(np.median(values))

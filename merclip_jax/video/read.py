@@ -39,7 +39,7 @@ class Frame:
 
     Attributes:
       index: its place in the stream, from 0.
-      time_ms: when it is shown, milliseconds; the first of a file is usually at 0.
+      time_ms: when it is shown, milliseconds to three places; the first of a file is at 0.
       image: RGB, turned upright by the file's own note of its rotation.
     """
 
@@ -101,7 +101,7 @@ def frames(source: Source) -> Iterator[Frame]:
       DataError: a picture cannot be read, or no frame at all.
     """
     for index, (time_ms, image) in enumerate(_shown(source)):
-        yield Frame(index, time_ms, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+        yield Frame(index, round(time_ms, 3), cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
 
 
 def _shown(source: Source) -> Iterator[Shown]:

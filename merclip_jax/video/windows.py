@@ -82,9 +82,10 @@ def windows(
 ) -> Iterator[Window]:
     """Cut a stream of frames into windows of one length, every `stride_ms`.
 
-    A last one ends with the video, so that every frame is in some window; a video shorter than
-    one window is one window. Each time span gives a window for every person that is there, and
-    one where the face is lost if there is nobody: the time axis has no holes.
+    A last one ends with the video, so that every frame is in some window (unless the stride is
+    the longer one); a video shorter than one window is one window. Each time span gives a window
+    for every person that is there, and one where the face is lost if there is nobody: the time
+    axis has no holes.
 
     Args:
       frames: in the order of their times; may be endless.
@@ -111,7 +112,8 @@ def windows(
     aligned = crop == "aligned"
     looks = _faces(frames, size, face) if aligned else _whole(frames, size, crop)
     for start, end, kept in _spans(looks, window_ms, stride_ms):
-        inside = [look for look in kept if start <= look.time_ms < end] or kept[-1:]
+        shown = [look for look in kept if look.time_ms < end] or kept
+        inside = [look for look in shown if look.time_ms >= start] or shown[-1:]
         for person in _persons(inside, face) if aligned else [0]:
             yield _window(inside, person, (start, end), count, size, aligned)
 
@@ -174,22 +176,23 @@ def _spans(
 ) -> Iterator[tuple[float, float, list[_Look]]]:
     """Start and end of each window, with what is kept of the frames up to its end."""
     kept: deque[_Look] = deque()
-    start, end, step = -np.inf, -np.inf, 0.0
+    first = step = 0.0
+    given = 0  # windows
     for look in looks:
-        if kept:
-            step = look.time_ms - kept[-1].time_ms
-        else:
-            start = look.time_ms
+        first = first if kept else look.time_ms
+        step = look.time_ms - kept[-1].time_ms if kept else 0.0
         kept.append(look)
-        while look.time_ms >= start + window_ms:
-            end = start + window_ms
-            yield start, end, list(kept)
-            start += stride_ms
+        while look.time_ms >= (end := first + given * stride_ms + window_ms):
+            yield end - window_ms, end, list(kept)
+            given += 1
         while kept[0].time_ms < look.time_ms - window_ms:
             kept.popleft()
-    if kept and kept[-1].time_ms >= end:  # the last frame is in no window yet
-        end = kept[-1].time_ms + step
-        yield max(kept[0].time_ms, end - window_ms), end, list(kept)
+    if not kept:
+        return
+    last, start = kept[-1].time_ms, first + given * stride_ms
+    if given == 0 or last >= max(start, start - stride_ms + window_ms):  # it is in no window yet
+        end = min(last + step, start + window_ms)
+        yield max(first, end - window_ms), end, list(kept)
 
 
 def _persons(looks: Sequence[_Look], face: str) -> list[int]:
