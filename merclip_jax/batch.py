@@ -1,9 +1,13 @@
 """What flows through a training step: state, batches, and what all folds share."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
+
+from merclip_jax.au import attention
+from merclip_jax.au.attention import Attention
 
 
 class State(NamedTuple):
@@ -45,8 +49,19 @@ class Predicted(NamedTuple):
     """Probabilities of classes or action units, and what else a task reports of each clip.
 
     MER-CLIP: `scores` is the cosine of clip and sentence for every sentence. Micro-AU CLIP: the
-    logit of every action unit.
+    logit of every action unit, and where it looked.
     """
 
     probabilities: Float[Array, "b c"] | Float[np.ndarray, "b c"]
     scores: Float[Array, "b s"] | Float[np.ndarray, "b s"]
+    attention: Attention | None = None
+
+
+def joined(batches: Sequence[Predicted]) -> Predicted:
+    """Batches one after another; their attention, already summed over clips, added up."""
+    paid = [batch.attention for batch in batches if batch.attention is not None]
+    return Predicted(
+        np.concatenate([batch.probabilities for batch in batches]),
+        np.concatenate([batch.scores for batch in batches]),
+        attention.total(paid) if paid else None,
+    )

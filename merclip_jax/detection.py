@@ -14,10 +14,11 @@ from flax import nnx
 from jaxtyping import Array, Float, Int, Key
 from ml_collections import ConfigDict
 
-from merclip_jax.au import emotion_rules
+from merclip_jax.au import attention, emotion_rules
 from merclip_jax.au import labels as au_labels
 from merclip_jax.au import losses as au_losses
 from merclip_jax.au import metrics as au_metrics
+from merclip_jax.au.attention import Attention
 from merclip_jax.batch import Predicted, Prepared
 from merclip_jax.cross_validation import Fold
 from merclip_jax.models.micro_au import MicroAu
@@ -58,9 +59,11 @@ def loss(
 def predict(
     model: MicroAu, frames: Float[Array, "b t h w 3"], texts: Array, config: ConfigDict
 ) -> Predicted:
-    """Probability and logit of every unit."""
-    logits = model.unit_logits(model(frames).features)
-    return Predicted(jax.nn.sigmoid(logits), logits)
+    """Probability and logit of every unit, and where it looked in each clip."""
+    out = model(frames)
+    logits = model.unit_logits(out.features)
+    looked = Attention(out.region_weights.sum(2), out.unit_weights, jnp.ones_like(logits))
+    return Predicted(jax.nn.sigmoid(logits), logits, looked)
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,12 @@ class Task:
     def about(self) -> dict[str, list[str]]:
         """What merclip.json says of the task."""
         return {"classes": list(self.classes), "units": list(self.units)}
+
+    def summed(self, tested: Int[np.ndarray, " n"], said: Predicted) -> Predicted:
+        """With the attention of single clips summed over those that are known to show a unit."""
+        assert said.attention is not None  # `predict` gives it
+        shown = self.labels[tested] == 1
+        return said._replace(attention=attention.over(said.attention, shown))
 
     def score(self, tested: Int[np.ndarray, " n"], held: Predicted) -> float:
         """Mean binary F1 over the units shown, by which an epoch is chosen."""

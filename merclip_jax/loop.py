@@ -17,7 +17,7 @@ from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
 from merclip_jax import clips, outcome, parallel, sampling, step
-from merclip_jax.batch import Predicted
+from merclip_jax.batch import Predicted, joined
 from merclip_jax.checkpoints import FoldCheckpoints
 from merclip_jax.cross_validation import Fold
 from merclip_jax.members import Choice, Member, Setup
@@ -130,6 +130,8 @@ def _choose(
         members[i].choice = Choice(
             epoch, scores[i], {str(name): rows[name].tolist() for name in rows}
         )
+        if selection == "inner" and parallel.is_first():
+            outcome.keep_attention(setup, fold, held[i])
         if selection == "inner" and setup.config.checkpoint.export and parallel.is_first():
             kept = parallel.unstack(parallel.fetch(state._replace(key=())), i)
             outcome.export(setup, fold, kept, held[i])
@@ -146,6 +148,8 @@ def _close(setup: Setup, members: list[Member], slots: list[Member], state: step
         if parallel.is_first():
             if exports:
                 outcome.export(setup, member.fold, parallel.unstack(final, i), held[i])
+            if setup.config.eval.selection != "inner":
+                outcome.keep_attention(setup, member.fold, held[i])
             # Last of all: its predictions mark the fold as done.
             outcome.finish(setup, member, held[i], aside[i])
 
@@ -211,14 +215,21 @@ def _save(setup: Setup, member: Member, state: step.State) -> None:
 def _predict(
     setup: Setup, state: step.State, tests: Sequence[Int[np.ndarray, " n"]]
 ) -> list[Predicted]:
-    """What is said of each fold's held-out clips; batches are padded, no clip is dropped."""
+    """What is said of each fold's held-out clips; batches are padded, no clip is dropped.
+
+    Attention is summed batch by batch, so that no more than one batch of maps is held.
+    """
     size = setup.config.eval.batch_size
     padded = -(-max(map(len, tests)) // size) * size
     indices = np.stack([np.resize(test, padded) for test in tests])
     starts, lengths = clips.first_rows(setup.table)
-    found = []
-    for part in np.split(indices, padded // size, axis=1):
+    found: list[list[Predicted]] = [[] for _ in tests]
+    for first in range(0, padded, size):
+        part = indices[:, first : first + size]
         rows = setup.engine.choose_rows(state, starts[part], lengths[part], False)
-        found.append(parallel.fetch(setup.engine.predict(state, *_gather(setup, rows))))
-    together = jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *found)
-    return [jax.tree.map(lambda x: x[i, : len(test)], together) for i, test in enumerate(tests)]  # noqa: B023
+        batch = parallel.fetch(setup.engine.predict(state, *_gather(setup, rows)))
+        for i, test in enumerate(tests):
+            told = test[first : first + size]
+            said = jax.tree.map(lambda x: x[i, : len(told)], batch)  # noqa: B023
+            found[i].append(setup.task.summed(told, said))
+    return [joined(batches) for batches in found]

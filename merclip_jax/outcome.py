@@ -10,6 +10,7 @@ from flax import nnx
 from ml_collections import ConfigDict
 
 from merclip_jax import contamination, step, workdir
+from merclip_jax.au import attention
 from merclip_jax.batch import Predicted
 from merclip_jax.cross_validation import Fold
 from merclip_jax.members import Member, Setup, results
@@ -38,6 +39,13 @@ def finish(setup: Setup, member: Member, held: Predicted, aside: Predicted | Non
     workdir.write_table(results(folder, "predictions", setup.seed), table)
     if not setup.config.checkpoint.keep_finished:
         shutil.rmtree(folder / "checkpoints")
+
+
+def keep_attention(setup: Setup, fold: Fold, held: Predicted) -> None:
+    """Write where the model looked in a fold's held-out clips, if the task tells units."""
+    if held.attention is not None:
+        path = attention.file(setup.folder(fold), setup.seed)
+        attention.write(path, held.attention, setup.task.about()["units"])
 
 
 def export(setup: Setup, fold: Fold, state: step.State, held: Predicted) -> None:

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from functools import cache
+from functools import cache, partial
 
 import jinja2
 import numpy as np
@@ -38,6 +38,8 @@ def render(template: str, run: Results, words: dict) -> str:
             calibration_error=_calibration_error(run) if run.class_names else None,
             pictures=_pictures(run, words, known) if template.endswith(".html") else {},
             examples=_examples(run) if template.endswith(".html") and run.class_names else [],
+            seen=pictures.words(run),
+            film_strip=partial(_strip, run),
             config=json.dumps(run.run["config"], indent=2),
         )
     )

@@ -1,15 +1,65 @@
-"""The report's pictures of action units (AUs)."""
+"""What a report shows of action units (AUs) beside their scores."""
+
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 
 from merclip_jax import figures
+from merclip_jax.au import attention, examples, maps, regions
+from merclip_jax.au.attention import Attention
 from merclip_jax.results import Results
 
 
 def of_run(run: Results) -> dict[str, Markup]:
     """The pictures by name; none where the run tells no units."""
-    return {"units": _together(run)} if run.headline.units else {}
+    if not run.headline.units:
+        return {}
+    pictures, looked = {"units": _together(run)}, _looked(run)
+    if looked:
+        pictures["regions"] = maps.regions_chart(looked, run.headline.units, _frame(run))
+        if _settings(run)["dependency"]:
+            pictures["dependency"] = maps.units_chart(looked, run.headline.units)
+    return pictures
+
+
+def words(run: Results) -> dict[str, Any]:
+    """What the templates say beside the pictures.
+
+    Returns:
+      {reading, local, inside, clips}: how the emotion is read off the units, 'rules' or 'text';
+      whether a unit sees its own region alone; the share of attention within the regions, None
+      where the run left none; and the best and worst clips. {} where the run tells no units.
+    """
+    if not run.headline.units:
+        return {}
+    looked, settings = _looked(run), _settings(run)
+    return {
+        "reading": settings.get("emotion", "rules"),
+        "local": settings["regions"],
+        "inside": maps.share_inside(looked, run.headline.units, _frame(run)) if looked else None,
+        "clips": examples.best_and_worst(run),
+    }
+
+
+def _looked(run: Results) -> Attention | None:
+    """The attention of all folds and seeds, or None unless each has left its own."""
+    files = [
+        attention.file(run.workdir / "folds" / fold, seed)
+        for fold in run.clips["fold"].unique()
+        for seed in run.run["seeds"]
+    ]
+    if not all(file.is_file() for file in files):
+        return None
+    return attention.total(attention.read(file, run.headline.units) for file in files)
+
+
+def _settings(run: Results) -> dict[str, Any]:
+    return run.run["config"]["au"]
+
+
+def _frame(run: Results) -> regions.Frame:
+    return regions.Frame(_settings(run)["eye_distance"], _settings(run)["eye_height"])
 
 
 def _together(run: Results) -> Markup:

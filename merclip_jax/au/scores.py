@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Int
 
 from merclip_jax import metrics
-from merclip_jax.au import emotion_rules, guessers
+from merclip_jax.au import abstention, emotion_rules, guessers, sides
 from merclip_jax.au import labels as au_labels
 from merclip_jax.au import metrics as au_metrics
 from merclip_jax.results import Predictions, Results
@@ -29,7 +29,8 @@ def of_run(run: Results) -> dict:
     return {
         "per_au": per_unit,
         **_pooled(subject_counts(run, told)),
-        "undecided": _undecided(told),
+        **_of_emotions(run),
+        "sides": sides.told_apart(labels, told.au_probabilities, told.units, run.subjects),
         "bounds": _marks(run),
         "parts": _parts(run),
         "paper": _paper(run),
@@ -55,11 +56,14 @@ def _pooled(counts: Int[np.ndarray, "k s u 2"]) -> dict:
     return values
 
 
-def _undecided(told: Predictions) -> float | None:
-    """The share of clips on which the rules abstain; None where there is nothing to decide."""
-    if not told.probabilities.shape[-1]:
-        return None
-    return float(emotion_rules.undecided(np.concatenate(told.probabilities)).mean())
+def _of_emotions(run: Results) -> dict:
+    """How many clips are undecided, and UF1 if they count as errors; None without classes."""
+    told = run.headline
+    if not run.class_names:
+        return {"undecided": None, "uf1_abstaining": None}
+    undecided = np.stack([emotion_rules.undecided(seed) for seed in told.probabilities])
+    score = abstention.uf1(run.labels, told.classes, undecided, run.subjects, len(run.class_names))
+    return {"undecided": float(undecided.mean()), "uf1_abstaining": score}
 
 
 def _marks(run: Results) -> dict[str, dict[str, float]]:
