@@ -1,8 +1,9 @@
 """Events in a long video: where the face moves as briefly as a micro-expression does.
 
-A classifier of emotions always names one, also of a face at rest, so the motion of the skin
-carries the detection and the model only weighs it. Every threshold is relative to the video itself:
-no label is needed, and a noisy camera is not taken for a lively face.
+The motion of the skin alone decides. A classifier of emotions names one for a face at rest, too,
+and its confidence says nothing of events; nor does the surest action unit of Micro-AU CLIP add to
+the motion (`python -m benchmarks.spotting --auc`). They say what an event shows. Every threshold is
+relative to the video itself: no label is needed, and a noisy camera is no lively face.
 """
 
 from dataclasses import dataclass
@@ -35,22 +36,8 @@ class Event:
     score: float
 
 
-def spotting_score(
-    probabilities: Float[np.ndarray, "n c"], units: Float[np.ndarray, "n u"]
-) -> Float[np.ndarray, " n"]:
-    """How far a model says that a window shows an expression at all, 0 to 1; `score` of `spot`.
-
-    Args:
-      probabilities: of the emotions; they tell nothing here (see the module's text).
-      units: of the action units; the surest one speaks for the window. Without units (MER-CLIP)
-        every window gets 1, and the motion alone decides.
-    """
-    return units.max(1) if units.shape[1] else np.ones(len(probabilities))
-
-
 def spot(
     times_ms: Float[np.ndarray, " n"],
-    score: Float[np.ndarray, " n"],
     motion: Float[np.ndarray, " n"],
     *,
     threshold: float = 3.0,
@@ -58,11 +45,11 @@ def spot(
     shortest_ms: float = SHORTEST_MS,
     longest_ms: float = LONGEST_MS,
 ) -> list[Event]:
-    """Find events by peaks and hysteresis in the smoothed evidence, motion x score.
+    """Find events by peaks and hysteresis in the smoothed energy of the motion.
 
-    A peak counts if the logarithm of its evidence lies `threshold` robust standard deviations (from
+    A peak counts if the logarithm of its energy lies `threshold` robust standard deviations (from
     the median absolute deviation, at least `LEAST_SPREAD`) over the video's median. Its event goes
-    as far as the evidence stays above `edge` of the way from the median to the peak. What lasts too
+    as far as the energy stays above `edge` of the way from the median to the peak. What lasts too
     long is something else (speech, a turn of the head, an open smile) and is dropped whole.
 
     Windows of about 300 ms every 50 ms or less suit this: an event is hardly longer than its
@@ -70,7 +57,6 @@ def spot(
 
     Args:
       times_ms: middles of the windows, growing; where some are missing nothing is found.
-      score: see `spotting_score`.
       motion: see `motion.motion_energy`; 0 where there is nothing to see.
       threshold: in robust standard deviations.
       edge: 0 to 1.
@@ -86,26 +72,26 @@ def spot(
         raise DataError("the windows' times do not grow; sort them, and give one person at a time")
     if len(times_ms) < 3:
         return []
-    times, evidence = _smooth(times_ms, motion * score)
-    seen = evidence > 0
+    times, energy = _smooth(times_ms, motion)
+    seen = energy > 0
     if not seen.any():
         return []
     height = np.full(len(times), -np.inf)
-    height[seen] = np.log(evidence[seen])
+    height[seen] = np.log(energy[seen])
     usual = np.median(height[seen])
     spread = MAD_TO_SD * np.median(np.abs(height[seen] - usual))
     height = (height - usual) / max(spread, LEAST_SPREAD)
 
     peaks, _ = find_peaks(np.pad(height, 1, constant_values=-np.inf), height=threshold)
     events, taken = [], np.zeros(len(times), bool)
-    for peak in sorted(peaks - 1, key=lambda i: -height[i]):
+    for peak in sorted((peaks - 1).tolist(), key=lambda i: -height[i]):
         if taken[peak]:
             continue
-        level = (1 - edge) * np.exp(usual) + edge * evidence[peak]
-        first, last = _stretch(evidence > level, peak)
+        level = (1 - edge) * np.exp(usual) + edge * energy[peak]
+        first, last = _stretch(energy > level, peak)
         if not taken[first : last + 1].any():
-            onset = _crossing(times, evidence, first, first - 1, level)
-            offset = _crossing(times, evidence, last, last + 1, level)
+            onset = _crossing(times, energy, first, first - 1, level)
+            offset = _crossing(times, energy, last, last + 1, level)
             if shortest_ms <= offset - onset <= longest_ms:
                 events.append(Event(onset, float(times[peak]), offset, float(height[peak])))
         taken[first : last + 1] = True
@@ -113,15 +99,15 @@ def spot(
 
 
 def _smooth(
-    times_ms: Float[np.ndarray, " n"], evidence: Float[np.ndarray, " n"]
+    times_ms: Float[np.ndarray, " n"], energy: Float[np.ndarray, " n"]
 ) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
-    """Even times, and the evidence smoothed there in its logarithm; 0 where nothing is known."""
+    """Even times, and the energy smoothed there in its logarithm; 0 where nothing is known."""
     step = float(np.median(np.diff(times_ms)))
     place = np.round((times_ms - times_ms[0]) / step).astype(int)
-    known = np.isfinite(evidence) & (evidence > 0)
+    known = np.isfinite(energy) & (energy > 0)
     share, height = np.zeros((2, place[-1] + 1))
     share[place[known]] = 1
-    height[place[known]] = np.log(evidence[known])
+    height[place[known]] = np.log(energy[known])
     width = SMOOTH_MS / step
     around = gaussian_filter1d(share, width, mode="constant")
     smoothed = gaussian_filter1d(height, width, mode="constant") / np.maximum(around, 1e-9)
@@ -137,11 +123,9 @@ def _stretch(above: np.ndarray, inside: int) -> tuple[int, int]:
     return int(first), int(last)
 
 
-def _crossing(
-    times: np.ndarray, evidence: np.ndarray, inner: int, outer: int, level: float
-) -> float:
-    """When the evidence crosses a level between two neighbours; the inner one at the border."""
+def _crossing(times: np.ndarray, energy: np.ndarray, inner: int, outer: int, level: float) -> float:
+    """When the energy crosses a level between two neighbours; the inner one at the border."""
     if not 0 <= outer < len(times):
         return float(times[inner])
-    share = (evidence[inner] - level) / (evidence[inner] - evidence[outer])
+    share = (energy[inner] - level) / (energy[inner] - energy[outer])
     return float(times[inner] + share * (times[outer] - times[inner]))

@@ -141,15 +141,17 @@ def f1(counts: Int[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch"]:
     return np.asarray(2 * tp / np.maximum(2 * tp + fp + fn, 1), float)
 
 
-def false_alarms_per_minute(spots: int, duration_ms: float) -> float:
-    """Spots in videos that show no event, per minute of them.
+def false_alarms_per_minute(
+    spots: Int[np.ndarray, "*batch"], duration_ms: float
+) -> Float[np.ndarray, "*batch"]:
+    """Numbers of spots in `duration_ms` of video that shows no event, per minute.
 
     Raises:
       DataError: the videos have no length.
     """
     if duration_ms <= 0:
         raise DataError(f"videos of {duration_ms} ms: false alarms need some time to occur in")
-    return spots / (duration_ms / 60_000)
+    return np.asarray(spots / (duration_ms / 60_000))
 
 
 def _intervals(table: pd.DataFrame) -> Float[np.ndarray, "n 2"]:
