@@ -24,8 +24,8 @@ from jaxtyping import Array, Bool, Float, Int, UInt8
 from merclip_jax import augment
 from merclip_jax.models import MerClip
 from merclip_jax.models.micro_au import MicroAu
+from merclip_jax.video import cells
 
-HIGHLIGHTED = 0.2  # largest share of the cells that is highlighted
 CONTROLS = 20  # other places: a drop beyond all of them has a chance of 1 in 21 by luck
 STEPS = 16  # of the integral; the midpoints of as many equal parts
 _AT_ONCE = 4  # clips in one pass; bounds the memory
@@ -107,18 +107,49 @@ def explain(
     Compiled once per size of model and clip: STEPS passes forward and back, and CONTROLS + 3
     forward.
     """
-    graph, state = nnx.split(model)
-    evidence = np.asarray(_evidence(graph, state, frames, onset, target), np.float64)
-    weights = np.maximum(evidence, 0)
+    found = evidence(model, frames, target, onset=onset)
+    return tested(model, frames, found, target, name, onset=onset, seed=seed)
+
+
+def evidence(
+    model: MerClip | MicroAu,
+    frames: UInt8[np.ndarray, "t s s 3"],
+    target: int,
+    *,
+    onset: int = 0,
+) -> Float[np.ndarray, "t g g"]:
+    """What the movement in each frame and cell adds to the target's log-odds, or takes away.
+
+    The arguments are those of `explain`.
+    """
+    return np.asarray(_evidence(*nnx.split(model), frames, onset, target), np.float64)
+
+
+def tested(
+    model: MerClip | MicroAu,
+    frames: UInt8[np.ndarray, "t s s 3"],
+    found: Float[np.ndarray, "t g g"],
+    target: int,
+    name: str,
+    *,
+    onset: int = 0,
+    seed: int = 0,
+) -> Explanation:
+    """Any map of evidence put to the deletion test; what speaks against the target is left out.
+
+    The other arguments are those of `explain`.
+    """
+    weights = np.maximum(found, 0)
     weights = weights / (weights.sum() or 1.0)
-    highlighted = highlight(weights)
-    places = elsewhere(highlighted, CONTROLS, seed)
+    highlighted = cells.highlight(weights)
+    places = cells.elsewhere(
+        highlighted, cells.movement(frames, len(highlighted), onset), CONTROLS, seed
+    )
     moving = np.concatenate(
         [np.ones_like(places[:1]), np.zeros_like(places[:1]), ~highlighted[None], ~places]
     )
-    scores = np.asarray(_scores(graph, state, frames, onset, moving, target), np.float64)
-    score, still, without = scores[:3]
-    drops = score - scores[3:]
+    score, still, without, *others = scores(model, frames, moving, target, onset=onset)
+    drops = score - np.array(others)
     return Explanation(
         target=name,
         map=weights,
@@ -132,38 +163,19 @@ def explain(
     )
 
 
-def highlight(weights: Float[np.ndarray, "t g g"]) -> Bool[np.ndarray, "g g"]:
-    """The cells with most evidence over time: a fifth of all at most, and none without any."""
-    over_time = weights.sum(0)
-    count = math.ceil(HIGHLIGHTED * over_time.size)
-    most = np.argsort(-over_time, axis=None, kind="stable")[:count]
-    chosen = np.zeros(over_time.size, bool)
-    chosen[most] = True
-    return chosen.reshape(over_time.shape) & (over_time > 0)
+def scores(
+    model: MerClip | MicroAu,
+    frames: UInt8[np.ndarray, "t s s 3"],
+    moving: Bool[np.ndarray, "n g g"],
+    target: int,
+    *,
+    onset: int = 0,
+) -> Float[np.ndarray, " n"]:
+    """The target's log-odds where only some cells move and the others show the onset frame.
 
-
-def elsewhere(
-    cells: Bool[np.ndarray, "g g"], count: int, seed: int
-) -> Bool[np.ndarray, "{count} g g"]:
-    """The same cells at random other places: turned, mirrored and shifted around the edges.
-
-    What hangs together stays together: scattered cells would be no fair comparison, since a
-    movement that loses a cell here and there is still seen.
+    The other arguments are those of `explain`.
     """
-    size = len(cells)
-    turned = [np.rot90(form, turns) for form in (cells, cells[:, ::-1]) for turns in range(4)]
-    shifted = [
-        np.roll(form, (down, right), (0, 1))
-        for form in turned
-        for down in range(size)
-        for right in range(size)
-    ]
-    places = np.unique(np.stack(shifted), axis=0)
-    others = places[(places != cells).any((1, 2))]
-    if not len(others):  # of no cells, or of all, there is but one place
-        others = places
-    rng = np.random.default_rng(seed)
-    return others[rng.choice(len(others), count, replace=len(others) < count)]
+    return np.asarray(_scores(*nnx.split(model), frames, onset, moving, target), np.float64)
 
 
 @partial(jax.jit, static_argnums=0)
@@ -181,13 +193,13 @@ def _evidence(
 
     def slope(share: Float[Array, ""]) -> Float[Array, "t s s 3"]:
         part = clip[onset] + share * movement
-        return jax.grad(lambda x: _log_odds(model, x[None], target)[0])(part)
+        return jax.grad(lambda x: log_odds(model, x[None], target)[0])(part)
 
     midpoints = (jnp.arange(STEPS) + 0.5) / STEPS
     total = jax.lax.fori_loop(
         0, STEPS, lambda i, total: total + slope(midpoints[i]), jnp.zeros_like(clip)
     )
-    return _cells(total / STEPS * movement, model.cfg.vision.grid)
+    return cells.sums(total / STEPS * movement, model.cfg.vision.grid)
 
 
 @partial(jax.jit, static_argnums=0)
@@ -199,36 +211,29 @@ def _scores(
     moving: Bool[Array, "n g g"],
     target: Int[Array, ""],
 ) -> Float[Array, " n"]:
-    """The target's score where only some cells move and the others show the onset frame."""
     model = nnx.merge(graph, state)
     clip = augment.normalize(frames)
     patch = clip.shape[1] // moving.shape[1]
 
-    def score(cells: Bool[Array, "g g"]) -> Float[Array, ""]:
-        pixels = cells.repeat(patch, 0).repeat(patch, 1)[..., None]
-        return _log_odds(model, jnp.where(pixels, clip, clip[onset])[None], target)[0]
+    def score(chosen: Bool[Array, "g g"]) -> Float[Array, ""]:
+        pixels = chosen.repeat(patch, 0).repeat(patch, 1)[..., None]
+        return log_odds(model, jnp.where(pixels, clip, clip[onset])[None], target)[0]
 
     return jax.lax.map(score, moving, batch_size=_AT_ONCE)
 
 
-def _log_odds(
+def log_odds(
     model: MerClip | MicroAu, clips: Float[Array, "b t s s 3"], target: Int[Array, ""]
 ) -> Float[Array, " b"]:
     """Log-odds of the target: of a class against all others, of a unit against its absence.
 
     A class's logit alone would not do: softmax does not change when all logits rise together.
     """
-    out = model(clips)
     if isinstance(model, MicroAu):
-        return model.unit_logits(out.features)[:, target]
-    others = jnp.where(jnp.arange(out.logits.shape[1]) == target, -jnp.inf, out.logits)
-    return out.logits[:, target] - jax.nn.logsumexp(others, axis=1)
-
-
-def _cells(pixels: Float[Array, "t s s 3"], grid: int) -> Float[Array, "t g g"]:
-    """Sums over the patches."""
-    t, side = pixels.shape[:2]
-    return pixels.reshape(t, grid, side // grid, grid, side // grid, 3).sum((2, 4, 5))
+        return model.unit_logits(model(clips).features)[:, target]
+    logits = model(clips).logits
+    others = jnp.where(jnp.arange(logits.shape[1]) == target, -jnp.inf, logits)
+    return logits[:, target] - jax.nn.logsumexp(others, axis=1)
 
 
 def _percent(log_odds: float) -> str:
