@@ -134,4 +134,6 @@ def _cells(
     moving = [unit for unit in regions.REGIONS if unit not in LIDS + BELOW]
     eyes = regions.mask(LIDS[0], "", GRID)
     skin = np.any([regions.mask(unit, "", GRID) for unit in moving], axis=0) & ~eyes
+    # What a moved picture shows along its border is made up.
+    skin = np.pad(skin[1:-1, 1:-1], 1)
     return sums, (sums.T @ skin @ sums).astype(np.float32), skin
