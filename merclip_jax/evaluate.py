@@ -5,14 +5,12 @@ from pathlib import Path
 
 from absl import flags
 
-from merclip_jax import app, metrics, protocols, report, results
+from merclip_jax import app, comparison, metrics, protocols, report, results
 from merclip_jax.au import metrics as au_metrics
 from merclip_jax.au import scores as au_scores
 from merclip_jax.errors import ConfigError
 from merclip_jax.metrics import Comparison
 from merclip_jax.results import Results
-
-NAMES = report.NAMES | {f"au_{key}": f"AU: {name}" for key, name in au_scores.NAMES.items()}
 
 USAGE = """Rebuild the report of a finished run from its predictions, and print its table.
 
@@ -22,7 +20,8 @@ Examples:
 
 With --against, two runs on the same clips are compared: subjects are paired, and the difference
 comes with its 95 % interval and the p value of a permutation test. Runs that tell the same action
-units are compared by their F1, too.
+units are compared by their F1, too. DIR/comparison.html shows both side by side, whichever system
+each run has: MER-CLIP and Micro-AU CLIP, for instance.
 """
 
 
@@ -52,7 +51,7 @@ def comparison_table(comparisons: dict[str, Comparison]) -> str:
     for key, outcome in comparisons.items():
         low, high = outcome.ci95
         lines.append(
-            f"  {NAMES[key]:22}{outcome.difference:+10.3f}   "
+            f"  {comparison.NAMES[key]:22}{outcome.difference:+10.3f}   "
             f"{low:+.3f} to {high:+.3f}   {outcome.p_value:.4f}"
         )
     return "\n".join(lines)
@@ -98,10 +97,11 @@ def main() -> None:
     compared = ""
     if against:  # first of all, so that a refused comparison leaves everything as it was
         first, second = results.read(Path(workdir)), results.read(Path(against))
-        outcome = comparison_table(compare(first, second))
+        outcomes = compare(first, second)
         compared = (
             f"\nAgainst {against}\n{report.build(second).table()}\n"
-            f"\n{workdir} minus {against}, paired by subject\n{outcome}\n"
+            f"\n{workdir} minus {against}, paired by subject\n{comparison_table(outcomes)}\n"
+            f"\nSide by side: {comparison.write((first, second), outcomes)}\n"
         )
     sys.stdout.write(f"{report.write(workdir).table()}\n{compared}")
 

@@ -3,6 +3,7 @@
 import base64
 import json
 from functools import cache, partial
+from typing import Any
 
 import jinja2
 import numpy as np
@@ -22,27 +23,34 @@ def render(template: str, run: Results, words: dict) -> str:
       words: the values of report.json, and its 'statement' and 'verdict' in words.
     """
     known = {name: uf1 for name, uf1 in words["bounds"].items() if uf1 is not None}
-    return (
-        _templates()
-        .get_template(template)
-        .render(
-            words,
-            run=run.run,
-            meanings=bounds.MEANINGS,
-            au_meanings=guessers.MEANINGS,
-            corpora_held_out=bool((run.clips["fold"] == run.clips["dataset"]).all()),
-            synthetic=any(name.startswith("synthetic") for name in run.clips["dataset"]),
-            notices=_notices(run, words),
-            n_folds=run.clips["fold"].nunique(),
-            mean_of_folds=_mean_of_folds(run) if run.class_names else None,
-            calibration_error=_calibration_error(run) if run.class_names else None,
-            pictures=_pictures(run, words, known) if template.endswith(".html") else {},
-            examples=_examples(run) if template.endswith(".html") and run.class_names else [],
-            seen=pictures.words(run),
-            film_strip=partial(_strip, run),
-            config=json.dumps(run.run["config"], indent=2),
-        )
+    return fill(
+        template,
+        **words,
+        run=run.run,
+        meanings=bounds.MEANINGS,
+        au_meanings=guessers.MEANINGS,
+        corpora_held_out=bool((run.clips["fold"] == run.clips["dataset"]).all()),
+        synthetic=is_synthetic(run),
+        notices=_notices(run, words),
+        n_folds=run.clips["fold"].nunique(),
+        mean_of_folds=_mean_of_folds(run) if run.class_names else None,
+        calibration_error=_calibration_error(run) if run.class_names else None,
+        pictures=_pictures(run, words, known) if template.endswith(".html") else {},
+        examples=_examples(run) if template.endswith(".html") and run.class_names else [],
+        seen=pictures.words(run),
+        film_strip=partial(_strip, run),
+        config=json.dumps(run.run["config"], indent=2),
     )
+
+
+def fill(template: str, **words: Any) -> str:
+    """One of our templates with its words."""
+    return _templates().get_template(template).render(words)
+
+
+def is_synthetic(run: Results) -> bool:
+    """Whether any of the faces were made by code."""
+    return any(name.startswith("synthetic") for name in run.clips["dataset"])
 
 
 @cache

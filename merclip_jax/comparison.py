@@ -1,0 +1,101 @@
+"""Two runs on the same clips on one page: scores, differences, classes, and what needs no model."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from merclip_jax import bounds, pages, report
+from merclip_jax import workdir as files
+from merclip_jax.au import scores as au_scores
+from merclip_jax.metrics import Comparison
+from merclip_jax.report import Report
+from merclip_jax.results import Results
+
+SYSTEMS = {"merclip": "MER-CLIP", "micro_au": "Micro-AU CLIP"}
+NAMES = report.NAMES | {f"au_{key}": f"AU: {name}" for key, name in au_scores.NAMES.items()}
+
+
+def write(runs: tuple[Results, Results], compared: Mapping[str, Comparison]) -> Path:
+    """Write comparison.html into the first run's workdir.
+
+    Args:
+      runs: two runs whose clips, classes and number of seeds are the same.
+      compared: their differences, score by score, first minus second.
+    """
+    reports = [report.build(run) for run in runs]
+    names = _names(runs)
+    text = pages.fill(
+        "comparison.html",
+        names=names,
+        verdict=_verdict(names, compared),
+        statement=reports[0].statement,
+        synthetic=pages.is_synthetic(runs[0]),
+        protocol=reports[0].values["protocol"],
+        rows=[_row(key, reports, outcome) for key, outcome in compared.items()],
+        bounds=reports[0].values["bounds"],
+        meanings=bounds.MEANINGS,
+        runs=[found.values for found in reports],
+        about=_about(runs, reports),
+    )
+    path = runs[0].workdir / "comparison.html"
+    files.write(path, text)
+    return path
+
+
+def _names(runs: tuple[Results, Results]) -> list[str]:
+    """The systems' names; the folders' if both are one system, or both paths if those are alike."""
+    for name in (_system, lambda run: run.workdir.name, lambda run: str(run.workdir)):
+        names = [name(run) for run in runs]
+        if names[0] != names[1]:
+            break
+    return names
+
+
+def _system(run: Results) -> str:
+    return SYSTEMS[run.run["config"].get("model", {}).get("system", "merclip")]
+
+
+def _row(key: str, reports: list[Report], outcome: Comparison) -> dict:
+    """One score of both runs, with its interval, and their difference."""
+    scores = []
+    for found in reports:
+        if key.startswith("au_"):
+            name, units = key.removeprefix("au_"), found.values["au"]
+            scores.append((units[name], units["ci95"][name]))
+        else:
+            scores.append((found.metrics[key]["value"], found.metrics[key]["ci95"]))
+    return {"name": NAMES[key], "scores": scores, "outcome": outcome}
+
+
+def _verdict(names: list[str], compared: Mapping[str, Comparison]) -> str:
+    """In words: whether one of the two is shown to be better, by the first score."""
+    key, outcome = next(iter(compared.items()))
+    low, high = outcome.ci95
+    if low <= 0 <= high:
+        return f"Neither is shown to be better: {NAMES[key]} may be the same, by its interval."
+    better, worse = names if low > 0 else names[::-1]
+    return f"{better} has the higher {NAMES[key]}, by {abs(outcome.difference):.3f} over {worse}."
+
+
+def _about(runs: tuple[Results, Results], reports: list[Report]) -> dict[str, list[str]]:
+    """Facts about each run, by title."""
+    facts: dict[str, list[str]] = {
+        "system": [_system(run) for run in runs],
+        "folder": [run.workdir.name for run in runs],
+        "choice of the epoch": [run.run["selection"] for run in runs],
+        "seeds": [", ".join(map(str, run.run["seeds"])) for run in runs],
+        "verdict": [found.verdict for found in reports],
+    }
+    units = [found.values.get("au") for found in reports]
+    facts["F1 of its action units"] = [
+        f"{of['f1']:.3f} ({of['ci95']['f1'][0]:.3f} to {of['ci95']['f1'][1]:.3f})" if of else "none"
+        for of in units
+    ]
+    if reports[0].metrics:
+        facts["emotion labels in training"] = ["no" if of else "yes" for of in units]
+        facts["UF1 with undecided clips as errors"] = [
+            f"{of['uf1_abstaining']['value']:.3f}, {100 * of['undecided']:.0f} % undecided"
+            if of
+            else "never undecided"
+            for of in units
+        ]
+    return facts
