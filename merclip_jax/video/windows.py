@@ -23,7 +23,7 @@ from merclip_jax.video.tracks import Tracker
 
 LOOK_MS = 1000 / 30  # a face is looked at so often; it hardly moves in between
 AREA = 2.0  # side of what is kept around a face, over the longer side of its mesh
-DETAIL = 2.0  # what is kept has at most so many times the model's pixels, along one side
+DETAIL = 1.4  # its mesh has at most so many times the model's pixels, twice what the model sees
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,7 @@ def windows(
     size: int,
     crop: str,
     face: str,
+    margin: float = faces.MARGIN,
 ) -> Iterator[Window]:
     """Cut a stream of frames into windows of one length, every `stride_ms`.
 
@@ -97,6 +98,7 @@ def windows(
       crop: 'aligned', or as `crops.squares` has them 'owner' and 'none'; these two look for no
         face, and everybody is person 0.
       face: 'largest' face or 'all' of them.
+      margin: free border around an aligned face, see `face.alignment`.
 
     Raises:
       ConfigError: a value that cannot be, or no package with the face networks.
@@ -115,7 +117,7 @@ def windows(
         shown = [look for look in kept if look.time_ms < end] or kept
         inside = [look for look in shown if look.time_ms >= start] or shown[-1:]
         for person in _persons(inside, face) if aligned else [0]:
-            yield _window(inside, person, (start, end), count, size, aligned)
+            yield _window(inside, person, (start, end), count, size, margin if aligned else None)
 
 
 def _faces(frames: Iterable[Frame], size: int, face: str) -> Iterator[_Look]:
@@ -211,25 +213,26 @@ def _window(
     span: tuple[float, float],
     count: int,
     size: int,
-    aligned: bool,
+    margin: float | None,
 ) -> Window:
     """One person's window from the frames inside it."""
     matrix, seen = np.eye(2, 3), quality.NOT_LOOKED
-    if aligned:
+    if margin is not None:
         looked_at = [look for look in looks if look.looked] or looks
         sights = [look.sights.get(person) for look in looked_at]
         seen = quality.of_face(sights)
         if quality.LOST in seen.flags:
             blank = np.zeros((count, size, size, 3), np.uint8)
             return Window(person, *span, _middles(looks, count), blank, 0.0, seen, None)
-        matrix = faces.alignment([sight.mesh for sight in sights if sight is not None], size)
+        meshes = [sight.mesh for sight in sights if sight is not None]
+        matrix = faces.alignment(meshes, size, margin)
         looks = [look for look in looks if person in look.patches]
     chosen = _nearest(looks, _middles(looks, count))
     squares = {look.time_ms: _cut(look.patches[person], matrix, size) for look in chosen}
     times = np.array([look.time_ms for look in chosen])
     frames = np.stack([squares[time] for time in times.tolist()])
     seen = quality.with_blur(seen, frames)
-    place = matrix if aligned else None
+    place = None if margin is None else matrix
     return Window(person, *span, times, frames, motion_energy(frames), seen, place)
 
 
