@@ -66,7 +66,7 @@ def _protocols(found: dict[str, dict]) -> list[str]:
             f"  {name:{width}}  {entry['n_clips']:5} clips {entry['n_subjects']:4} subjects  "
             f"{entry['fingerprint'][:12]}  {said}".rstrip()
         )
-        lines.append(f"  {'':{width}}  {counts}")
+        lines.append(f"  {'':{width}}  {counts or 'action units alone, no classes'}")
     return lines
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import configs
-from configs import ablations, casme2, casme3, samm
+from configs import ablations, casme2, casme3, corpus_au, samm
 from merclip_jax import prepare, protocols, text, train
 from merclip_jax.models.start import VARIANTS
 
@@ -18,6 +18,7 @@ ARGUMENTS = {
     "casme3": tuple(casme3.PROTOCOLS),
     "samm": tuple(samm.PROTOCOLS),
     "synthetic_au": ("macro", "micro"),
+    "corpus_au": tuple(corpus_au.UNITS),
     "ablations": tuple(ablations.ROWS),
 }
 EVERY = [(name, given) for name in NAMES for given in (None, *ARGUMENTS.get(name, ()))]
