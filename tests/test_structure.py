@@ -14,7 +14,7 @@ FILES = [path for name in PACKAGES for path in sorted((ROOT / name).rglob("*.py"
 ORDER = (
     "errors", "app", "workdir", "facs_text", "facs", "au", "au.regions", "protocol_table",
     "protocols", "cross_validation", "metrics", "guessers", "au.labels", "au.metrics", "au.guessers",
-    "au.emotion_rules", "face", "crops", "tfds_builders", "prepare", "bounds", "audit_pages",
+    "au.emotion_rules", "au.emotion_text", "face", "crops", "tfds_builders", "prepare", "bounds", "audit_pages",
     "audit", "clips", "sampling", "augmix", "augment", "text", "losses", "au.losses",
     "models.config", "models.card", "models.leaves", "models.torch_keys", "models.files",
     "models.foreign", "models.layers", "models.attention", "models.clip", "models.conv",
@@ -22,9 +22,12 @@ ORDER = (
     "models.start", "optim", "au.sides", "au.abstention", "au.attention",
     "batch", "results", "au.scores", "explain", "recognition", "detection", "step", "parallel",
     "checkpoints", "contamination", "members", "outcome", "loop", "figures", "au.maps",
-    "au.examples", "au.pictures", "pages", "report", "strips", "train", "evaluate", "convert",
+    "au.examples", "au.pictures", "pages", "report", "comparison", "strips", "train", "evaluate", "convert",
     "video", "video.motion", "video.spotting", "video.spotting_scores", "video.pictures", "video.read", "video.tracks", "video.quality",
     "video.windows",
+    "video.journal", "video.about", "video.reader", "video.recording", "video.cells", "video.maps", "video.heat",
+    "video.findings", "video.timeline", "video.curves", "video.page", "video.overlay",
+    "video.camera", "predict",
 )  # fmt: skip
 FORBIDDEN = {"torch", "torchvision", "tensorflow", "clu", "mmengine", "mmcv"}
 

@@ -1,0 +1,160 @@
+"""Curves over a video's time axis as SVG paths: one row per quantity, stretched to any width.
+
+The chart holds no letters, since it is stretched to the width of the screen; names and times
+stand beside it as text of the page.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from merclip_jax.video.about import About
+from merclip_jax.video.findings import Finding
+from merclip_jax.video.journal import Row
+
+COLUMNS = 300  # points of a curve at most; each is the highest value in its span
+WIDTH, HEIGHT = 1000.0, 100.0  # of a row, in units of the drawing
+TOP, BASE = 46.0, 96.0  # of a curve within its row; the name stands above
+TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)  # seconds apart
+MOST_TICKS = 6
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One row of a chart.
+
+    Attributes:
+      name: what is drawn.
+      top: what the upper edge of the row stands for, in words; '' for spans.
+      area, line: SVG paths.
+      spans: left and right ends of bars, in units of the drawing.
+    """
+
+    name: str
+    top: str
+    area: str = ""
+    line: str = ""
+    spans: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Band:
+    """An event in a chart: its number from 1, and its ends, in units of the drawing."""
+
+    number: int
+    left: float
+    right: float
+
+
+@dataclass(frozen=True)
+class Chart:
+    """The curves of one person, their events, and the times along the axis.
+
+    Attributes:
+      ticks: place in percent of the width, and the time in words.
+    """
+
+    person: int
+    curves: tuple[Curve, ...]
+    bands: tuple[Band, ...]
+    ticks: tuple[tuple[float, str], ...]
+    description: str
+
+
+def clock(ms: float, digits: int = 2) -> str:
+    """A time in words: '3.24 s', or from a minute on '1:03.24'."""
+    minutes, seconds = divmod(round(ms / 1000, digits), 60)
+    if not minutes:
+        return f"{seconds:.{digits}f} s"
+    width = digits + 3 if digits else 2
+    return f"{minutes:.0f}:{seconds:0{width}.{digits}f}"
+
+
+def chart(
+    rows: Sequence[Row], events: Mapping[int, Finding], about: About, duration_ms: float
+) -> Chart:
+    """The chart of one person: motion, emotions, action units, and what makes windows doubtful.
+
+    Args:
+      rows: of this person.
+      events: this person's by their numbers.
+      duration_ms: the right end of the axis.
+    """
+    middles = np.array([row.middle_ms for row in rows])
+    x = WIDTH * middles / duration_ms
+    motion = np.array([row.motion if row.is_read else np.nan for row in rows])
+    most = float(np.nanmax(motion)) if np.isfinite(motion).any() else 0.0
+    curves = [_curve("motion", f"{most:.2g}", x, motion / (most or 1.0))]
+    for i, name in enumerate(about.classes):
+        values = [row.probabilities[i] if row.probabilities else np.nan for row in rows]
+        curves.append(_curve(name, "1", x, np.array(values)))
+    for i, unit in enumerate(about.units):
+        values = [row.units[i] if row.units else np.nan for row in rows]
+        curves.append(_curve(f"AU{unit}", "1", x, np.array(values)))
+    for flag in sorted({flag for row in rows for flag in row.flags}):
+        curves.append(Curve(flag, "", spans=_spans(rows, flag, duration_ms)))
+    bands = tuple(
+        Band(number, *(WIDTH * t / duration_ms for t in (one.event.onset_ms, one.event.offset_ms)))
+        for number, one in events.items()
+    )
+    names = ", ".join(curve.name for curve in curves)
+    return Chart(
+        rows[0].person,
+        tuple(curves),
+        bands,
+        _ticks(duration_ms),
+        f"Curves over {clock(duration_ms, 1)} of video, one row each: {names}. "
+        f"{len(bands)} events are marked.",
+    )
+
+
+def _curve(
+    name: str, top: str, x: Float[np.ndarray, " n"], values: Float[np.ndarray, " n"]
+) -> Curve:
+    x, values = _thinned(x, values)
+    y = BASE - (BASE - TOP) * np.clip(values, 0, 1)
+    breaks = np.flatnonzero(np.diff(np.isfinite(values).astype(int))) + 1
+    lines, areas = [], []
+    for part in np.split(np.arange(len(values)), breaks):
+        if len(part) and np.isfinite(values[part[0]]):
+            points = "L".join(f"{x[i]:.1f} {y[i]:.1f}" for i in part)
+            lines.append(f"M{points}")
+            areas.append(f"M{x[part[0]]:.1f} {BASE}L{points}L{x[part[-1]]:.1f} {BASE}Z")
+    return Curve(name, top, "".join(areas), "".join(lines))
+
+
+def _thinned(
+    x: Float[np.ndarray, " n"], values: Float[np.ndarray, " n"]
+) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
+    """At most `COLUMNS` points: the highest of each group of neighbours, a gap if all are gaps."""
+    if len(x) <= COLUMNS:
+        return x, values
+    groups = np.array_split(np.arange(len(x)), COLUMNS)
+    highest = [
+        group[np.nanargmax(values[group])] if np.isfinite(values[group]).any() else group[0]
+        for group in groups
+    ]
+    return x[highest], values[highest]
+
+
+def _spans(rows: Sequence[Row], flag: str, duration_ms: float) -> tuple[tuple[float, float], ...]:
+    """Where a flag stands, neighbouring windows joined."""
+    joined: list[list[float]] = []
+    for row in rows:
+        if flag in row.flags:
+            left, right = (WIDTH * t / duration_ms for t in (row.start_ms, row.end_ms))
+            if joined and left <= joined[-1][1]:
+                joined[-1][1] = right
+            else:
+                joined.append([left, right])
+    return tuple((left, right) for left, right in joined)
+
+
+def _ticks(duration_ms: float) -> tuple[tuple[float, str], ...]:
+    seconds = duration_ms / 1000
+    step = next((t for t in TICKS if seconds / t <= MOST_TICKS), seconds / MOST_TICKS)
+    times = np.arange(0, seconds, step)
+    digits = 1 if step < 1 else 0
+    return tuple((100 * t / seconds, clock(1000 * t, digits)) for t in times)

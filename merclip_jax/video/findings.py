@@ -1,0 +1,136 @@
+"""The events of a video with what speaks for each: a second look at the frames in question."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from tqdm import tqdm
+
+from merclip_jax import crops
+from merclip_jax import face as faces
+from merclip_jax.video import maps, read, spotting
+from merclip_jax.video.about import About
+from merclip_jax.video.journal import Row
+from merclip_jax.video.reader import Reader
+
+STRIP = 7  # pictures of a film strip: the fourth is the apex
+SHOWN = 40  # events of a video that are looked at again: those with the highest scores
+EXPLAINED = 12  # of these, those that are explained: each costs as much as about 70 windows
+
+Picture = UInt8[np.ndarray, "s s 3"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """An event of one person.
+
+    Attributes:
+      person: as in the rows.
+      event: onset, apex, offset and score.
+      row: the window whose middle is nearest to the apex: what the model says of the event.
+      strip: pictures from onset to offset, the apex in the middle; empty unless looked at again.
+      frames: what the model saw in that window; empty likewise.
+      explanation: see `maps.explain`; None for most of many.
+    """
+
+    person: int
+    event: spotting.Event
+    row: Row
+    strip: tuple[Picture, ...] = ()
+    frames: tuple[Picture, ...] = ()
+    explanation: maps.Explanation | None = None
+
+    @property
+    def instants_ms(self) -> Float[np.ndarray, " n"]:
+        """When the strip's pictures are taken."""
+        half = STRIP // 2 + 1
+        rise = np.linspace(self.event.onset_ms, self.event.apex_ms, half)
+        fall = np.linspace(self.event.apex_ms, self.event.offset_ms, half)
+        return np.concatenate([rise, fall[1:]])
+
+
+def of_one(rows: Sequence[Row], face: str) -> list[list[Row]]:
+    """The rows of each person; with `face` 'largest' all together, whoever that is."""
+    if face == "largest":
+        return [list(rows)]
+    persons = sorted({row.person for row in rows})
+    return [[row for row in rows if row.person == person] for person in persons]
+
+
+def find(rows: Sequence[Row], face: str) -> list[Finding]:
+    """The events of every person, in the order of their onsets."""
+    found = []
+    for everything in of_one(rows, face):
+        own = [row for row in everything if row.is_read]
+        for event in _spot(own):
+            row = min(own, key=lambda one: abs(one.middle_ms - event.apex_ms))
+            found.append(Finding(row.person, event, row))
+    return sorted(found, key=lambda one: (one.event.onset_ms, one.person))
+
+
+def look_again(findings: Sequence[Finding], source: read.Source, reader: Reader) -> list[Finding]:
+    """Pictures and explanations of the events with the highest scores; the others as they are.
+
+    The frames are decoded a second time and cut by the transforms that the rows keep.
+    """
+    ranked = sorted(range(len(findings)), key=lambda i: -findings[i].event.score)
+    told = list(findings)
+    taken = _taken([findings[i] for i in ranked[:SHOWN]], source, reader.about)
+    bar = tqdm(ranked[:SHOWN], desc="events", unit="event", disable=None)
+    for place, (i, (strip, frames)) in enumerate(zip(bar, taken, strict=False)):
+        told[i] = replace(findings[i], strip=strip, frames=frames)
+        if place < EXPLAINED:
+            told[i] = replace(told[i], explanation=_explain(told[i], reader))
+    return told
+
+
+def _explain(finding: Finding, reader: Reader) -> maps.Explanation:
+    """What speaks for the likeliest class, or where there are action units for the surest one."""
+    row, about = finding.row, reader.about
+    names = [f"AU{unit}" for unit in about.units] or about.classes
+    target = int(np.argmax(row.units or row.probabilities))
+    onset = int(np.abs(np.array(row.times_ms) - finding.event.onset_ms).argmin())
+    frames = np.stack(finding.frames)
+    return maps.explain(reader.model, frames, target, names[target], onset=onset)
+
+
+def _taken(
+    findings: Sequence[Finding], source: read.Source, about: About
+) -> Iterator[tuple[tuple[Picture, ...], tuple[Picture, ...]]]:
+    """Strip and model frames of each finding, from one pass over the video."""
+    half_a_frame = 500 / source.fps
+    wishes = [
+        (t - half_a_frame, i, "strip") for i, one in enumerate(findings) for t in one.instants_ms
+    ]
+    wishes += [(t - 1e-6, i, "frames") for i, one in enumerate(findings) for t in one.row.times_ms]
+    wishes.sort()
+    pictures: dict[tuple[int, str], list[Picture]] = {}
+    for frame in read.frames(source):
+        while wishes and wishes[0][0] <= frame.time_ms:
+            _, i, kind = wishes.pop(0)
+            cut = _cut(frame.image, findings[i].row, about)
+            pictures.setdefault((i, kind), []).append(cut)
+        if not wishes:
+            break
+    for _, i, kind in wishes:  # past the last frame: as it was
+        pictures[i, kind].append(pictures[i, kind][-1])
+    for i in range(len(findings)):
+        yield tuple(pictures.get((i, "strip"), ())), tuple(pictures.get((i, "frames"), ()))
+
+
+def _cut(image: UInt8[np.ndarray, "h w 3"], row: Row, about: About) -> Picture:
+    """A frame as the window of a row has it."""
+    if row.place is None:
+        return crops.squares([image], about.size, about.crop)[0][0]
+    return faces.crop(image, np.array(row.place), about.size)
+
+
+def _spot(rows: Sequence[Row]) -> list[spotting.Event]:
+    """The events among windows in which a face was seen."""
+    if not rows:
+        return []
+    times, motion = (
+        np.array([getattr(row, name) for row in rows]) for name in ("middle_ms", "motion")
+    )
+    return spotting.spot(times, motion)

@@ -1,0 +1,87 @@
+"""overlay.mp4: the video with the cut of the face and the leading class of the current window."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+from tqdm import tqdm
+
+from merclip_jax.errors import DataError
+from merclip_jax.video import read
+from merclip_jax.video.about import About
+from merclip_jax.video.journal import Row
+from merclip_jax.video.timeline import leading
+
+CODEC = "mp4v"
+WHITE, BLACK, ORANGE = (255, 255, 255), (0, 0, 0), (255, 150, 40)  # RGB
+
+
+def write(source: read.Source, rows: Sequence[Row], about: About, path: Path) -> None:
+    """Write the video; one frame is in memory at a time.
+
+    Frames are written at the mean rate of the source.
+
+    Raises:
+      DataError: this OpenCV cannot write such a video.
+    """
+    persons = {row.person: [one for one in rows if one.person == row.person] for row in rows}
+    partial = path.with_name(f".partial-{path.name}")
+    writer = None
+    try:
+        for frame in tqdm(
+            read.frames(source), desc=path.name, total=source.n_frames, unit="frame", disable=None
+        ):
+            height, width = (length // 2 * 2 for length in frame.image.shape[:2])  # codecs want it
+            if writer is None:
+                code = cv2.VideoWriter.fourcc(*CODEC)
+                writer = cv2.VideoWriter(str(partial), code, source.fps, (width, height))
+                if not writer.isOpened():
+                    raise DataError(f"{path}: this OpenCV cannot write {CODEC} video; leave it out")
+            image = frame.image[:height, :width].copy()
+            for own in persons.values():
+                _draw(image, _current(own, frame.time_ms), frame.time_ms, about)
+            writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    finally:
+        if writer is not None:
+            writer.release()
+    partial.replace(path)
+
+
+def _current(rows: Sequence[Row], time_ms: float) -> Row:
+    """The window whose middle is nearest."""
+    middles = np.array([row.middle_ms for row in rows])
+    return rows[int(np.abs(middles - time_ms).argmin())]
+
+
+def _draw(image: UInt8[np.ndarray, "h w 3"], row: Row, time_ms: float, about: About) -> None:
+    """Box and label of one person, drawn into the picture."""
+    if not row.is_read or not row.start_ms <= time_ms <= row.end_ms:
+        return
+    corner = (8, 8)
+    if row.place is not None:
+        square = about.size * np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) - 0.5
+        back = cv2.invertAffineTransform(np.array(row.place))
+        box = (square @ back[:, :2].T + back[:, 2]).round().astype(np.int32)
+        cv2.polylines(image, [box], True, ORANGE, 2, cv2.LINE_AA)
+        corner = tuple(np.clip(box.min(axis=0), 8, None).tolist())
+    _label(image, _words(row, about), corner)
+
+
+def _words(row: Row, about: About) -> str:
+    name = leading(row.probabilities, about.classes)
+    if name:
+        return f"{name} {max(row.probabilities):.2f}"
+    best = int(np.argmax(row.units))
+    return f"AU{about.units[best]} {row.units[best]:.2f}"
+
+
+def _label(image: UInt8[np.ndarray, "h w 3"], words: str, corner: tuple[int, int]) -> None:
+    """White letters on black, as high as a twenty-fifth of the picture."""
+    scale = max(0.4, image.shape[0] / 25 / 22)
+    (width, height), below = cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
+    x, y = corner
+    cv2.rectangle(image, (x, y), (x + width + 6, y + height + below + 4), BLACK, -1)
+    place = (x + 3, y + height + 2)
+    cv2.putText(image, words, place, cv2.FONT_HERSHEY_SIMPLEX, scale, WHITE, 1, cv2.LINE_AA)

@@ -1,0 +1,148 @@
+"""timeline.html and the index of several: a timeline's facts and pictures put into templates."""
+
+import base64
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import cv2
+import jinja2
+import numpy as np
+from jaxtyping import UInt8
+
+from merclip_jax import facs_text
+from merclip_jax.facs import number_and_side
+from merclip_jax.video import curves, findings, heat, timeline
+from merclip_jax.video.about import SYSTEMS, About
+from merclip_jax.video.findings import Finding
+from merclip_jax.video.journal import Row
+from merclip_jax.video.timeline import Timeline
+
+STRIP_SIDE = 96  # pixels: side of a picture in a film strip
+FILMED, FILM_SIDE = 5, 128  # frames and pixels of the film that explains
+QUALITY = 82  # of JPEG
+NAMED = 0.5  # probability from which an action unit is named at an event
+
+
+def render(told: Timeline) -> str:
+    """The page of one video."""
+    charts = [
+        curves.chart(rows, _events(told, rows), told.about, told.end.duration_ms)
+        for rows in findings.of_one(told.rows, told.settings.face)
+    ]
+    cards = [_card(number, one, told.about) for number, one in enumerate(told.findings, start=1)]
+    return (
+        _templates()
+        .get_template("timeline.html")
+        .render(
+            name=told.source.name,
+            duration=curves.clock(told.end.duration_ms, 1),
+            fps=told.source.fps,
+            n_frames=told.end.frames,
+            system=SYSTEMS[told.about.system],
+            model=told.model,
+            about=told.about,
+            settings=told.settings,
+            notices=told.notices,
+            charts=charts,
+            cards=cards,
+            shown=[card for card in cards if card["strip"]],
+            n_windows=len(told.rows),
+            n_read=sum(row.is_read for row in told.rows),
+            width=curves.WIDTH,
+            height=curves.HEIGHT,
+            top=curves.TOP,
+            base=curves.BASE,
+        )
+    )
+
+
+def render_index(told: Sequence[dict[str, Any]]) -> str:
+    """The page that leads to those of several videos.
+
+    Args:
+      told: of each its name, and either fault, or duration_ms, fps, events and emotions.
+    """
+    return _templates().get_template("timelines.html").render(told=told, clock=curves.clock)
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("merclip_jax.video", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def _events(told: Timeline, rows: Sequence[Row]) -> dict[int, Finding]:
+    """The events of the persons in some rows, by their numbers."""
+    persons = {row.person for row in rows}
+    return {i: one for i, one in enumerate(told.findings, start=1) if one.person in persons}
+
+
+def _card(number: int, one: Finding, about: About) -> dict[str, Any]:
+    """What the page says of an event."""
+    row, event = one.row, one.event
+    likeliest = sorted(zip(row.probabilities, about.classes, strict=False), reverse=True)
+    moved = [
+        (unit, _unit_name(unit), p)
+        for unit, p in zip(about.units, row.units, strict=False)
+        if p >= NAMED
+    ]
+    title = timeline.leading(row.probabilities, about.classes)
+    if timeline.undecided(row.probabilities):
+        title = " or ".join(name for _, name in likeliest[:2])
+    if not title:
+        title = "+".join(f"AU{unit}" for unit, _, _ in moved) or "movement"
+    return {
+        "number": number,
+        "person": one.person,
+        "title": title,
+        "undecided": timeline.undecided(row.probabilities),
+        "likeliest": likeliest,
+        "moved": sorted(moved, key=lambda told: -told[2]),
+        "nearest": row.nearest,
+        "flags": row.flags,
+        "onset": curves.clock(event.onset_ms),
+        "apex": curves.clock(event.apex_ms),
+        "offset": curves.clock(event.offset_ms),
+        "length": f"{event.offset_ms - event.onset_ms:.0f} ms",
+        "score": event.score,
+        "strip": _address(np.hstack([_small(picture) for picture in one.strip]))
+        if one.strip
+        else "",
+        "evidence": _evidence(one) if one.explanation else None,
+    }
+
+
+def _unit_name(unit: str) -> str:
+    number, side = number_and_side(unit)
+    return {"L": "Left ", "R": "Right "}.get(side, "") + facs_text.NAMES[number]
+
+
+def _small(picture: UInt8[np.ndarray, "s s 3"]) -> UInt8[np.ndarray, "q q 3"]:
+    return cv2.resize(picture, (STRIP_SIDE, STRIP_SIDE), interpolation=cv2.INTER_AREA)
+
+
+def _evidence(one: Finding) -> dict[str, str]:
+    """The explanation's pictures and words."""
+    told = one.explanation
+    assert told is not None
+    chosen = np.unique(np.linspace(0, len(told.map) - 1, FILMED).round().astype(int))
+    instants = tuple(f"{one.row.times_ms[i] / 1000:.2f} s" for i in chosen)
+    return {
+        "film": _address(heat.film(np.stack(one.frames), told, tuple(chosen.tolist()), FILM_SIDE)),
+        "alt": heat.description(told, instants),
+        "legend": heat.legend(told),
+        "sentence": told.sentence,
+    }
+
+
+def _address(picture: UInt8[np.ndarray, "h w 3"]) -> str:
+    """A picture as a data address."""
+    encoded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1]
+    return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode()

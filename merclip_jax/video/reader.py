@@ -1,0 +1,110 @@
+"""A saved model as a reader of windows: loaded, and compiled once for one size of batch."""
+
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Float, UInt8
+from scipy import special
+
+from merclip_jax import augment, losses, text
+from merclip_jax.au import emotion_rules
+from merclip_jax.models import MerClip, files
+from merclip_jax.models.micro_au import MicroAu
+from merclip_jax.video import about
+
+
+class Reading(NamedTuple):
+    """What a model says of some windows.
+
+    Attributes:
+      probabilities: of the classes.
+      units: probability of each action unit; no columns for MER-CLIP.
+      similarity: cosine with each sentence; no columns for Micro-AU CLIP.
+    """
+
+    probabilities: Float[np.ndarray, "b c"]
+    units: Float[np.ndarray, "b u"]
+    similarity: Float[np.ndarray, "b s"]
+
+
+class Reader:
+    """A model ready to read windows in batches of one fixed size; `about` says what it is."""
+
+    def __init__(self, directory: str | os.PathLike, batch_size: int = 8, crop: str = "auto"):
+        """Load a folder that `save_pretrained` wrote.
+
+        Args:
+          directory: the folder, or an id of the Hugging Face hub.
+          batch_size: windows that are read at once.
+          crop: one of `crops.WAYS` in place of what the model asks for, or 'auto'.
+
+        Raises:
+          ConfigError: no such model, or one that tells neither emotions nor action units.
+          DataError: its weights are damaged.
+        """
+        directory = files.locate(directory)
+        self.about = about.read(directory, crop)
+        self.batch_size = batch_size
+        self.model = _load(directory, self.about.system)
+        known = self.about
+        self._fitted = emotion_rules.Fitted(known.threshold, known.temperature)
+        has_rules = known.units and known.classes
+        self._rules = emotion_rules.read(known.classes, known.units) if has_rules else ()
+        self._graph, self._state = nnx.split(self.model)
+        self._texts = self._embed(directory)
+        self._compiled = jax.jit(_said, static_argnums=0)
+
+    def read(self, frames: UInt8[np.ndarray, "n t s s 3"]) -> Reading:
+        """Read windows of RGB frames; any number of them, padded to whole batches."""
+        found = []
+        for first in range(0, len(frames), self.batch_size):
+            part = frames[first : first + self.batch_size]
+            padded = np.resize(part, (self.batch_size, *part.shape[1:]))
+            said = self._compiled(self._graph, self._state, padded, self._texts)
+            found.append([np.asarray(values, np.float64)[: len(part)] for values in said])
+        logits, similarity = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        nothing = np.zeros((len(frames), 0))
+        if self.about.system == "merclip":
+            classes = special.softmax(logits / self.about.temperature, axis=1)
+            return Reading(classes, nothing, similarity)
+        units = self._fitted.probabilities(logits)
+        if not self._rules:
+            return Reading(nothing, units, nothing)
+        return Reading(emotion_rules.infer(self._rules, units, self.about.rates), units, nothing)
+
+    def _embed(self, directory: Path) -> Float[Array, "n e"]:
+        """The sentences in the model's space: the mean of their templates, as in training."""
+        sentences, forms = self.about.sentences, text.TEMPLATES[self.about.style]
+        if not sentences:
+            return jnp.zeros((0, self.model.cfg.vision.output_dim))
+        prompts = [form.format(said) for said in sentences for form in forms]
+        context = self.model.cfg.text.context
+        ids = text.tokenize(files.tokenizer(directory), prompts, context)
+        encode = nnx.jit(lambda model, one: model.encode_text(one))
+        each = ids.reshape(len(sentences), len(forms), context)
+        return jnp.stack(
+            [losses.unit(encode(self.model, jnp.asarray(one))).mean(axis=0) for one in each]
+        )
+
+
+def _load(directory: Path, system: str) -> MerClip | MicroAu:
+    if system == "micro_au":
+        return MicroAu.from_pretrained(directory)
+    on_cpu = jax.default_backend() == "cpu"  # where bfloat16 is slower than float32
+    return MerClip.from_pretrained(directory, "float32" if on_cpu else None)
+
+
+def _said(
+    graph: Any, state: Any, frames: UInt8[Array, "b t s s 3"], texts: Float[Array, "n e"]
+) -> tuple[Float[Array, "b k"], Float[Array, "b n"]]:
+    """Logits of classes or of action units, and the cosine with every sentence."""
+    model = nnx.merge(graph, state)
+    out = model(augment.normalize(frames))
+    if isinstance(model, MerClip):
+        return out.logits, losses.cosine(out.clip_embedding, texts)
+    return model.unit_logits(out.features), jnp.zeros((len(frames), 0))

@@ -1,0 +1,228 @@
+"""What was found in a video as timeline.csv and timeline.json; the schema is in docs/design.md."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from merclip_jax import workdir
+from merclip_jax.video import maps, read
+from merclip_jax.video.about import About
+from merclip_jax.video.findings import Finding
+from merclip_jax.video.journal import End, Row
+from merclip_jax.video.recording import NEAREST, Settings
+
+ENOUGH_FPS = 100.0  # frames per second, below which a micro-expression has few of them
+SHORTEST_MS, LONGEST_MS = 40.0, 500.0  # of a micro-expression
+MARGIN = 0.05  # of probability between the two likeliest classes, below which neither is named
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """All that is known of one video.
+
+    Attributes:
+      source, end: the video.
+      model: name of the model's folder.
+      about: what the model is.
+      settings: how the video was cut.
+      rows: its windows in order.
+      findings: its events in order.
+      seconds: time spent per stage; empty if the run was resumed.
+    """
+
+    source: read.Source
+    end: End
+    model: str
+    about: About
+    settings: Settings
+    rows: Sequence[Row]
+    findings: Sequence[Finding]
+    seconds: dict[str, float]
+
+    @property
+    def notices(self) -> list[str]:
+        """What the user must know before the results, in words."""
+        said = [notice for notice in (too_slow(self.source.fps),) if notice]
+        read_windows = sum(row.is_read for row in self.rows)
+        if not read_windows:
+            said.append("No face was found in any window, so nothing was read.")
+        elif read_windows < len(self.rows):
+            lost = len(self.rows) - read_windows
+            said.append(f"The face is lost in {lost} of {len(self.rows)} windows; they stay empty.")
+        return [*said, *self.end.notices, *self.about.notices]
+
+
+def too_slow(fps: float) -> str:
+    """A plain warning where the frame rate is too low for brief movements; '' where it will do."""
+    if fps >= ENOUGH_FPS:
+        return ""
+    few, many = (max(1, math.floor(ms * fps / 1000)) for ms in (SHORTEST_MS, LONGEST_MS))
+    return (
+        f"{fps:.3g} frames per second are few: an event of 40 to 500 ms needs frames, and here it "
+        f"has {few} to {many}. Micro-expressions are filmed at 100 or more; brief ones are missed "
+        "here, and onset and offset are rough."
+    )
+
+
+def leading(probabilities: Sequence[float], classes: Sequence[str]) -> str:
+    """The likeliest class; '' where nothing was read."""
+    return classes[int(np.argmax(probabilities))] if probabilities else ""
+
+
+def undecided(probabilities: Sequence[float]) -> bool:
+    """Whether the two likeliest classes are too close to name one."""
+    top = sorted(probabilities)[-2:]
+    return len(top) == 2 and top[1] - top[0] < MARGIN
+
+
+def write(timeline: Timeline, folder: Path) -> None:
+    """Write timeline.csv and timeline.json."""
+    workdir.write_table(folder / "timeline.csv", table(timeline))
+    text = json.dumps(values(timeline), indent=1, ensure_ascii=False, allow_nan=False)
+    workdir.write(folder / "timeline.json", text + "\n")
+
+
+def table(timeline: Timeline) -> pd.DataFrame:
+    """One row per window and person; what was not read or measured is blank."""
+    return pd.DataFrame(
+        [_cells(row, timeline) for row in timeline.rows], columns=_columns(timeline)
+    )
+
+
+def _columns(timeline: Timeline) -> list[str]:
+    about = timeline.about
+    ranks = range(1, min(NEAREST, len(about.sentences)) + 1)
+    return [
+        *("person", "start_ms", "end_ms", "event", "emotion"),
+        *(f"p_{name}" for name in about.classes),
+        *(f"au_p_{unit}" for unit in about.units),
+        *(f"{kind}_{rank}" for rank in ranks for kind in ("nearest", "similarity")),
+        *("motion", "face", "head_motion", "blink", "blur", "flags"),
+    ]
+
+
+def _cells(row: Row, timeline: Timeline) -> dict[str, Any]:
+    about = timeline.about
+    cells = {
+        "person": row.person,
+        "start_ms": row.start_ms,
+        "end_ms": row.end_ms,
+        "event": _event_of(row, timeline),
+        "emotion": leading(row.probabilities, about.classes),
+        "motion": row.motion if row.is_read else math.nan,
+        "face": row.face,
+        "head_motion": row.head_motion,
+        "blink": int(row.blink),
+        "blur": row.blur,
+        "flags": "; ".join(row.flags),
+    }
+    # Of a window that was not read, these are empty: the columns stay blank.
+    cells |= {f"p_{name}": p for name, p in zip(about.classes, row.probabilities, strict=False)}
+    cells |= {f"au_p_{unit}": p for unit, p in zip(about.units, row.units, strict=False)}
+    for rank, (sentence, similarity) in enumerate(row.nearest, start=1):
+        cells |= {f"nearest_{rank}": sentence, f"similarity_{rank}": similarity}
+    return cells
+
+
+def _event_of(row: Row, timeline: Timeline) -> int | None:
+    """The number, from 1, of the event in whose span a window's middle lies."""
+    anybody = timeline.settings.face == "largest"
+    for number, one in enumerate(timeline.findings, start=1):
+        inside = one.event.onset_ms <= row.middle_ms <= one.event.offset_ms
+        if inside and (anybody or one.person == row.person):
+            return number
+    return None
+
+
+def values(timeline: Timeline) -> dict[str, Any]:
+    """The content of timeline.json."""
+    about, source, end = timeline.about, timeline.source, timeline.end
+    return {
+        "input": {
+            "name": source.name,
+            "fps": source.fps,
+            "frames": end.frames,
+            "duration_ms": end.duration_ms,
+        },
+        "model": {
+            "name": timeline.model,
+            "system": about.system,
+            "classes": list(about.classes),
+            "units": list(about.units),
+            "frames": about.count,
+            "size": about.size,
+            "crop": about.crop,
+            "calibrated": about.calibrated,
+            "temperature": about.temperature,
+        },
+        "settings": asdict(timeline.settings),
+        "notices": timeline.notices,
+        "events": [_event(finding, about) for finding in timeline.findings],
+        "windows": [_window(row, about) for row in timeline.rows],
+        "speed": {f"{stage}_s": round(s, 3) for stage, s in timeline.seconds.items()},
+    }
+
+
+def _event(finding: Finding, about: About) -> dict[str, Any]:
+    row, event = finding.row, finding.event
+    return {
+        "person": finding.person,
+        "onset_ms": event.onset_ms,
+        "apex_ms": event.apex_ms,
+        "offset_ms": event.offset_ms,
+        "score": event.score,
+        **_said(row, about),
+        "undecided": undecided(row.probabilities),
+        "flags": list(row.flags),
+        "explanation": _explanation(finding.explanation),
+    }
+
+
+def _explanation(told: maps.Explanation | None) -> dict[str, Any] | None:
+    if told is None:
+        return None
+    numbers = ("score", "still", "drop", "random_drop", "random_sd", "beaten")
+    return {
+        "target": told.target,
+        **{name: getattr(told, name) for name in numbers},
+        "holds": told.holds,
+        "sentence": told.sentence,
+    }
+
+
+def _window(row: Row, about: About) -> dict[str, Any]:
+    return {
+        "person": row.person,
+        "start_ms": row.start_ms,
+        "end_ms": row.end_ms,
+        **_said(row, about),
+        "motion": row.motion if row.is_read else None,
+        "quality": {
+            "face": _number(row.face),
+            "head_motion": _number(row.head_motion),
+            "blink": row.blink,
+            "blur": _number(row.blur),
+        },
+        "flags": list(row.flags),
+    }
+
+
+def _said(row: Row, about: About) -> dict[str, Any]:
+    """What the model says of a window; empty where it saw no face."""
+    return {
+        "emotion": leading(row.probabilities, about.classes) or None,
+        "probabilities": dict(zip(about.classes, row.probabilities, strict=False)),
+        "units": dict(zip(about.units, row.units, strict=False)),
+        "nearest": [{"sentence": said, "similarity": cosine} for said, cosine in row.nearest],
+    }
+
+
+def _number(value: float) -> float | None:
+    """JSON has no NaN."""
+    return None if math.isnan(value) else value
