@@ -46,6 +46,7 @@ def get_config() -> ConfigDict:
     config.au = au = ConfigDict()  # Micro-AU CLIP alone reads these
     au.units = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17)  # action units that are told
     au.sides = "merged"  # or 'kept': left and right are two units
+    au.emotion = "rules"  # how it is read off the units; 'text': which emotion's name is nearest
     au.rules = ""  # a file of emotion rules; "" = merclip_jax/au/emotion_rules.yaml
     au.threshold = "zero"  # or 'inner': thresholds and calibration from inner subjects
     au.heads = 4  # of both attentions

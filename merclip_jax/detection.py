@@ -13,14 +13,16 @@ import pandas as pd
 from flax import nnx
 from jaxtyping import Array, Float, Int, Key
 from ml_collections import ConfigDict
+from tokenizers import Tokenizer
 
-from merclip_jax.au import attention, emotion_rules
+from merclip_jax.au import attention, emotion_rules, emotion_text
 from merclip_jax.au import labels as au_labels
 from merclip_jax.au import losses as au_losses
 from merclip_jax.au import metrics as au_metrics
 from merclip_jax.au.attention import Attention
 from merclip_jax.batch import Predicted, Prepared
 from merclip_jax.cross_validation import Fold
+from merclip_jax.models import start
 from merclip_jax.models.micro_au import MicroAu
 
 
@@ -74,6 +76,7 @@ class Task:
       units: names of the action units.
       labels: 1, 0 or -1 of each clip and unit.
       rules: prototypes of each class.
+      texts_of_emotions: sentences by which the emotion is read off the units; None: by the rules.
     """
 
     classes: tuple[str, ...]
@@ -81,17 +84,28 @@ class Task:
     labels: au_labels.Labels
     rules: emotion_rules.Rules
     threshold: str
+    texts_of_emotions: emotion_text.Texts | None = None
 
     @classmethod
-    def create(cls, table: pd.DataFrame, classes: tuple[str, ...], config: ConfigDict) -> "Task":
+    def create(
+        cls,
+        table: pd.DataFrame,
+        classes: tuple[str, ...],
+        model: MicroAu,
+        tokenizer: Tokenizer,
+        config: ConfigDict,
+    ) -> "Task":
         """The task of a protocol's clips."""
+        by_text = classes and config.au.emotion == "text"
+        texts = start.emotion_texts(config, classes, model, tokenizer) if by_text else None
         units = au_labels.units(config.au.units, config.au.sides)
         return cls(
             classes,
             units,
             au_labels.matrix(list(table["aus"]), units),
-            emotion_rules.read(classes, units, config.au.rules),
+            () if texts else emotion_rules.read(classes, units, config.au.rules),
             config.au.threshold,
+            texts,
         )
 
     @property
@@ -130,6 +144,24 @@ class Task:
         """What merclip.json says of the task."""
         return {"classes": list(self.classes), "units": list(self.units)}
 
+    def learnt(self, fold: Fold, aside: Predicted | None) -> dict[str, Any]:
+        """What merclip.json says of a fold: errors of each unit, and its calibration if fitted.
+
+        The rates are how often a unit is said when it is still, and when it moved.
+        """
+        assert aside is not None  # this task always asks for some
+        known, logits = self.labels[self.aside(fold)], np.asarray(aside.scores)
+        fitted = emotion_rules.fit(logits, known, chosen=self.threshold == "inner")
+        said = {"rates": fitted.rates(logits, known).tolist()}
+        if self.threshold != "inner":
+            return said
+        calibration = {
+            "fitted_on": "inner subjects",
+            "threshold": fitted.threshold.tolist(),
+            "temperature": fitted.temperature,
+        }
+        return said | {"calibration": calibration}
+
     def summed(self, tested: Int[np.ndarray, " n"], said: Predicted) -> Predicted:
         """With the attention of single clips summed over those that are known to show a unit."""
         assert said.attention is not None  # `predict` gives it
@@ -156,8 +188,7 @@ class Task:
         probabilities = fitted.probabilities(np.asarray(held.scores))
         columns: dict[str, Any] = {}
         if self.classes:
-            rates = fitted.rates(logits, known)
-            classes = emotion_rules.infer(self.rules, probabilities, rates)
+            classes = self._emotions(probabilities, fitted.rates(logits, known))
             columns["prediction"] = classes.argmax(1)
             columns |= {
                 f"p_{name}": column for name, column in zip(self.classes, classes.T, strict=True)
@@ -167,6 +198,14 @@ class Task:
             columns[f"au_p_{unit}"] = probabilities[:, i]
             columns[f"au_says_{unit}"] = (probabilities[:, i] > 0.5).astype(int)
         return columns
+
+    def _emotions(
+        self, probabilities: Float[np.ndarray, "n k"], rates: Float[np.ndarray, "2 k"]
+    ) -> Float[np.ndarray, "n c"]:
+        """Probability of each class, from those of the units."""
+        if self.texts_of_emotions:
+            return self.texts_of_emotions.infer(probabilities)
+        return emotion_rules.infer(self.rules, probabilities, rates)
 
 
 def _set(state: Any, name: str, value: Array) -> None:

@@ -59,6 +59,7 @@ CHOICES = {
     "model.system": ("merclip", "micro_au"),
     "au.sides": ("merged", "kept"),
     "au.threshold": ("zero", "inner"),
+    "au.emotion": ("rules", "text"),
     "au.dependency_form": ("correlation", "instance"),
     "text.content": ("action_units", "emotions"),
     "recipe.decay_form": ("sound", "released"),
@@ -188,8 +189,8 @@ def _task(
     tokenizer: Tokenizer,
 ) -> members.Task:
     """What is learnt: the emotion with its sentence, or the action units."""
-    if config.model.system == "micro_au":
-        return detection.Task.create(table, protocol.classes, config)
+    if isinstance(model, MicroAu):
+        return detection.Task.create(table, protocol.classes, model, tokenizer, config)
     context = model.cfg.text.context
     return recognition.Task.create(table, protocol.classes, tokenizer, context, config)
 

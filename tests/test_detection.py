@@ -7,6 +7,7 @@ import pytest
 
 from merclip_jax import cross_validation, detection, protocols, results, step, train, workdir
 from merclip_jax.au import labels as au_labels
+from merclip_jax.errors import ConfigError
 from merclip_jax.models import start
 from merclip_jax.models.micro_au import MicroAu
 
@@ -142,3 +143,23 @@ def test_without_dependency_there_is_no_attention_between_units(au_config):
     au_config.au.dependency = False
     model, _ = start.build(au_config, ("negative", "positive", "surprise"), seed=0)
     assert not hasattr(model, "gda")
+
+
+def test_the_emotion_by_text_changes_the_emotion_alone(au_config, tmp_path):
+    train.run(au_config, tmp_path / "rules")
+    au_config.au.emotion = "text"
+    report = train.run(au_config, tmp_path / "text")
+    by_rules, by_text = (results.read(tmp_path / name).headline for name in ("rules", "text"))
+    np.testing.assert_array_equal(by_text.au_probabilities, by_rules.au_probabilities)
+    assert np.abs(by_text.probabilities - by_rules.probabilities).max() > 0.01
+    np.testing.assert_allclose(by_text.probabilities.sum(-1), 1, rtol=1e-6)
+    assert 0 <= report.values["au"]["undecided"] <= 1
+    assert "space of the text tower" in (tmp_path / "text" / "report.html").read_text()
+
+
+def test_random_weights_have_no_text_to_read_emotions_by(au_config, tmp_path):
+    with au_config.unlocked():
+        au_config.model.init_from, au_config.model.variant = "", "tiny"
+        au_config.au.emotion = "text"
+    with pytest.raises(ConfigError, match="random weights know nothing.*au.emotion='rules'"):
+        train.run(au_config, tmp_path)

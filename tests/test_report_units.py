@@ -118,6 +118,6 @@ def test_damaged_attention_is_named(workdir):
 
 def test_best_and_worst_clips_are_shown(workdir):
     text = page(workdir)
-    assert "Best told clips" in text and "Worst told clips" in text
+    assert "Clips told best" in text and "Clips told worst" in text
     assert text.count("<figcaption><strong>F1 ") == 10
     assert "| clip | F1 over its units |" in (workdir / "report.md").read_text()

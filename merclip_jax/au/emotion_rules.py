@@ -30,20 +30,42 @@ def read(classes: Sequence[str], units: Sequence[str], file: str = "") -> Rules:
     Raises:
       ConfigError: the file cannot be read, or says nothing of a class.
     """
-    where = Path(file) if file else resources.files("merclip_jax.au").joinpath("emotion_rules.yaml")
-    try:
-        table = yaml.safe_load(where.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"au.rules={file}: {error}") from error
+    table = _table(file)
     known = [number_and_side(unit) for unit in units]
     rules = []
     for name in classes:
         if name not in table:
-            raise ConfigError(f"emotion rules: no rule for the class {name!r}; add one to {where}")
+            raise ConfigError(
+                f"emotion rules: no rule for the class {name!r}; add one to {_place(file)}"
+            )
         lines = [line for line in _lines(table, name) if _can_be_seen(line, known)]
         rows = [_row(line, known) for line in lines] or [[False] * len(known)]
         rules.append(np.unique(np.array(rows), axis=0))
     return tuple(rules)
+
+
+def emotions(classes: Sequence[str], file: str = "") -> list[tuple[str, ...]]:
+    """The emotions that each class stands for: those it is made of in the file, or itself."""
+    table = _table(file)
+    return [_parts(table, name) for name in classes]
+
+
+def _parts(table: dict, name: str) -> tuple[str, ...]:
+    entry = table.get(name)
+    if not isinstance(entry, dict):
+        return (name,)
+    return tuple(emotion for part in entry["any_of"] for emotion in _parts(table, part))
+
+
+def _place(file: str) -> Path | resources.abc.Traversable:
+    return Path(file) if file else resources.files("merclip_jax.au").joinpath("emotion_rules.yaml")
+
+
+def _table(file: str) -> dict:
+    try:
+        return yaml.safe_load(_place(file).read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"au.rules={file}: {error}") from error
 
 
 def _lines(table: dict, name: str) -> list[list]:

@@ -15,6 +15,7 @@ from scipy import fft
 from tokenizers import Tokenizer
 
 from merclip_jax import facs, losses, text
+from merclip_jax.au import emotion_rules, emotion_text
 from merclip_jax.au import labels as au_labels
 from merclip_jax.errors import ConfigError
 from merclip_jax.models import EmotionConfig, MerClip, MerClipConfig, files
@@ -38,6 +39,12 @@ def check(config: ConfigDict) -> None:
         raise ConfigError(
             f"model.variant={variant!r} needs weights with a tokenizer: set model.init_from to "
             "their folder, or model.variant='tiny' to try a run"
+        )
+    if config.model.system == "micro_au" and config.au.emotion == "text" and not saved:
+        raise ConfigError(
+            "au.emotion='text' compares sentences in the space of a text tower that knows what "
+            "they mean, and random weights know nothing: set model.init_from to weights with a "
+            "trained text tower, such as CLIP's, or au.emotion='rules'"
         )
 
 
@@ -108,12 +115,38 @@ def _with_units(config: ConfigDict, towers: MerClip, tokenizer: Tokenizer, seed:
 def _unit_texts(model: MicroAu, tokenizer: Tokenizer, style: str) -> Float[Array, "k 2 e"]:
     """Mean text feature of each unit moving and of it staying still, over all templates."""
     wording = cast(Literal["released", "ours"], style)
-    said = [facs.moving_and_still(unit, wording) for unit in model.cfg.units]
+    said = [words for unit in model.cfg.units for words in facs.moving_and_still(unit, wording)]
+    return _embedded(model, tokenizer, said, style).reshape(len(model.cfg.units), 2, -1)
+
+
+def emotion_texts(
+    config: ConfigDict, classes: tuple[str, ...], model: MicroAu, tokenizer: Tokenizer
+) -> emotion_text.Texts:
+    """What `au.emotion='text'` compares: sentences of moving units and names of emotions.
+
+    Raises:
+      ConfigError: the text tower cannot tell emotions of two classes apart.
+    """
+    style, parts = config.text.style, emotion_rules.emotions(classes, config.au.rules)
+    names = [emotion for part in parts for emotion in part]
+    texts = emotion_text.Texts(
+        np.asarray(_unit_texts(model, tokenizer, style)[:, 0], np.float64),
+        np.asarray(_embedded(model, tokenizer, names, style), np.float64),
+        np.repeat(np.arange(len(parts)), [len(part) for part in parts]),
+    )
+    texts.check(names)
+    return texts
+
+
+def _embedded(
+    model: MicroAu, tokenizer: Tokenizer, sentences: list[str], style: str
+) -> Float[Array, "n e"]:
+    """Mean feature of each sentence over all templates."""
     forms = text.TEMPLATES[style]
-    prompts = [form.format(words) for pair in said for words in pair for form in forms]
+    prompts = [form.format(words) for words in sentences for form in forms]
     ids = jnp.asarray(text.tokenize(tokenizer, prompts, model.cfg.text.context))
     features = losses.unit(nnx.jit(lambda m, i: m.encode_text(i))(model, ids))
-    return features.reshape(len(said), 2, len(forms), -1).mean(axis=2)
+    return features.reshape(len(sentences), len(forms), -1).mean(axis=1)
 
 
 def _dtype(config: ConfigDict) -> str:
