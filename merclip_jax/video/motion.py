@@ -68,9 +68,9 @@ def _steadied(pictures: Pictures) -> Pictures:
     side = pictures.shape[1]
     mean = pictures.mean(0)
     basis = _rigid(mean) * _cells(side)[1].ravel()
-    gram = (basis @ basis.T).astype(np.float64) + NOISE**2 * np.eye(len(basis))
+    gram = _products(basis, basis).astype(np.float64) + NOISE**2 * np.eye(len(basis))
     change = (pictures - mean).reshape(len(pictures), -1)
-    found = np.linalg.solve(gram, (basis @ change.T).astype(np.float64)).T
+    found = np.linalg.solve(gram, _products(basis, change).astype(np.float64)).T
     middle = (side - 1) / 2
     out = np.empty_like(pictures)
     for index, (right, down, turn, growth, _) in enumerate(found):
@@ -93,8 +93,9 @@ def _shifts(mean: Float32[np.ndarray, "s s"], changes: Pictures) -> Float[np.nda
     sums, face, skin = _cells(side)
     whole = _rigid(mean)
     seen = whole * face.ravel()
-    gram = (seen @ seen.T).astype(np.float64) + NOISE**2 * np.eye(len(seen))
-    left = np.linalg.solve(gram, (seen @ changes.reshape(len(changes), -1).T).astype(np.float64))
+    gram = _products(seen, seen).astype(np.float64) + NOISE**2 * np.eye(len(seen))
+    answer = _products(seen, changes.reshape(len(changes), -1)).astype(np.float64)
+    left = np.linalg.solve(gram, answer)
     changes = changes - (left.T.astype(np.float32) @ whole).reshape(changes.shape)
 
     basis = whole[[0, 1, 4]].reshape(3, side, side)
@@ -104,6 +105,11 @@ def _shifts(mean: Float32[np.ndarray, "s s"], changes: Pictures) -> Float[np.nda
     matrices = np.moveaxis(squares, -1, 0) + np.diag(NOISE**2 / prior**2)
     solved = np.linalg.solve(matrices, answers.transpose(2, 1, 0))
     return solved[:, :2].transpose(2, 0, 1)
+
+
+def _products(a: Float32[np.ndarray, "m n"], b: Float32[np.ndarray, "k n"]) -> np.ndarray:
+    """a @ b.T without BLAS, whose threads cost more than so few rows where cores are busy."""
+    return np.einsum("mn,kn->mk", a, b)
 
 
 def _rigid(mean: Float32[np.ndarray, "s s"]) -> Float32[np.ndarray, "5 n"]:
