@@ -1,14 +1,19 @@
 """The pages that commands write, opened in a real browser."""
 
 from functools import cache
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from au_workdirs import make_au_workdir
 from corpora import casme2
 from workdirs import edit, make_workdir
 
-from merclip_jax import audit, audit_pages, prepare, report
+from merclip_jax import audit, audit_pages, comparison, evaluate, predict, prepare, report, results
+from merclip_jax.video.recording import Settings
+from tfds_builders.synthetic_me import clips, long_videos
+from tfds_builders.synthetic_me.corpus import Corpus
 
 pytest.importorskip("playwright", reason="pages are not opened: pip install playwright")
 
@@ -33,16 +38,30 @@ def run_report(folder):
     return workdir / "report.html"
 
 
-def units_report(folder):
-    """A report of Micro-AU CLIP, with as many units as any run tells, and sentences."""
+def units_run(folder):
+    """A run of Micro-AU CLIP, with as many units as any run tells."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, (36, len(UNITS)))
     said = np.clip(labels + rng.normal(0, 0.4, labels.shape), 0, 1)
-    workdir = make_au_workdir(folder / "units", labels, said, UNITS)
+    return make_au_workdir(folder / "units", labels, said, UNITS)
+
+
+def units_report(folder):
+    """Its report, with sentences."""
+    workdir = units_run(folder)
     named = {"nearest_1": "raising the left corner of the lips", "similarity_1": 0.5}
     edit(workdir, "predictions.csv", lambda table: table.assign(**named))
     report.write(workdir)
     return workdir / "report.html"
+
+
+def comparison_page(folder):
+    """Both systems on the same clips, side by side."""
+    runs = (
+        results.read(make_workdir(folder / "other", right=0.5)),
+        results.read(units_run(folder)),
+    )
+    return comparison.write(runs, evaluate.compare(*runs))
 
 
 def audit_page(folder):
@@ -57,7 +76,28 @@ def audit_page(folder):
     return page
 
 
-PAGES = {"report": run_report, "report of units": units_report, "audit": audit_page}
+def timeline_page(folder):
+    """The timeline of a drawn person, three seconds long, who smiles once."""
+    model = Path(__file__).parents[1] / "assets" / "demo_model"
+    corpus = Corpus.macro(size=224)
+    scene = long_videos.tell(corpus, subject=4, index=5, seconds=3, events=1)
+    video = folder / "drawn.mp4"
+    writer = cv2.VideoWriter(str(video), cv2.VideoWriter_fourcc(*"mp4v"), scene.fps, (224, 224))
+    for frame in long_videos.film(clips.identity(0, 4, 224), scene, corpus.noise):
+        writer.write(frame[..., ::-1])
+    writer.release()
+    settings = Settings(300.0, 50.0, "largest")
+    predict.run(str(model), str(video), folder / "out", settings, crop="none")
+    return folder / "out" / "timeline.html"
+
+
+PAGES = {
+    "report": run_report,
+    "report of units": units_report,
+    "comparison": comparison_page,
+    "audit": audit_page,
+    "timeline": timeline_page,
+}
 
 
 @pytest.fixture(scope="module")
@@ -138,11 +178,13 @@ def test_text_stands_out_from_what_lies_behind_it(browser, path, scheme):
     assert [(round(ratio, 2), text) for ratio, text in contrasts if ratio < AA] == []
 
 
-@pytest.mark.parametrize(("name", "figures"), [("report", 4), ("report of units", 5)])
-def test_a_report_shows_all_its_figures_and_strips(browser, made, name, figures):
+@pytest.mark.parametrize(
+    ("name", "figures", "strips"), [("report", 4, 3), ("report of units", 5, 3), ("timeline", 1, 2)]
+)
+def test_a_page_shows_all_its_figures_and_strips(browser, made, name, figures, strips):
     shown = Opened(browser, made(name))
     assert len(shown.figures()) >= figures
-    assert len(shown.photographs()) >= 3
+    assert len(shown.photographs()) >= strips
     shown.page.close()
 
 
