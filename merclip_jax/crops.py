@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from merclip_jax import face
+from merclip_jax.errors import ConfigError
 
 WAYS = ("owner", "aligned", "none")
 MEASURED = ("faces", "head_motion", "roll")  # what 'aligned' knows of a clip; see `align`
@@ -98,6 +99,23 @@ def align(
     measured = (faces, head_motion(meshes, matrix), roll)
     aligned = [face.crop(frame, matrix, size) for frame in frames]
     return aligned, dict(zip(MEASURED, measured, strict=True))
+
+
+def face_margin(pictures: Sequence[UInt8[np.ndarray, "s s 3"]]) -> float | None:
+    """How large faces are in square pictures, as the free border that `face.alignment` would take.
+
+    With it, the faces of other videos are cut as large as a model has seen them.
+
+    Returns:
+      The median over the pictures that show a face, as a fraction of the side; None if none does,
+      or if the package with the face networks is not installed.
+    """
+    try:
+        found = [(face.landmarks(picture), len(picture)) for picture in pictures]
+    except ConfigError:
+        return None
+    shares = [np.ptp(mesh[:, :2], axis=0).max() / side for mesh, side in found if mesh is not None]
+    return float((1 - np.median(shares)) / 2) if shares else None
 
 
 def head_motion(

@@ -134,7 +134,7 @@ def _choose(
             outcome.keep_attention(setup, fold, held[i])
         if selection == "inner" and setup.config.checkpoint.export and parallel.is_first():
             kept = parallel.unstack(parallel.fetch(state._replace(key=())), i)
-            outcome.export(setup, fold, kept, held[i])
+            outcome.export(setup, fold, kept, held[i], aside[i])
 
 
 def _close(setup: Setup, members: list[Member], slots: list[Member], state: step.State) -> None:
@@ -147,7 +147,8 @@ def _close(setup: Setup, members: list[Member], slots: list[Member], state: step
         member.checkpoints.close()
         if parallel.is_first():
             if exports:
-                outcome.export(setup, member.fold, parallel.unstack(final, i), held[i])
+                kept = parallel.unstack(final, i)
+                outcome.export(setup, member.fold, kept, held[i], aside[i])
             if setup.config.eval.selection != "inner":
                 outcome.keep_attention(setup, member.fold, held[i])
             # Last of all: its predictions mark the fold as done.

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int, Num, Shaped
-from scipy.special import ndtr, ndtri
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, ndtr, ndtri
 from sklearn import metrics as sk
 
 Confusion = Num[np.ndarray, "*batch c c"]
@@ -197,6 +198,20 @@ def calibration_error(
     """
     table = reliability(probabilities, labels, bins)
     return float(np.average((table.accuracy - table.confidence).abs(), weights=table.n))
+
+
+def temperature(probabilities: Float[np.ndarray, "n c"], labels: Int[np.ndarray, " n"]) -> float:
+    """What logits are to be divided by, so that their likelihood on given clips is highest.
+
+    Guo et al., On Calibration of Modern Neural Networks, ICML 2017, arXiv 1706.04599.
+    """
+    logits = np.log(np.maximum(probabilities.astype(np.float64), 1e-30))
+
+    def cost(log_temperature: float) -> float:
+        told = log_softmax(logits / np.exp(log_temperature), axis=1)
+        return -float(told[np.arange(len(labels)), labels].mean())
+
+    return float(np.exp(minimize_scalar(cost, bounds=(-2.0, 4.0), method="bounded").x))
 
 
 def _ratio(part: np.ndarray | np.number, whole: np.ndarray | np.number) -> np.ndarray:

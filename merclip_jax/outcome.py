@@ -9,11 +9,13 @@ import pandas as pd
 from flax import nnx
 from ml_collections import ConfigDict
 
-from merclip_jax import contamination, step, workdir
+from merclip_jax import clips, contamination, crops, step, workdir
 from merclip_jax.au import attention
 from merclip_jax.batch import Predicted
 from merclip_jax.cross_validation import Fold
 from merclip_jax.members import Member, Setup, results
+
+MEASURED = 16  # clips whose first pictures tell how large faces are
 
 
 def predictions(
@@ -48,15 +50,19 @@ def keep_attention(setup: Setup, fold: Fold, held: Predicted) -> None:
         attention.write(path, held.attention, setup.task.about()["units"])
 
 
-def export(setup: Setup, fold: Fold, state: step.State, held: Predicted) -> None:
+def export(
+    setup: Setup, fold: Fold, state: step.State, held: Predicted, aside: Predicted | None
+) -> None:
     """Save a fold's model to predict with or to start from, and say what it has seen."""
     tested = setup.table.iloc[fold.test]
     seen = setup.table.iloc[np.concatenate([fold.train, fold.inner])]
     about = {
         **setup.task.about(),
+        **setup.task.learnt(fold, aside),
         "protocol": setup.protocol.name,
         "dataset": "+".join(setup.protocol.datasets),
         "crop": setup.config.data.crop,
+        **_margin(setup, fold),
         "seen": contamination.with_clips(setup.seen, seen),
         "seed": setup.seed,
         "scores": {
@@ -68,6 +74,16 @@ def export(setup: Setup, fold: Fold, state: step.State, held: Predicted) -> None
     }
     model = nnx.merge(setup.learner.graphdef, state.params, setup.shared.frozen, state.rest)
     model.save_pretrained(setup.folder(fold) / f"model-seed{setup.seed}", setup.tokenizer, about)
+
+
+def _margin(setup: Setup, fold: Fold) -> dict[str, float]:
+    """How large the faces of an owner's crop are, if it can be measured."""
+    if setup.config.data.crop != "owner":
+        return {}
+    starts, _ = clips.first_rows(setup.table)
+    chosen = starts[fold.train[:: max(1, len(fold.train) // MEASURED)]]
+    margin = crops.face_margin(list(np.asarray(setup.clips.frames[np.sort(chosen)])))
+    return {} if margin is None else {"margin": margin}
 
 
 def _without_places(config: ConfigDict) -> dict:

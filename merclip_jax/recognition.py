@@ -168,12 +168,25 @@ class Task:
         return params, rest
 
     def aside(self, fold: Fold) -> Int[np.ndarray, " m"]:
-        """Clips of the training side that must be predicted too: none."""
-        return fold.train[:0]
+        """Clips of the training side that must be predicted too: those of inner subjects."""
+        return fold.inner
 
     def about(self) -> dict[str, list[str]]:
         """What merclip.json says of the task."""
         return {"classes": list(self.classes)}
+
+    def learnt(self, fold: Fold, aside: Predicted | None) -> dict[str, Any]:
+        """What merclip.json says of a fold: its sentences, and the temperature if one was fitted.
+
+        The temperature is fitted on inner subjects, whom training leaves out; the epoch was chosen
+        on them, too, so it may be a little too sure.
+        """
+        rows = self.sentences.of_clip[fold.train]
+        known = {"sentences": [self.sentences.sentences[i] for i in np.unique(rows[rows >= 0])]}
+        if aside is None:
+            return known
+        fitted = metrics.temperature(np.asarray(aside.probabilities), self.labels[self.aside(fold)])
+        return known | {"calibration": {"fitted_on": "inner subjects", "temperature": fitted}}
 
     def summed(self, tested: Int[np.ndarray, " n"], said: Predicted) -> Predicted:
         """Nothing to add up."""

@@ -285,3 +285,14 @@ def test_calibrated_guesser_has_small_error():
     probabilities = rng.dirichlet(np.ones(3), 20_000)
     labels = (rng.random((20_000, 1)) > probabilities.cumsum(1)).sum(1)
     assert metrics.calibration_error(probabilities, labels) < 0.015
+
+
+def test_a_temperature_undoes_what_made_the_probabilities_too_sure():
+    """Labels are drawn from softmax(logits); a reader that triples the logits is too sure."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 1.5, (4000, 3))
+    true = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    labels = np.array([rng.choice(3, p=row) for row in true])
+    sure = np.exp(3 * logits) / np.exp(3 * logits).sum(1, keepdims=True)
+    assert metrics.temperature(sure, labels) == pytest.approx(3.0, rel=0.08)
+    assert metrics.temperature(true, labels) == pytest.approx(1.0, rel=0.08)

@@ -80,7 +80,7 @@ def test_every_window_is_in_the_tables(nano_model, moving, tmp_path):
 def test_the_windows_are_the_models_own_answers(nano_model, moving, tmp_path):
     (told,) = run(nano_model, moving, tmp_path / "out")
     cut = windows.windows(
-        read.frames(read.open_source(moving)), window_ms=200, stride_ms=50, count=8, size=32,
+        read.frames(read.open_source(moving)), window_ms=200.0, stride_ms=50.0, count=8, size=32,
         crop="owner", face="largest",
     )  # fmt: skip
     frames = np.stack([window.frames for window in cut])
@@ -112,7 +112,7 @@ def test_a_compressed_face_is_aligned_as_the_rendered_one_is(nano_model, tmp_pat
     (told,) = run(nano_model, path, tmp_path / "out", whole, crop="aligned")
     stream = (read.Frame(i, 10.0 * i, picture) for i, picture in enumerate(shown))
     (window,) = windows.windows(
-        stream, window_ms=whole.window_ms, stride_ms=50, count=8, size=32, crop="aligned",
+        stream, window_ms=whole.window_ms, stride_ms=50.0, count=8, size=32, crop="aligned",
         face="largest",
     )  # fmt: skip
     expected = Reader(nano_model).read(window.frames[None]).probabilities[0]
