@@ -98,6 +98,18 @@ def test_a_corpus_as_its_owner_distributes_it(tmp_path, nano_model):
     assert "&lt;h1&gt;merclip/casme2/3" in printed["report"]
 
 
+def test_a_video_in_and_a_timeline_out(tmp_path):
+    shown = {"SECONDS": 3.0, "EVENTS": 1, "NUMBER": 5}  # a smile of 5 pixels
+    model = str(ROOT / "assets" / "demo_model")
+    printed = executed("quickstart", tmp_path, MODEL=model, OUTPUT="out", **shown)
+    told = json.loads((tmp_path / "out/timeline/timeline.json").read_text())
+    assert (told["input"]["fps"], told["input"]["frames"]) == (100, 300)
+    assert "onset_ms" in printed["video"] and "image/png" in printed["video"]
+    assert printed["predict"].startswith("drawn: 1 events in 3.0 s of video")
+    assert "start_ms" in printed["rows"]
+    assert "&lt;h1&gt;" in printed["look"]
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_is_valid_bare_and_only_calls(path):
     text = path.read_bytes().decode()
