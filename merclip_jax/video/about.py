@@ -43,6 +43,10 @@ NO_RATES = (
     "The model does not say how often it errs on each action unit; 20 % misses and 20 % false "
     "alarms are taken for the step from action units to emotions."
 )
+OTHER_RULES = (
+    "The model was trained with another way from action units to emotions (au.emotion or au.rules); "
+    "here the default rules are used."
+)
 SYNTHETIC = (
     "The model was trained on drawn faces alone. What it says of a real face shows that the system "
     "runs, and nothing about the person."
@@ -115,6 +119,9 @@ def read(directory: Path, crop: str = "auto") -> About:
         notices.append(NOT_CALIBRATED)
     if units and "rates" not in meta:
         notices.append(NO_RATES)
+    settings = meta.get("config", {}).get("au", {})
+    if units and (settings.get("emotion", "rules") != "rules" or settings.get("rules")):
+        notices.append(OTHER_RULES)
     guess = np.repeat([[UNKNOWN_RATE], [1 - UNKNOWN_RATE]], len(units), axis=1)
     try:
         return About(
