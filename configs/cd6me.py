@@ -6,8 +6,8 @@ python -m merclip_jax.train --config=configs/cd6me.py \
 
 The folder holds casme, casme2, samm, fourdme, mmew and casme3, each as its owner distributes it; or
 name each: --config.data.manual_dir=casme=/a/CASME,casme2=/b/CASME2 and so on. The units are those
-of the benchmark (Varanka et al.; MEB @f731b0a). No emotion is told or scored. Faces should fill the
-picture, since units are looked for in regions of it: SAMM is taken from its cropped kit.
+of the benchmark (Varanka et al.; MEB @f731b0a). No emotion is told or scored. Faces are
+aligned, since units are looked for in regions of the picture, and these corpora's crops differ.
 """
 
 from ml_collections import ConfigDict
@@ -20,7 +20,7 @@ def get_config() -> ConfigDict:
     config = base.released_loso(5e-5)
     config.data.dataset = "casme+casme2+samm+fourdme+mmew+casme3"
     config.data.protocol = "cd6me"
-    config.data.builder_config = "samm=cropped"
+    config.data.crop = "aligned"
     config.model.system = "micro_au"
     config.au.units = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17)
     config.augment.face_mix = 0.0

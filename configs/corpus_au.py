@@ -25,6 +25,5 @@ def get_config(corpus: str = "casme") -> ConfigDict:
     config = cd6me.get_config()
     config.data.dataset = corpus
     config.data.protocol = f"{corpus}/au"
-    config.data.builder_config = ""
     config.au.units = UNITS[corpus]
     return config

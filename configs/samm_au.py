@@ -16,6 +16,7 @@ def get_config() -> ConfigDict:
     """Units 2, 4, 7 and 12."""
     config = base.released_loso(5e-5)
     config.data.dataset = "samm"
+    config.data.crop = "aligned"  # SAMM's pictures are whole; units have regions of the face
     config.data.protocol = "samm/8"
     config.model.system = "micro_au"
     config.au.units = (2, 4, 7, 12)

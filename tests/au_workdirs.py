@@ -17,8 +17,9 @@ def make_au_workdir(
     workdir = make_workdir(root, **given)
     run = json.loads((workdir / "run.json").read_text())
     run["config"] |= {
+        "data": {"crop": "owner"},
         "model": {"system": "micro_au"},
-        "au": {"dependency": True, "regions": True, "eye_distance": 0.31, "eye_height": 0.39},
+        "au": {"dependency": True, "regions": True, "eye_distance": 0.0, "eye_height": 0.39},
     }
     (workdir / "run.json").write_text(json.dumps(run))
 

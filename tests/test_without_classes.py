@@ -32,6 +32,7 @@ def small(config, nano_model, data_dir):
     """The same run at the least size that trains: one epoch, CLIP's image tower left as it is."""
     with config.unlocked():
         config.data.update(image_size=32, frames=8, data_dir=str(data_dir), placement="host")
+        config.data.crop = "owner"  # the fake files show no face to align
         config.model.update(init_from=str(nano_model), video_arms=False, freeze_image=True)
         config.recipe.update(epochs=1, warmup_epochs=0, batch_size=4)
         config.augment.update(augmix=False, color=False)
@@ -63,7 +64,7 @@ def prepared_dir(tmp_path_factory):
 def finished(root, prepared_dir, nano_model, tmp_path_factory):
     """configs/cd6me.py on fake files of its six corpora: workdir and report."""
     config = small(cd6me.get_config(), nano_model, prepared_dir)
-    config.data.manual_dir = str(root)
+    config.data.update(manual_dir=str(root), builder_config="samm=cropped")
     directory = tmp_path_factory.mktemp("cd6me") / "run"
     return directory, train.run(config, directory)
 

@@ -59,7 +59,8 @@ def _settings(run: Results) -> dict[str, Any]:
 
 
 def _frame(run: Results) -> regions.Frame:
-    return regions.Frame(_settings(run)["eye_distance"], _settings(run)["eye_height"])
+    crop = run.run["config"]["data"]["crop"]
+    return regions.Frame.of_crop(crop, _settings(run)["eye_distance"], _settings(run)["eye_height"])
 
 
 def _together(run: Results) -> Markup:

@@ -15,7 +15,7 @@ from scipy import fft
 from tokenizers import Tokenizer
 
 from merclip_jax import facs, losses, text
-from merclip_jax.au import emotion_rules, emotion_text
+from merclip_jax.au import emotion_rules, emotion_text, regions
 from merclip_jax.au import labels as au_labels
 from merclip_jax.errors import ConfigError
 from merclip_jax.models import EmotionConfig, MerClip, MerClipConfig, files
@@ -95,13 +95,14 @@ def _with_units(config: ConfigDict, towers: MerClip, tokenizer: Tokenizer, seed:
     """Micro-AU CLIP over a model's towers; its texts are embedded here, once."""
     settings = config.au
     units = au_labels.units(settings.units, settings.sides)
+    frame = regions.Frame.of_crop(config.data.crop, settings.eye_distance, settings.eye_height)
     cfg = MicroAuConfig(
         towers.cfg.vision,
         towers.cfg.text,
         units,
         heads=settings.heads,
-        eye_distance=settings.eye_distance,
-        eye_height=settings.eye_height,
+        eye_distance=frame.eye_distance,
+        eye_height=frame.eye_height,
         local=settings.regions,
         dependency=settings.dependency,
         aligned=settings.text,

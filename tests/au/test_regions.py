@@ -62,3 +62,11 @@ def test_a_unit_without_a_region():
 def test_a_region_outside_the_picture():
     with pytest.raises(ConfigError, match="its region is outside the picture"):
         regions.mask(21, "", GRID, regions.Frame(eye_height=0.9))
+
+
+@pytest.mark.parametrize(
+    "crop, given, expected",
+    [("owner", 0.0, 0.31), ("none", 0.0, 0.31), ("aligned", 0.0, 0.27), ("aligned", 0.4, 0.4)],
+)
+def test_the_eyes_are_where_the_crop_puts_them_unless_said(crop, given, expected):
+    assert regions.Frame.of_crop(crop, given, 0.39) == regions.Frame(expected, 0.39)
