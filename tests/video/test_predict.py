@@ -77,17 +77,6 @@ def test_every_window_is_in_the_tables(nano_model, moving, tmp_path):
     assert told.notices == values["notices"]
 
 
-def test_the_windows_are_the_models_own_answers(nano_model, moving, tmp_path):
-    (told,) = run(nano_model, moving, tmp_path / "out")
-    cut = windows.windows(
-        read.frames(read.open_source(moving)), window_ms=200.0, stride_ms=50.0, count=8, size=32,
-        crop="owner", face="largest",
-    )  # fmt: skip
-    frames = np.stack([window.frames for window in cut])
-    expected = Reader(nano_model, 4).read(frames).probabilities
-    np.testing.assert_allclose([row.probabilities for row in told.rows], expected, atol=1e-6)
-
-
 @pytest.mark.parametrize(("codec", "tolerance"), [("MJPG", 0.02), ("mp4v", 0.04)])
 def test_a_compressed_video_is_read_as_its_frames_are(nano_model, tmp_path, codec, tolerance):
     """The array path: frames chosen and resized by hand, without any file."""
@@ -132,15 +121,12 @@ def test_a_video_without_a_face_is_said_and_stays_empty(nano_model, moving, tmp_
     assert "Nothing was read." in (tmp_path / "out/timeline.html").read_text()
 
 
-@pytest.mark.parametrize(("fps", "said"), [(25.0, "has 1 to 12"), (50.0, "has 2 to 25"), (100, "")])
-def test_few_frames_per_second_are_said_everywhere(nano_model, tmp_path, capsys, fps, said):
-    path = film(tmp_path / "slow.avi", waves(20), fps)
+def test_few_frames_per_second_are_said_everywhere(nano_model, tmp_path, capsys):
+    path = film(tmp_path / "slow.avi", waves(20), 25.0)
     run(nano_model, path, tmp_path / "out")
-    places = [capsys.readouterr().err, (tmp_path / "out/timeline.html").read_text()]
-    places += read_json(tmp_path / "out")["notices"]
-    found = ["frames per second are few" in place for place in places]
-    assert sum(found) == (3 if said else 0)
-    assert not said or all(said in place for place, hit in zip(places, found, strict=True) if hit)
+    notices = read_json(tmp_path / "out")["notices"]
+    for said in (capsys.readouterr().err, (tmp_path / "out/timeline.html").read_text(), notices[0]):
+        assert "25 frames per second are few" in said and "it has 1 to 12" in said
 
 
 # --- events ---
@@ -149,18 +135,20 @@ def test_few_frames_per_second_are_said_everywhere(nano_model, tmp_path, capsys,
 def test_an_event_is_shown_from_onset_to_offset_as_its_window_saw_it(
     nano_model, tmp_path, monkeypatch
 ):
-    """Frames are told by their grey level, 2 times their number."""
-    pictures = [np.full((48, 64, 3), 2 * i, np.uint8) for i in range(100)]
+    """Frames are told by their grey level."""
+    pictures = [np.full((48, 64, 3), 30 + 2 * i, np.uint8) for i in range(100)]
     path = film(tmp_path / "grey.avi", pictures)
+    stream = read.frames(read.open_source(path))
+    time_of = {float(np.median(frame.image)): frame.time_ms for frame in stream}
+    assert len(time_of) == 100
     event = Event(onset_ms=400.0, apex_ms=460.0, offset_ms=640.0, score=7.0)
     monkeypatch.setattr(findings.spotting, "spot", lambda *args: [event])
     (told,) = run(nano_model, path, tmp_path / "out")
     (one,) = told.findings
     assert (one.row.start_ms, one.row.middle_ms) in {(350.0, 450.0), (400.0, 500.0)}
-    grey = [float(np.median(picture)) / 2 for picture in one.strip]
-    np.testing.assert_allclose(grey, [40, 42, 44, 46, 52, 58, 64], atol=1)
-    seen = [float(np.median(picture)) * 5 for picture in one.frames]  # 2 levels are 10 ms
-    np.testing.assert_allclose(seen, one.row.times_ms, atol=6)
+    strip = [time_of[float(np.median(picture))] for picture in one.strip]
+    assert strip == [400, 420, 440, 460, 520, 580, 640]
+    assert [time_of[float(np.median(picture))] for picture in one.frames] == list(one.row.times_ms)
     assert one.explanation is not None
     assert one.explanation.target == told.about.classes[int(np.argmax(one.row.probabilities))]
     said = read_json(tmp_path / "out")["events"][0]
@@ -299,10 +287,6 @@ def test_the_commands_exit_codes_and_words(nano_model, moving, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "events in 1.2 s of video" in done.stdout and "times real time" in done.stdout
-    lacking = command(f"--model={nano_model}", f"--output={tmp_path / 'out'}")
-    assert (lacking.returncode, lacking.stderr) == (
-        2, "error: --input is missing; --help shows examples\n",
-    )  # fmt: skip
     (tmp_path / "broken.mp4").write_bytes(b"no video")
     broken = command(
         f"--model={nano_model}", f"--input={tmp_path / 'broken.mp4'}", f"--output={tmp_path / 'b'}"
