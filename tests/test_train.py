@@ -249,6 +249,7 @@ def test_a_fold_is_exported_with_what_it_has_seen(tiny_config, tmp_path):
     assert list(about["seen"]) == ["synthetic_me"]
     assert about["seen"]["synthetic_me"] and not tested & set(about["seen"]["synthetic_me"])
     assert about["config"]["recipe"]["epochs"] == 1
+    assert about["crop"] == "owner" and about["sentences"] and "calibration" not in about
     assert str(tmp_path.parent) not in (exported / "merclip.json").read_text()
     assert MerClip.from_pretrained(exported).cfg.emotion.classes == 3
 
