@@ -44,7 +44,7 @@ NO_RATES = (
     "alarms are taken for the step from action units to emotions."
 )
 OTHER_RULES = (
-    "The model was trained with another way from action units to emotions (au.emotion or au.rules); "
+    "The model's own run went from action units to emotions another way (au.emotion or au.rules); "
     "here the default rules are used."
 )
 SYNTHETIC = (

@@ -19,6 +19,7 @@ WIDTH, HEIGHT = 1000.0, 100.0  # of a row, in units of the drawing
 TOP, BASE = 46.0, 96.0  # of a curve within its row; the name stands above
 TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)  # seconds apart
 MOST_TICKS = 6
+APART = 0.07 * WIDTH  # between the numbers of two events, that both can be read on a phone
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,15 @@ class Curve:
 
 @dataclass(frozen=True)
 class Band:
-    """An event in a chart: its number from 1, and its ends, in units of the drawing."""
+    """An event in a chart: its number from 1, and its ends, in units of the drawing.
+
+    `numbered` says whether there is room for the number.
+    """
 
     number: int
     left: float
     right: float
+    numbered: bool
 
 
 @dataclass(frozen=True)
@@ -95,15 +100,17 @@ def chart(
         curves.append(_curve(f"AU{unit}", "1", x, np.array(values)))
     for flag in sorted({flag for row in rows for flag in row.flags}):
         curves.append(Curve(flag, "", spans=_spans(rows, flag, duration_ms)))
-    bands = tuple(
-        Band(number, *(WIDTH * t / duration_ms for t in (one.event.onset_ms, one.event.offset_ms)))
-        for number, one in events.items()
-    )
+    bands: list[Band] = []
+    room = 0.0  # where the next number may stand
+    for number, one in events.items():
+        left, right = (WIDTH * t / duration_ms for t in (one.event.onset_ms, one.event.offset_ms))
+        bands.append(Band(number, left, right, (left + right) / 2 >= room))
+        room = (left + right) / 2 + APART if bands[-1].numbered else room
     names = ", ".join(curve.name for curve in curves)
     return Chart(
         rows[0].person,
         tuple(curves),
-        bands,
+        tuple(bands),
         _ticks(duration_ms),
         f"Curves over {clock(duration_ms, 1)} of video, one row each: {names}. "
         f"{len(bands)} events are marked.",

@@ -188,6 +188,14 @@ def test_recorded_thresholds_decide_what_moves(micro_au):
     np.testing.assert_allclose(reading.units, special.expit((logits - logits[0]) / 2), atol=1e-4)
 
 
+@pytest.mark.parametrize("own", [{"emotion": "text"}, {"rules": "mine.yaml"}])
+def test_another_way_to_emotions_is_said(micro_au, own):
+    file = micro_au / "merclip.json"
+    assert about.OTHER_RULES not in about.read(micro_au).notices
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"config": {"au": own}}))
+    assert about.OTHER_RULES in about.read(micro_au).notices
+
+
 def test_units_without_classes_are_told_alone(micro_au):
     file = micro_au / "merclip.json"
     file.write_text(json.dumps({"units": ["1", "4", "12"]}))

@@ -158,6 +158,15 @@ def test_a_long_curve_keeps_its_peaks_and_its_gaps():
     assert drawn.line.count("M") == 2 and drawn.top == "9"
 
 
+def test_numbers_of_events_never_overlap():
+    spans = [(100.0, 200.0), (150.0, 300.0), (180.0, 400.0), (900.0, 950.0)]
+    events = {i: finding(row(0.0), a, a + 10, b) for i, (a, b) in enumerate(spans, start=1)}
+    bands = curves.chart([row(0.0)], events, ABOUT, 1000.0).bands
+    middles = [(band.left + band.right) / 2 for band in bands if band.numbered]
+    assert middles == [150.0, 225.0, 925.0]  # 290 is too near to 225
+    assert len(bands) == 4
+
+
 def test_flags_are_bars_and_neighbours_join():
     rows = [row(0.0, flags=("blink",)), row(50.0, flags=("blink",)), row(600.0, flags=("blink",))]
     told = curves.chart(rows, {}, ABOUT, 1000.0)
