@@ -33,7 +33,7 @@ def render(told: Timeline) -> str:
     cards = [_card(number, one, told.about) for number, one in enumerate(told.findings, start=1)]
     return (
         _templates()
-        .get_template("timeline.html")
+        .get_template("video/timeline.html")
         .render(
             name=told.source.name,
             duration=curves.clock(told.end.duration_ms, 1),
@@ -63,13 +63,13 @@ def render_index(told: Sequence[dict[str, Any]]) -> str:
     Args:
       told: of each its name, and either fault, or duration_ms, fps, events and emotions.
     """
-    return _templates().get_template("timelines.html").render(told=told, clock=curves.clock)
+    return _templates().get_template("video/timelines.html").render(told=told, clock=curves.clock)
 
 
 @cache
 def _templates() -> jinja2.Environment:
     return jinja2.Environment(
-        loader=jinja2.PackageLoader("merclip_jax.video", "."),
+        loader=jinja2.PackageLoader("merclip_jax", "."),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
