@@ -206,10 +206,22 @@ def summary(told: Timeline, folder: Path) -> str:
         lines.append(f"  {span}  {name}  score {event.score:.2f}")
     lines += [f"  note: {notice}" for notice in told.notices]
     if told.seconds:
-        stages = ", ".join(f"{stage} {spent:.1f} s" for stage, spent in told.seconds.items())
-        lines.append(f"  {length / sum(told.seconds.values()):.2f} times real time ({stages})")
+        lines.append(f"  {_speed(length, told.seconds)}")
     lines.append(f"  {folder / 'timeline.html'}")
     return "\n".join(lines)
+
+
+def _speed(length: float, seconds: dict[str, float]) -> str:
+    """How fast a video of `length` seconds was read, as multiples of real time per stage."""
+    reading = {stage: seconds.get(stage, 0.0) for stage in ("decode", "windows", "model")}
+    stages = [f"{stage} {length / spent:.1f}" for stage, spent in reading.items() if spent]
+    once = [
+        f"{stage} {seconds[stage]:.1f} s" for stage in ("compile", "explain") if stage in seconds
+    ]
+    return (
+        f"read at {length / sum(reading.values()):.2f} times real time ({', '.join(stages)}); "
+        f"{', '.join(once)}"
+    )
 
 
 def main() -> None:

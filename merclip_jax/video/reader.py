@@ -57,15 +57,27 @@ class Reader:
         self._rules = emotion_rules.read(known.classes, known.units) if has_rules else ()
         self._graph, self._state = nnx.split(self.model)
         self._texts = self._embed(directory)
-        self._compiled = jax.jit(_said, static_argnums=0)
+        self._compiled: jax.stages.Compiled | None = None
+
+    def compile(self) -> None:
+        """Compile the model for one batch, once; `read` does so by itself if nobody has."""
+        if self._compiled is None:
+            size = self.about.size
+            shape = (self.batch_size, self.about.count, size, size, 3)
+            frames = jax.ShapeDtypeStruct(shape, jnp.uint8)
+            said = jax.jit(_said, static_argnums=0)
+            lowered = said.lower(self._graph, self._state, frames, self._texts)
+            self._compiled = lowered.compile()
 
     def read(self, frames: UInt8[np.ndarray, "n t s s 3"]) -> Reading:
         """Read windows of RGB frames; any number of them, padded to whole batches."""
+        self.compile()
+        assert self._compiled is not None
         found = []
         for first in range(0, len(frames), self.batch_size):
             part = frames[first : first + self.batch_size]
             padded = np.resize(part, (self.batch_size, *part.shape[1:]))
-            said = self._compiled(self._graph, self._state, padded, self._texts)
+            said = self._compiled(self._state, padded, self._texts)
             found.append([np.asarray(values, np.float64)[: len(part)] for values in said])
         logits, similarity = (np.concatenate(parts) for parts in zip(*found, strict=True))
         nothing = np.zeros((len(frames), 0))

@@ -124,6 +124,9 @@ def _timed(stream: Iterator[windows.Window], watch: Stopwatch) -> Iterator[windo
 def _rows(reader: Reader, several: list[windows.Window], watch: Stopwatch) -> list[Row]:
     """Rows of some windows; those without a face are not put to the model."""
     seen = [window for window in several if LOST not in window.quality.flags]
+    if seen:
+        with watch.on("compile"):
+            reader.compile()
     with watch.on("model"):
         frames = [window.frames for window in seen]
         said = iter(_one_by_one(reader.read(np.stack(frames)))) if seen else iter(())
