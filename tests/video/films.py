@@ -50,3 +50,12 @@ def noise(count: int) -> list[np.ndarray]:
     """Pictures that do not compress, so that half a file holds about half of them."""
     rng = np.random.default_rng(0)
     return list(rng.integers(0, 256, (count, SIDE[1], SIDE[0], 3), np.uint8))
+
+
+# A program's own peak: what getrusage tells begins with that of the program that started it.
+PEAK_MIB = """
+def peak_mib():
+    with open("/proc/self/status") as status:
+        line = next(line for line in status if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
+"""

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from films import PEAK_MIB
 
 from merclip_jax import crops, predict
 from merclip_jax.errors import ConfigError, DataError
@@ -296,17 +297,20 @@ def test_the_commands_exit_codes_and_words(nano_model, moving, tmp_path):
     assert "Traceback" not in broken.stderr
 
 
-MEASURED = """
-import resource, sys
+MEASURED = (
+    PEAK_MIB
+    + """
+import sys
 from merclip_jax import predict
 from merclip_jax.video.recording import Settings
 def peak(name):
     predict.run(sys.argv[1], f"{sys.argv[2]}/{name}.avi", f"{sys.argv[2]}/{name}",
                 Settings(300.0, 100.0, "largest"), crop="owner")
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+    return peak_mib()
 short = peak("short")
 print("MiB", short, peak("long"))
 """
+)
 
 
 def test_memory_does_not_grow_with_the_length(nano_model, tmp_path):
