@@ -1,29 +1,68 @@
-"""What each ingredient of MER-CLIP does on the synthetic corpus, over three seeds.
+"""What each ingredient does on the synthetic corpus, over three seeds.
 
 python -m benchmarks.ablations --workdir=runs/ablations
+python -m benchmarks.ablations --of=micro_au --workdir=runs/au_ablations
 
-Trains every row of configs/ablations.py that is not done yet, one folder each, and prints a table
-for the docs: pooled UF1 over seeds with its interval, and the difference to the whole model, paired
-by subject. Run it again to resume. About an hour on two cores.
+Trains every row of configs/ablations.py (or au_ablations.py) that is not done yet, one folder each,
+and prints a table for the docs: the pooled score over seeds with its interval, and the difference
+to the whole model, paired by subject. Run it again to resume. About an hour each on two cores.
 """
 
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 from absl import flags
 
-from configs import ablations
+from configs import ablations, au_ablations
 from merclip_jax import app, evaluate, report, results, train
 from merclip_jax.errors import ConfigError
+from merclip_jax.results import Results
 
-SAID = {
-    "reference": "all of MER-CLIP",
-    "no_alignment": "no alignment with texts",
-    "emotion_names": "emotion names as texts, not action units",
-    "linear_head": "a linear head, no Emotion Inference Module",
-    "no_face_mix": "no LocalStaticFaceMix",
-    "frozen_image_tower": "image tower frozen",
-    "no_video_arms": "no local and global video blocks",
+
+@dataclass(frozen=True)
+class Study:
+    """The rows of one system.
+
+    Attributes:
+      configs: the file of its rows.
+      score: as `evaluate.compare` calls it, and as the table does.
+      said: its rows in words.
+    """
+
+    configs: ModuleType
+    score: tuple[str, str]
+    said: Mapping[str, str]
+
+
+STUDIES = {
+    "merclip": Study(
+        ablations,
+        ("uf1", "UF1"),
+        {
+            "reference": "all of MER-CLIP",
+            "no_alignment": "no alignment with texts",
+            "emotion_names": "emotion names as texts, not action units",
+            "linear_head": "a linear head, no Emotion Inference Module",
+            "no_face_mix": "no LocalStaticFaceMix",
+            "frozen_image_tower": "image tower frozen",
+            "no_video_arms": "no local and global video blocks",
+        },
+    ),
+    "micro_au": Study(
+        au_ablations,
+        ("au_f1", "F1 of the unit"),
+        {
+            "reference": "all of Micro-AU CLIP",
+            "whole_face": "every unit sees the whole face, not its region",
+            "no_gda": "no Global Dependency Attention",
+            "no_gdloss": "no GDLoss",
+            "bce": "binary cross-entropy with the texts alone, not MiAUCL",
+            "no_text": "learnt vectors, not sentences",
+        },
+    ),
 }
 
 
@@ -31,29 +70,31 @@ def main() -> None:
     """Run what is missing, then print the table."""
     if not flags.FLAGS.workdir:
         raise ConfigError("--workdir is missing: name a folder for the runs")
-    for row in ablations.ROWS:
-        config = ablations.get_config(row)
+    study, root = STUDIES[flags.FLAGS.of], Path(flags.FLAGS.workdir)
+    for row in study.said:
+        config = study.configs.get_config(row)
         config.data.data_dir = flags.FLAGS.data_dir
-        if not (Path(flags.FLAGS.workdir) / row / "report.json").exists():
-            train.run(config, Path(flags.FLAGS.workdir) / row)
-    sys.stdout.write(table(Path(flags.FLAGS.workdir)) + "\n")
+        if not (root / row / "report.json").exists():
+            train.run(config, root / row)
+    sys.stdout.write(table(study, root) + "\n")
 
 
-def table(root: Path) -> str:
+def table(study: Study, root: Path) -> str:
     """The finished rows as a Markdown table."""
+    name, title = study.score
     whole = results.read(root / "reference")
     lines = [
-        "| run | UF1 | 95 % interval | difference | 95 % interval | p |",
+        f"| run | {title} | 95 % interval | difference | 95 % interval | p |",
         "|---|---|---|---|---|---|",
     ]
-    for row, said in SAID.items():
+    for row, said in study.said.items():
         run = results.read(root / row)
-        uf1 = report.build(run).metrics["uf1"]
-        cells = [said, f"{uf1['value']:.3f}", "{:.3f} to {:.3f}".format(*uf1["ci95"])]
+        value, interval = _scored(run, name)
+        cells = [said, f"{value:.3f}", "{:.3f} to {:.3f}".format(*interval)]
         if row == "reference":
             cells += ["", "", ""]
         else:
-            found = evaluate.compare(run, whole)["uf1"]
+            found = evaluate.compare(run, whole)[name]
             low, high = found.ci95
             cells += [
                 f"{found.difference:+.3f}",
@@ -64,7 +105,15 @@ def table(root: Path) -> str:
     return "\n".join(lines)
 
 
+def _scored(run: Results, name: str) -> tuple[float, list[float]]:
+    values = report.build(run).values
+    if name == "au_f1":
+        return values["au"]["f1"], values["au"]["ci95"]["f1"]
+    return values["metrics"][name]["value"], values["metrics"][name]["ci95"]
+
+
 if __name__ == "__main__":
     flags.DEFINE_string("workdir", None, "folder of all runs")
     flags.DEFINE_string("data_dir", "data", "where prepared datasets and packed clips are kept")
+    flags.DEFINE_enum("of", "merclip", list(STUDIES), "whose ingredients")
     app.run(main, __doc__)
