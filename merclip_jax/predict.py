@@ -214,7 +214,7 @@ def summary(told: Timeline, folder: Path) -> str:
 def _speed(length: float, seconds: dict[str, float]) -> str:
     """How fast a video of `length` seconds was read, as multiples of real time per stage."""
     reading = {stage: seconds.get(stage, 0.0) for stage in ("decode", "windows", "model")}
-    stages = [f"{stage} {length / spent:.1f}" for stage, spent in reading.items() if spent]
+    stages = [f"{stage} {length / spent:.1f}" for stage, spent in reading.items() if spent > 1e-3]
     once = [
         f"{stage} {seconds[stage]:.1f} s" for stage in ("compile", "explain") if stage in seconds
     ]
