@@ -149,10 +149,8 @@ class Task:
 
         The rates are how often a unit is said when it is still, and when it moved.
         """
-        assert aside is not None  # this task always asks for some
-        known, logits = self.labels[self.aside(fold)], np.asarray(aside.scores)
-        fitted = emotion_rules.fit(logits, known, chosen=self.threshold == "inner")
-        said = {"rates": fitted.rates(logits, known).tolist()}
+        fitted, rates = self._fitted(fold, aside)
+        said = {"rates": rates.tolist()}
         if self.threshold != "inner":
             return said
         calibration = {
@@ -182,13 +180,11 @@ class Task:
         Thresholds and calibration come from inner subjects where there are any; the rates of
         misses and false alarms, which the rules need, from the same clips of the training side.
         """
-        assert aside is not None  # this task always asks for some
-        known, logits = self.labels[self.aside(fold)], np.asarray(aside.scores)
-        fitted = emotion_rules.fit(logits, known, chosen=self.threshold == "inner")
+        fitted, rates = self._fitted(fold, aside)
         probabilities = fitted.probabilities(np.asarray(held.scores))
         columns: dict[str, Any] = {}
         if self.classes:
-            classes = self._emotions(probabilities, fitted.rates(logits, known))
+            classes = self._emotions(probabilities, rates)
             columns["prediction"] = classes.argmax(1)
             columns |= {
                 f"p_{name}": column for name, column in zip(self.classes, classes.T, strict=True)
@@ -198,6 +194,15 @@ class Task:
             columns[f"au_p_{unit}"] = probabilities[:, i]
             columns[f"au_says_{unit}"] = (probabilities[:, i] > 0.5).astype(int)
         return columns
+
+    def _fitted(
+        self, fold: Fold, aside: Predicted | None
+    ) -> tuple[emotion_rules.Fitted, Float[np.ndarray, "2 k"]]:
+        """Calibration of a fold, and its rates of false alarms and hits."""
+        assert aside is not None  # this task always asks for some
+        known, logits = self.labels[self.aside(fold)], np.asarray(aside.scores)
+        fitted = emotion_rules.fit(logits, known, chosen=self.threshold == "inner")
+        return fitted, fitted.rates(logits, known)
 
     def _emotions(
         self, probabilities: Float[np.ndarray, "n k"], rates: Float[np.ndarray, "2 k"]

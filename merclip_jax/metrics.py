@@ -211,6 +211,11 @@ def temperature(probabilities: Float[np.ndarray, "n c"], labels: Int[np.ndarray,
         told = log_softmax(logits / np.exp(log_temperature), axis=1)
         return -float(told[np.arange(len(labels)), labels].mean())
 
+    return best_temperature(cost)
+
+
+def best_temperature(cost: Callable[[float], float]) -> float:
+    """The temperature, from e^-2 to e^4, whose logarithm has the least cost."""
     return float(np.exp(minimize_scalar(cost, bounds=(-2.0, 4.0), method="bounded").x))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from absl import flags
 
-from merclip_jax import app, workdir
+from merclip_jax import app, crops, workdir
 from merclip_jax.errors import ConfigError, DataError
 from merclip_jax.models import files
 from merclip_jax.video import camera, findings, overlay, page, read, timeline
@@ -252,9 +252,7 @@ if __name__ == "__main__":
     flags.DEFINE_float("window_ms", 300.0, "length of a window in milliseconds", lower_bound=1.0)
     flags.DEFINE_float("stride_ms", 50.0, "from one window to the next", lower_bound=1.0)
     flags.DEFINE_enum("face", "largest", ["largest", "all"], "whose windows to read")
-    flags.DEFINE_enum(
-        "crop", "auto", ["auto", "aligned", "owner", "none"], "auto: as the model was trained"
-    )
+    flags.DEFINE_enum("crop", "auto", ["auto", *crops.WAYS], "auto: as the model was trained")
     flags.DEFINE_bool("overlay", False, "also write overlay.mp4")
     flags.DEFINE_integer("batch_size", 8, "windows read at once", lower_bound=1)
     flags.DEFINE_float("seconds", 20.0, "how long a camera is recorded", lower_bound=0.1)

@@ -23,6 +23,7 @@ from merclip_jax import (
     app,
     clips,
     contamination,
+    crops,
     cross_validation,
     detection,
     loop,
@@ -53,7 +54,7 @@ configs/base.py lists every field with its meaning. The report is workdir/report
 CHOICES = {
     "data.temporal": ("uniform", "first"),
     "data.motion": ("full", "none"),
-    "data.crop": ("owner", "aligned", "none"),
+    "data.crop": crops.WAYS,
     "model.dtype": ("auto", "float32", "bfloat16"),
     "model.head": ("inference", "linear"),
     "model.system": ("merclip", "micro_au"),

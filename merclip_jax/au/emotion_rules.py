@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import yaml
 from jaxtyping import Bool, Float, Int
-from scipy import optimize, special
+from scipy import special
 
+from merclip_jax import metrics
 from merclip_jax.errors import ConfigError
 from merclip_jax.facs import number_and_side
 
@@ -133,8 +134,7 @@ def fit(logits: Float[np.ndarray, "n k"], labels: Int[np.ndarray, "n k"], chosen
         z = shifted / np.exp(log_temperature)
         return float(np.mean(np.logaddexp(0, z) - truth * z))
 
-    found = optimize.minimize_scalar(cost, bounds=(-2.0, 4.0), method="bounded")
-    return Fitted(threshold, float(np.exp(found.x)))
+    return Fitted(threshold, metrics.best_temperature(cost))
 
 
 def _best(logits: Float[np.ndarray, " n"], labels: Int[np.ndarray, " n"]) -> float:

@@ -26,7 +26,10 @@ def write(source: read.Source, rows: Sequence[Row], about: About, path: Path) ->
     Raises:
       DataError: this OpenCV cannot write such a video.
     """
-    persons = {row.person: [one for one in rows if one.person == row.person] for row in rows}
+    persons: dict[int, list[Row]] = {}
+    for row in rows:
+        persons.setdefault(row.person, []).append(row)
+    middles = {person: np.array([row.middle_ms for row in own]) for person, own in persons.items()}
     partial = path.with_name(f".partial-{path.name}")
     writer = None
     try:
@@ -40,19 +43,14 @@ def write(source: read.Source, rows: Sequence[Row], about: About, path: Path) ->
                 if not writer.isOpened():
                     raise DataError(f"{path}: this OpenCV cannot write {CODEC} video; leave it out")
             image = frame.image[:height, :width].copy()
-            for own in persons.values():
-                _draw(image, _current(own, frame.time_ms), frame.time_ms, about)
+            for person, own in persons.items():
+                nearest = own[int(np.abs(middles[person] - frame.time_ms).argmin())]
+                _draw(image, nearest, frame.time_ms, about)
             writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     finally:
         if writer is not None:
             writer.release()
     partial.replace(path)
-
-
-def _current(rows: Sequence[Row], time_ms: float) -> Row:
-    """The window whose middle is nearest."""
-    middles = np.array([row.middle_ms for row in rows])
-    return rows[int(np.abs(middles - time_ms).argmin())]
 
 
 def _draw(image: UInt8[np.ndarray, "h w 3"], row: Row, time_ms: float, about: About) -> None:

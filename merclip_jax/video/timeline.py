@@ -11,15 +11,15 @@ import numpy as np
 import pandas as pd
 
 from merclip_jax import workdir
+from merclip_jax.au import emotion_rules
 from merclip_jax.video import maps, read
 from merclip_jax.video.about import About
 from merclip_jax.video.findings import Finding
 from merclip_jax.video.journal import End, Row
 from merclip_jax.video.recording import NEAREST, Settings
+from merclip_jax.video.spotting import LONGEST_MS, SHORTEST_MS
 
 ENOUGH_FPS = 100.0  # frames per second, below which a micro-expression has few of them
-SHORTEST_MS, LONGEST_MS = 40.0, 500.0  # of a micro-expression
-MARGIN = 0.05  # of probability between the two likeliest classes, below which neither is named
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,7 @@ def leading(probabilities: Sequence[float], classes: Sequence[str]) -> str:
 
 def undecided(probabilities: Sequence[float]) -> bool:
     """Whether the two likeliest classes are too close to name one."""
-    top = sorted(probabilities)[-2:]
-    return len(top) == 2 and top[1] - top[0] < MARGIN
+    return len(probabilities) > 1 and bool(emotion_rules.undecided(np.array([probabilities]))[0])
 
 
 def write(timeline: Timeline, folder: Path) -> None:
