@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import configs
-from configs import ablations, casme2, casme3, corpus_au, samm
+from configs import ablations, casme2, casme3, corpus_au, samm, synthetic_au
 from merclip_jax import prepare, protocols, text, train
 from merclip_jax.models.start import VARIANTS
 
@@ -17,7 +17,7 @@ ARGUMENTS = {
     "casme2": tuple(casme2.PROTOCOLS),
     "casme3": tuple(casme3.PROTOCOLS),
     "samm": tuple(samm.PROTOCOLS),
-    "synthetic_au": ("macro", "micro"),
+    "synthetic_au": tuple(synthetic_au.SCHEMES),
     "corpus_au": tuple(corpus_au.UNITS),
     "ablations": tuple(ablations.ROWS),
 }

@@ -71,6 +71,16 @@ def test_macro_identities_are_other_people():
     assert here.subject != there.subject
 
 
+def test_strangers_are_the_people_of_macro_and_forty_more_to_test_on():
+    macro, corpus = Corpus.macro(), Corpus.strangers()
+    known, truth = clips.render_clip(macro, 199, 3)
+    again, last_trained = clips.render_clip(corpus, 199, 3)
+    _, first_tested = clips.render_clip(corpus, 200, 3)
+    assert known.tobytes() == again.tobytes()
+    assert (truth.split, last_trained.split, first_tested.split) == ("", "train", "test")
+    assert (corpus.subjects, first_tested.subject) == (240, "s100200")
+
+
 def test_identity_depends_on_neither_size_nor_clip():
     small, large = clips.identity(0, 3, 112).face, clips.identity(0, 3, 224).face
     assert small.anchors == large.anchors
@@ -199,7 +209,8 @@ def test_a_perfect_reader_of_aus_is_not_perfect(balance):
     ("changes", "message"),
     [({"frames": 3}, "frames"), ({"size": 2}, "size"), ({"subjects": 0}, "subjects"),
      ({"amplitude": (3.0, 1.0)}, "amplitude"), ({"emotions": {"joy": 1.0}}, "emotions"),
-     ({"emotions": {"disgust": 0.0}}, "positive weight"), ({"seed": -1}, "seed")],
+     ({"emotions": {"disgust": 0.0}}, "positive weight"), ({"seed": -1}, "seed"),
+     ({"tested": 26}, "tested")],
 )  # fmt: skip
 def test_an_impossible_corpus_is_refused(changes, message):
     with pytest.raises(ConfigError, match=message):

@@ -1,5 +1,6 @@
 """From a corpus's definition to pixels: identities are cached, clips are rendered on demand."""
 
+from dataclasses import replace
 from functools import lru_cache
 
 import cv2
@@ -32,7 +33,8 @@ def render_clip(
     number = corpus.first_subject + subject
     told = story.tell(corpus, number, index)
     frames = film(identity(corpus.seed, number, corpus.size), told, corpus.noise)
-    return frames, record(told, f"s{number:02d}", f"c{index:03d}")
+    truth = record(told, f"s{number:02d}", f"c{index:03d}")
+    return frames, replace(truth, split=corpus.split(subject))
 
 
 def film(rig: Rig, told: Story, noise: float) -> UInt8[np.ndarray, "t h w 3"]:

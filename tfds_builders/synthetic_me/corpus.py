@@ -48,6 +48,7 @@ class Corpus:
       noise: standard deviation of the camera's noise, in grey levels.
       distractors: probability of speech, and of a blink, in a clip.
       emotions: relative weight of each emotion.
+      tested: so many of the last identities are the split 'test', the others 'train'; 0: no splits.
     """
 
     seed: int = 0
@@ -62,6 +63,7 @@ class Corpus:
     noise: float = 1.5
     distractors: float = 0.25
     emotions: dict[str, float] = field(default_factory=lambda: dict(CASME2), hash=False)
+    tested: int = 0
 
     def __post_init__(self) -> None:
         low, high = self.amplitude
@@ -70,6 +72,7 @@ class Corpus:
             "size must be at least 16 pixels": self.size < 16,
             "subjects must be at least 1": self.subjects < 1,
             "clips_per_subject must be at least 1": self.clips_per_subject < 1,
+            "tested must leave a subject to train on": not 0 <= self.tested < self.subjects,
             "seed must not be negative": self.seed < 0,
             "first_subject must not be negative": self.first_subject < 0,
             "amplitude must be (low, high) with 0 <= low <= high": not 0 <= low <= high,
@@ -92,9 +95,20 @@ class Corpus:
         return replace(strong, amplitude=(1.0, 6.0), emotions=THREE_CLASSES, **changes)
 
     @classmethod
+    def strangers(cls, **changes) -> "Corpus":
+        """The people of `macro` to train on, and 40 whom no choice in this project has seen."""
+        return replace(cls.macro(), subjects=240, tested=40, **changes)
+
+    @classmethod
     def demo(cls, **changes) -> "Corpus":
         """Twelve subjects, nine clips each, three balanced classes."""
         return replace(cls(subjects=12, clips_per_subject=9, emotions=THREE_CLASSES), **changes)
+
+    def split(self, subject: int) -> str:
+        """The part of the corpus that its subject, from 0, belongs to."""
+        if not self.tested:
+            return ""
+        return "train" if subject < self.subjects - self.tested else "test"
 
     @classmethod
     def tiny(cls, **changes) -> "Corpus":

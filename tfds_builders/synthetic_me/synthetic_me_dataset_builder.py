@@ -37,6 +37,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         SyntheticConfig(name="demo", corpus=Corpus.demo(), description="12 subjects, 9 clips."),
         SyntheticConfig(name="micro", corpus=Corpus.micro(), description="CASME II's balance."),
         SyntheticConfig(name="macro", corpus=Corpus.macro(), description="Strong, other people."),
+        SyntheticConfig(
+            name="strangers", corpus=Corpus.strangers(), description="macro, and 40 to test on."
+        ),
         SyntheticConfig(name="tiny", corpus=Corpus.tiny(), description="9 clips of 8 frames."),
         SyntheticConfig(
             name="photo",
