@@ -5,6 +5,7 @@ flipped byte without a word. With several processes all call alike; Orbax lets t
 """
 
 import hashlib
+import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,10 @@ class FoldCheckpoints:
         """Save a state (any tree of arrays) and a JSON-able sampler position after `step` steps."""
         leaves = _leaves(state)
         about = {"step": step, "position": position, "digest": _digest(leaves)}
-        self._checkpointer.save_checkpointables(step, {"state": leaves, "about": about})
+        # As one string: Orbax would store each number of a position, predictions among them, as a
+        # leaf of its own, which takes longer than the epoch.
+        parts = {"state": leaves, "about": {"json": json.dumps(about)}}
+        self._checkpointer.save_checkpointables(step, parts)
 
     def restore(self, state: Any) -> tuple[int, Any, dict] | None:
         """The newest whole checkpoint as (step, state, position), or None if there is none.
@@ -44,6 +48,7 @@ class FoldCheckpoints:
                 found = self._checkpointer.load_checkpointables(
                     checkpoint.step, {"state": wanted, "about": None}
                 )
+                leaves, about = found["state"], json.loads(found["about"]["json"])
             except Exception as error:  # noqa: BLE001 - Orbax raises many kinds for a damaged file
                 warnings.warn(
                     f"checkpoint {checkpoint.step} cannot be read ({error.__cause__ or error}); "
@@ -51,7 +56,6 @@ class FoldCheckpoints:
                     stacklevel=2,
                 )
                 continue
-            leaves, about = found["state"], found["about"]
             if _digest(leaves) != about["digest"]:
                 warnings.warn(
                     f"the numbers of checkpoint {checkpoint.step} changed since it was saved; "

@@ -133,6 +133,7 @@ def grid(
             va="center",
             color=INK,
             fontsize=None if size <= 8 else 6,
+            rotation=0 if size <= 20 else 90,  # many cells are narrow and high
         )
     axes.set(xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5))
     slant = 0 if size <= 4 else 30 if size <= 8 else 90

@@ -121,9 +121,11 @@ def _choose(
     better = [i for i, member in enumerate(members) if scores[i] > member.choice.score]
     if not better:
         return
-    if selection == "inner":
-        held = _predict(setup, state, tests)
-    aside = _aside(setup, state, slots)
+    aside: Sequence[Predicted | None]
+    if selection == "inner":  # what tasks want to know of the training side are its inner clips
+        held, aside = _predict(setup, state, tests), held
+    else:
+        aside = _aside(setup, state, slots)
     for i in better:
         fold = members[i].fold
         rows = outcome.predictions(setup, fold, held[i], aside[i], selection, epoch)

@@ -1,3 +1,5 @@
+import json
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,6 +22,18 @@ def test_state_and_position_come_back_together(tmp_path):
     assert (step, position) == (3, {"sampler": {"next_index": 3}})
     jax.tree.map(np.testing.assert_array_equal, found, state(3))
     assert not (tmp_path / "c" / "1").exists()
+
+
+def test_a_long_position_comes_back_exactly_and_as_one_entry(tmp_path):
+    """Predictions ride along: thousands of numbers, which must not become as many leaves."""
+    numbers = np.random.default_rng(0).standard_normal(2000).tolist()
+    position = {"choice": {"p_negative": numbers, "clip_id": ["a/b"] * 3}, "best": float("-inf")}
+    checkpoints = FoldCheckpoints(tmp_path / "c", keep=1)
+    checkpoints.save(1, state(0), position)
+    checkpoints.close()
+    assert FoldCheckpoints(tmp_path / "c", keep=1).restore(state(0))[2] == position
+    (metadata,) = (tmp_path / "c" / "1" / "about").rglob("_METADATA")
+    assert len(json.loads(metadata.read_text())["tree_metadata"]) == 1
 
 
 def flip_a_byte(folder):
