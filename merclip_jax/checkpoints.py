@@ -29,9 +29,10 @@ class FoldCheckpoints:
         """Save a state (any tree of arrays) and a JSON-able sampler position after `step` steps."""
         leaves = _leaves(state)
         about = {"step": step, "position": position, "digest": _digest(leaves)}
-        # As one string: Orbax would store each number of a position, predictions among them, as a
-        # leaf of its own, which takes longer than the epoch.
-        parts = {"state": leaves, "about": {"json": json.dumps(about)}}
+        # As one array of JSON's bytes: Orbax would store each number of a position, predictions
+        # among them, as a leaf of its own, which takes longer than the epoch.
+        written = np.frombuffer(json.dumps(about).encode(), np.uint8)
+        parts = {"state": leaves, "about": {"json": written}}
         self._checkpointer.save_checkpointables(step, parts)
 
     def restore(self, state: Any) -> tuple[int, Any, dict] | None:
@@ -48,7 +49,8 @@ class FoldCheckpoints:
                 found = self._checkpointer.load_checkpointables(
                     checkpoint.step, {"state": wanted, "about": None}
                 )
-                leaves, about = found["state"], json.loads(found["about"]["json"])
+                leaves = found["state"]
+                about = json.loads(np.asarray(found["about"]["json"]).tobytes())
             except Exception as error:  # noqa: BLE001 - Orbax raises many kinds for a damaged file
                 warnings.warn(
                     f"checkpoint {checkpoint.step} cannot be read ({error.__cause__ or error}); "

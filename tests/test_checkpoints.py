@@ -24,7 +24,7 @@ def test_state_and_position_come_back_together(tmp_path):
     assert not (tmp_path / "c" / "1").exists()
 
 
-def test_a_long_position_comes_back_exactly_and_as_one_entry(tmp_path):
+def test_a_long_position_comes_back_exactly_and_as_one_entry(tmp_path, caplog):
     """Predictions ride along: thousands of numbers, which must not become as many leaves."""
     numbers = np.random.default_rng(0).standard_normal(2000).tolist()
     position = {"choice": {"p_negative": numbers, "clip_id": ["a/b"] * 3}, "best": float("-inf")}
@@ -34,6 +34,7 @@ def test_a_long_position_comes_back_exactly_and_as_one_entry(tmp_path):
     assert FoldCheckpoints(tmp_path / "c", keep=1).restore(state(0))[2] == position
     (metadata,) = (tmp_path / "c" / "1" / "about").rglob("_METADATA")
     assert len(json.loads(metadata.read_text())["tree_metadata"]) == 1
+    assert not [told for told in caplog.records if told.levelname == "WARNING"]
 
 
 def flip_a_byte(folder):
