@@ -154,15 +154,19 @@ def _best(logits: Float[np.ndarray, " n"], labels: Int[np.ndarray, " n"]) -> flo
 def infer(
     rules: Rules, probabilities: Float[np.ndarray, "n k"], rates: Float[np.ndarray, "2 k"]
 ) -> Float[np.ndarray, "n c"]:
-    """Probability of each class: the likelihood of its best prototype, normalised.
+    """Probability of each class: the mean likelihood of its prototypes, normalised.
 
+    The mean, and not the best: of many prototypes one always fits by chance.
     A unit that is said with probability q has, if it moved, the likelihood q * hit + (1 - q) *
     (1 - hit), and accordingly with the false-alarm rate if it was still.
     """
     q = probabilities[:, None, :]
     still, moved = (np.log(q * rate + (1 - q) * (1 - rate)) for rate in rates)
-    best = [np.where(rows, moved, still).sum(-1).max(1) for rows in rules]
-    return special.softmax(np.stack(best, axis=1), axis=1)
+    means = [
+        special.logsumexp(np.where(rows, moved, still).sum(-1), axis=1) - np.log(len(rows))
+        for rows in rules
+    ]
+    return special.softmax(np.stack(means, axis=1), axis=1)
 
 
 def undecided(classes: Float[np.ndarray, "n c"]) -> Bool[np.ndarray, " n"]:

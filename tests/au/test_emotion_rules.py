@@ -43,9 +43,7 @@ def test_infer_by_hand():
         return q[0, unit] * rate + (1 - q[0, unit]) * (1 - rate)
 
     first = likelihood(0, True) * likelihood(1, False)
-    second = max(
-        likelihood(0, False) * likelihood(1, True), likelihood(0, True) * likelihood(1, True)
-    )
+    second = likelihood(1, True) * (likelihood(0, False) + likelihood(0, True)) / 2
     found = emotion_rules.infer(rules, q, rates)
     np.testing.assert_allclose(found, [[first / (first + second), second / (first + second)]])
 
