@@ -16,6 +16,7 @@ from jaxtyping import Int, Shaped
 from ml_collections import ConfigDict, config_flags
 
 from merclip_jax import app, cross_validation, facs, guessers, prepare, protocols, workdir
+from merclip_jax.au import emotion_rules
 from merclip_jax.au import guessers as au_guessers
 from merclip_jax.au import labels as au_labels
 from merclip_jax.errors import ConfigError
@@ -45,6 +46,11 @@ MEANINGS = {
         "The best rule from action units to classes, fitted on the test clips themselves. A score "
         "above it uses more than the annotated action units, or profits from a leak.",
     ),
+    "au_rules": (
+        "AU oracle, by rule",
+        "Told the true state of the action units that the run tells, answer by the run's rules. "
+        "What its emotions would reach if it missed and imagined no unit.",
+    ),
 }
 
 USAGE = """Print what a protocol gives without any model, from its annotation alone.
@@ -54,7 +60,7 @@ Example:
       --config.data.manual_dir=/where/CASME2/lies --json=bounds.json
 
 The folder needs the annotation only, no frames (SMIC has no annotation: its folders are read). A
-Micro-AU CLIP config gets the F1 of its action units, too.
+Micro-AU CLIP config gets the F1 of its action units, too, and what its rules reach on true ones.
 """
 
 
@@ -157,6 +163,22 @@ def of_units(
     return au_guessers.all_marks(au_labels.matrix(list(rows["aus"]), units), folds)
 
 
+def of_rules(
+    protocol: protocols.Protocol, table: pd.DataFrame, config: ConfigDict
+) -> dict[str, float]:
+    """What the config's rules reach if they are told its action units: {'uf1', 'uar'}.
+
+    Raises:
+      ConfigError: the rules cannot be read, or say nothing of a class.
+      DataError: the table does not fit the protocol.
+    """
+    rows = protocols.select(protocol, table)
+    units = au_labels.units(config.au.units, config.au.sides)
+    rules = emotion_rules.read(protocol.classes, units, config.au.rules)
+    moved = au_labels.matrix(list(rows["aus"]), units)
+    return emotion_rules.told_the_truth(rules, moved, rows["label"].to_numpy())._asdict()
+
+
 def printed(values: dict) -> str:
     """The bounds as a table for a terminal."""
     lines = [f"{values['protocol']}: {values['n_clips']} clips"]
@@ -172,7 +194,8 @@ def printed(values: dict) -> str:
 
 def _of_classes(values: dict) -> list[str]:
     lines = [f"{'':26}UF1    UAR"]
-    for name, (said, _) in MEANINGS.items():
+    for name in (name for name in MEANINGS if name in values):
+        said = MEANINGS[name][0]
         found = values[name]
         each = {said: found}
         if name == "random_best_of_epochs":
@@ -194,6 +217,8 @@ def main() -> None:
         values |= of_protocol(protocol, table)
     if tells_units:
         values["au"] = of_units(protocol, table, config)
+        if protocol.classes and config.au.emotion == "rules":
+            values["au_rules"] = of_rules(protocol, table, config)
     if flags.FLAGS.json:
         workdir.write(Path(flags.FLAGS.json), json.dumps(values, indent=2) + "\n")
     sys.stdout.write(printed(values) + "\n")

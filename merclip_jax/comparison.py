@@ -31,7 +31,7 @@ def write(runs: tuple[Results, Results], compared: Mapping[str, Comparison]) -> 
         synthetic=pages.is_synthetic(runs[0]),
         protocol=reports[0].values["protocol"],
         rows=[_row(key, reports, outcome) for key, outcome in compared.items()],
-        bounds=reports[0].values["bounds"],
+        bounds=reports[1].values["bounds"] | reports[0].values["bounds"],
         meanings=bounds.MEANINGS,
         runs=[found.values for found in reports],
         about=_about(runs, reports),

@@ -141,13 +141,16 @@ def _emotions(run: Results) -> dict:
         [bounds.au_set(cell) for cell in run.clips["aus"]],
         len(run.class_names),
     )
+    reached = {name: mark.uf1 if mark else None for name, mark in marks.items()}
+    if run.headline.units:
+        reached["au_rules"] = au_scores.rules_told_the_truth(run)
     return {
         "metrics": _scores(run, run.headline),
         "parts": _parts(run),
         "per_class": _per_class(run),
         "per_subject": _per_subject(run),
         "confusion": confusion(run).tolist(),
-        "bounds": {name: mark.uf1 if mark else None for name, mark in marks.items()},
+        "bounds": reached,
         "paper": _paper(run),
         "explanations": explain.agreement(run),
     }

@@ -8,7 +8,7 @@ import pytest
 from au_workdirs import UNITS, make_au_workdir
 from workdirs import edit
 
-from merclip_jax import report
+from merclip_jax import metrics, report, results
 from merclip_jax.au import attention
 from merclip_jax.au.attention import Attention
 from merclip_jax.errors import DataError
@@ -82,6 +82,27 @@ def test_undecided_clips_as_they_fall_and_as_errors(workdir):
     text = (workdir / "report.html").read_text()
     assert "25&nbsp;% of the clips are undecided" in text
     assert f"UF1 is {found['uf1_abstaining']['value']:.3f}" in text
+
+
+def test_rules_told_the_truth_by_hand(tmp_path):
+    """Whoever shows 4 is taken for negative, whoever shows 12 on both sides for positive."""
+    labels = np.array([[1, 0, 0]] * 5 + [[0, 1, 1]] * 4, int)
+    workdir = make_au_workdir(tmp_path / "w", labels, np.zeros((9, 3)), subjects=3, clips=3)
+    truth = results.read(workdir)
+    expected = metrics.uf1(
+        metrics.subject_confusions(
+            truth.labels, np.where(labels[:, 0] == 1, 0, 1)[None], truth.subjects, 3
+        ).sum(1)
+    )
+    values = report.write(workdir).values
+    assert values["bounds"]["au_rules"] == pytest.approx(float(expected.mean()))
+    assert (
+        f"AU oracle, by rule    {values['bounds']['au_rules']:.3f}" in report.build(truth).table()
+    )
+    settings(workdir, rules="gone.yaml")
+    assert report.write(workdir).values["bounds"]["au_rules"] is None
+    settings(workdir, rules="", emotion="text")
+    assert report.write(workdir).values["bounds"]["au_rules"] is None
 
 
 def test_the_page_shows_where_units_looked(workdir):

@@ -7,6 +7,7 @@ from merclip_jax import metrics
 from merclip_jax.au import abstention, emotion_rules, guessers, sides
 from merclip_jax.au import labels as au_labels
 from merclip_jax.au import metrics as au_metrics
+from merclip_jax.errors import ConfigError
 from merclip_jax.results import Predictions, Results
 
 NAMES = {"f1": "F1", "f1_macro": "F1 of both states"}
@@ -64,6 +65,21 @@ def _of_emotions(run: Results) -> dict:
     undecided = np.stack([emotion_rules.undecided(seed) for seed in told.probabilities])
     score = abstention.uf1(run.labels, told.classes, undecided, run.subjects, len(run.class_names))
     return {"undecided": float(undecided.mean()), "uf1_abstaining": score}
+
+
+def rules_told_the_truth(run: Results) -> float | None:
+    """UF1 of the rules that the run used, told the annotated units.
+
+    None where the run did not read emotions by rule, or the file of its rules is gone.
+    """
+    settings, told = run.run["config"]["au"], run.headline
+    if settings.get("emotion", "rules") != "rules":
+        return None
+    try:
+        rules = emotion_rules.read(run.class_names, told.units, settings.get("rules", ""))
+    except ConfigError:
+        return None
+    return emotion_rules.told_the_truth(rules, told.au_labels, run.labels).uf1
 
 
 def _marks(run: Results) -> dict[str, dict[str, float]]:

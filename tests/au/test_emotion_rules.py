@@ -48,6 +48,16 @@ def test_infer_by_hand():
     np.testing.assert_allclose(found, [[first / (first + second), second / (first + second)]])
 
 
+def test_told_the_truth_by_hand():
+    """Shown are 1+2, 12, 4 and, by a clip that counts as negative, 12 beside an unknown 9."""
+    moved = np.array([[1, 1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1, 0], [0, 0, 1, 0, 0, 0, 0],
+                      [0, 0, 0, 0, -1, 1, 0]])  # fmt: skip
+    found = emotion_rules.told_the_truth(
+        emotion_rules.read(THREE, UNITS), moved, np.array([2, 1, 0, 0])
+    )
+    assert found == pytest.approx(((2 / 3 + 2 / 3 + 1) / 3, (1 / 2 + 1 + 1) / 3))
+
+
 def test_one_sided_rules_count_only_where_sides_are_kept():
     merged = emotion_rules.read(("contempt",), ("12", "14"))[0]
     kept = emotion_rules.read(("contempt",), ("L12", "R12", "L14", "R14"))[0]
