@@ -101,17 +101,28 @@ def _command(*flags):
     return subprocess.run(command, capture_output=True, text=True)
 
 
-def test_the_command_needs_the_workbook_alone(tmp_path):
+def _of_samm(config, tmp_path):
+    """What the command prints and writes of SAMM's workbook, without any frames."""
     samm.write_workbook(tmp_path / "SAMM", samm.rows())
     done = _command(
-        "--config=configs/samm.py:classes=4",
+        f"--config=configs/{config}",
         f"--config.data.manual_dir={tmp_path}/SAMM",
         f"--json={tmp_path}/bounds.json",
     )
     assert (done.returncode, done.stderr) == (0, "")
-    written = json.loads((tmp_path / "bounds.json").read_text())
+    return done.stdout, json.loads((tmp_path / "bounds.json").read_text())
+
+
+def test_the_command_needs_the_workbook_alone(tmp_path):
+    shown, written = _of_samm("samm.py:classes=4", tmp_path)
     assert {*written} == {"protocol", "n_clips", *bounds.MEANINGS} - {"au_rules"}
-    assert done.stdout == bounds.printed(written) + "\n"
+    assert shown == bounds.printed(written) + "\n"
+
+
+def test_the_command_says_what_the_rules_of_a_micro_au_config_reach(tmp_path):
+    shown, written = _of_samm("samm_au.py", tmp_path)
+    reached = written["au_rules"]
+    assert f"  AU oracle, by rule      {reached['uf1']:.3f}  {reached['uar']:.3f}" in shown
 
 
 def test_a_corpus_that_is_made_by_code_is_prepared_first(tmp_path):
@@ -119,18 +130,6 @@ def test_a_corpus_that_is_made_by_code_is_prepared_first(tmp_path):
     assert list(table.columns) == list(prepare.FACTS)
     assert (len(table), table["subject"].nunique()) == (15, 5)
     assert bounds.of_protocol(protocols.get("synthetic/5"), table)["n_clips"] == 15
-
-
-def test_the_command_says_what_the_rules_of_a_micro_au_config_reach(tmp_path):
-    samm.write_workbook(tmp_path / "SAMM", samm.rows())
-    done = _command(
-        "--config=configs/samm_au.py",
-        f"--config.data.manual_dir={tmp_path}/SAMM",
-        f"--json={tmp_path}/bounds.json",
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    reached = json.loads((tmp_path / "bounds.json").read_text())["au_rules"]
-    assert f"  AU oracle, by rule      {reached['uf1']:.3f}  {reached['uar']:.3f}" in done.stdout
 
 
 def test_rows_that_cannot_be_used_are_listed(tmp_path):
