@@ -99,7 +99,7 @@ def table(study: Study, root: Path) -> str:
             cells += [
                 f"{found.difference:+.3f}",
                 f"{low:+.3f} to {high:+.3f}",
-                f"{found.p_value:.3f}",
+                f"{found.p_value:.4f}",
             ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
