@@ -88,11 +88,12 @@ def with_units(workdir, units, right, classes=True):
         return table if classes else table.drop(columns=["label", "prediction", *chances(table)])
 
     edit(workdir, "predictions.csv", told)
+    run = json.loads((workdir / "run.json").read_text())
+    run["config"]["au"] = {"emotion": "rules"}
     if not classes:
         edit(workdir, "clips.csv", lambda table: table.assign(**{"class": "", "label": -1}))
-        run = json.loads((workdir / "run.json").read_text())
         run["protocol"]["classes"] = []
-        (workdir / "run.json").write_text(json.dumps(run))
+    (workdir / "run.json").write_text(json.dumps(run))
     return results.read(workdir)
 
 
