@@ -4,8 +4,8 @@ python -m merclip_jax.train --config=configs/synthetic_au.py --workdir=runs/synt
 
 Strong expressions (1 to 6 pixels) of 200 drawn people, every tenth held out; the towers are those
 of the demo, which have not seen the held-out people either. `strangers` trains on all 200 and tests
-on 40 more with three seeds, for figures that no choice was made by. `micro` takes 26 people whose
-movements are 0.3 to 3 pixels, each left out in turn.
+on 40 more, kept for the last figures, with three seeds. `micro` takes 26 people whose movements are
+0.3 to 3 pixels, each left out in turn.
 """
 
 from ml_collections import ConfigDict

@@ -96,7 +96,7 @@ class Corpus:
 
     @classmethod
     def strangers(cls, **changes) -> "Corpus":
-        """The people of `macro` to train on, and 40 whom no choice in this project has seen."""
+        """The people of `macro` to train on, and 40 more, kept for the last figures."""
         return replace(cls.macro(), subjects=240, tested=40, **changes)
 
     @classmethod
