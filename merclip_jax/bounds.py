@@ -155,12 +155,11 @@ def of_units(
     Raises:
       DataError: the table does not fit the protocol.
     """
-    rows = protocols.select(protocol, table)
-    units = au_labels.units(config.au.units, config.au.sides)
+    rows, _, moved = _annotated(protocol, table, config)
     folds = np.full(len(rows), "", object)
     for fold in cross_validation.of_protocol(protocol, rows, config.folds.scheme):
         folds[fold.test] = fold.name
-    return au_guessers.all_marks(au_labels.matrix(list(rows["aus"]), units), folds)
+    return au_guessers.all_marks(moved, folds)
 
 
 def of_rules(
@@ -172,11 +171,18 @@ def of_rules(
       ConfigError: the rules cannot be read, or say nothing of a class.
       DataError: the table does not fit the protocol.
     """
+    rows, units, moved = _annotated(protocol, table, config)
+    rules = emotion_rules.read(protocol.classes, units, config.au.rules)
+    return emotion_rules.told_the_truth(rules, moved, rows["label"].to_numpy())._asdict()
+
+
+def _annotated(
+    protocol: protocols.Protocol, table: pd.DataFrame, config: ConfigDict
+) -> tuple[pd.DataFrame, tuple[str, ...], au_labels.Labels]:
+    """The protocol's clips, the config's units, and which of them moved in each clip."""
     rows = protocols.select(protocol, table)
     units = au_labels.units(config.au.units, config.au.sides)
-    rules = emotion_rules.read(protocol.classes, units, config.au.rules)
-    moved = au_labels.matrix(list(rows["aus"]), units)
-    return emotion_rules.told_the_truth(rules, moved, rows["label"].to_numpy())._asdict()
+    return rows, units, au_labels.matrix(list(rows["aus"]), units)
 
 
 def printed(values: dict) -> str:
@@ -194,8 +200,9 @@ def printed(values: dict) -> str:
 
 def _of_classes(values: dict) -> list[str]:
     lines = [f"{'':26}UF1    UAR"]
-    for name in (name for name in MEANINGS if name in values):
-        said = MEANINGS[name][0]
+    for name, (said, _) in MEANINGS.items():
+        if name not in values:
+            continue
         found = values[name]
         each = {said: found}
         if name == "random_best_of_epochs":

@@ -25,7 +25,7 @@ class Bound(NamedTuple):
 def majority(labels: Int[np.ndarray, " n"], n_classes: int) -> Bound:
     """Always the most frequent class."""
     frequent = np.bincount(labels, minlength=n_classes).argmax()
-    return _score(metrics.confusion(labels, np.full_like(labels, frequent), n_classes))
+    return scored(metrics.confusion(labels, np.full_like(labels, frequent), n_classes))
 
 
 def random_best_of_epochs(
@@ -51,7 +51,7 @@ def random_best_of_epochs(
         guesses = rng.multinomial(shown, prior, (repetitions, epochs, n_classes))
         best = metrics.present_uf1(guesses).argmax(1)  # the first best, as a checkpoint is kept
         pooled += guesses[np.arange(repetitions), best]
-    return _score(pooled)
+    return scored(pooled)
 
 
 def au_oracle_loso(
@@ -80,7 +80,7 @@ def au_oracle_loso(
         votes = (reach == reach.max(1, keepdims=True)) @ others
         answer = (votes + others.sum(0) / (2 * others.sum())).argmax(1)
         np.add.at(pooled.T, answer, mine)
-    return _score(pooled)
+    return scored(pooled)
 
 
 def au_oracle_ceiling(
@@ -102,7 +102,7 @@ def au_oracle_ceiling(
     guesses = rng.integers(0, n_classes, (restarts, len(sets)))
     starts = np.concatenate([[shown.argmax(1)], [likely.argmax(1)], guesses])
     reached = _ascend(shown, starts, rng)
-    return _score(reached[metrics.uf1(reached).argmax()])
+    return scored(reached[metrics.uf1(reached).argmax()])
 
 
 def _ascend(
@@ -161,5 +161,6 @@ def _class_counts(
     return counts
 
 
-def _score(counts: Int[np.ndarray, "*batch c c"]) -> Bound:
+def scored(counts: Int[np.ndarray, "*batch c c"]) -> Bound:
+    """UF1 and UAR of pooled counts of (truth, guess), their means over a batch."""
     return Bound(float(metrics.uf1(counts).mean()), float(metrics.uar(counts).mean()))

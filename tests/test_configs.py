@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import configs
-from configs import ablations, casme2, casme3, corpus_au, samm, synthetic_au
+from configs import ablations, au_ablations, casme2, casme3, corpus_au, samm, synthetic_au
 from merclip_jax import prepare, protocols, text, train
 from merclip_jax.models.start import VARIANTS
 
@@ -20,6 +20,7 @@ ARGUMENTS = {
     "synthetic_au": tuple(synthetic_au.SCHEMES),
     "corpus_au": tuple(corpus_au.UNITS),
     "ablations": tuple(ablations.ROWS),
+    "au_ablations": tuple(au_ablations.ROWS),
 }
 EVERY = [(name, given) for name in NAMES for given in (None, *ARGUMENTS.get(name, ()))]
 ELSEWHERE = {  # choices that train's own table leaves to the part that makes them

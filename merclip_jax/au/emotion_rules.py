@@ -18,7 +18,7 @@ from scipy import special
 from merclip_jax import metrics
 from merclip_jax.errors import ConfigError
 from merclip_jax.facs import number_and_side
-from merclip_jax.guessers import Bound
+from merclip_jax.guessers import Bound, scored
 
 MARGIN = 0.05  # of probability between the two likeliest classes, below which a clip is undecided
 FLOOR = 0.02  # no rate is taken to be nearer to 0 or 1
@@ -176,8 +176,7 @@ def told_the_truth(
     """What the rules score if they are told which units moved, unknown ones (-1) left open."""
     sure = np.repeat([[FLOOR], [1 - FLOOR]], moved.shape[1], axis=1)
     said = infer(rules, np.where(moved < 0, 0.5, moved == 1), sure).argmax(1)
-    counts = metrics.confusion(labels, said, len(rules))
-    return Bound(float(metrics.uf1(counts)), float(metrics.uar(counts)))
+    return scored(metrics.confusion(labels, said, len(rules)))
 
 
 def undecided(classes: Float[np.ndarray, "n c"]) -> Bool[np.ndarray, " n"]:

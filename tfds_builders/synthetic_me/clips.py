@@ -1,6 +1,5 @@
 """From a corpus's definition to pixels: identities are cached, clips are rendered on demand."""
 
-from dataclasses import replace
 from functools import lru_cache
 
 import cv2
@@ -33,8 +32,7 @@ def render_clip(
     number = corpus.first_subject + subject
     told = story.tell(corpus, number, index)
     frames = film(identity(corpus.seed, number, corpus.size), told, corpus.noise)
-    truth = record(told, f"s{number:02d}", f"c{index:03d}")
-    return frames, replace(truth, split=corpus.split(subject))
+    return frames, record(told, f"s{number:02d}", f"c{index:03d}", corpus.split(subject))
 
 
 def film(rig: Rig, told: Story, noise: float) -> UInt8[np.ndarray, "t h w 3"]:
@@ -47,7 +45,7 @@ def film(rig: Rig, told: Story, noise: float) -> UInt8[np.ndarray, "t h w 3"]:
     return np.clip(np.rint(grey, out=grey), 0, 255, out=grey).astype(np.uint8)
 
 
-def record(told: Story, subject: str, clip: str) -> Clip:
+def record(told: Story, subject: str, clip: str, split: str = "") -> Clip:
     """The clip record of a story, without frames; frame numbers count from 1."""
     onset, apex, offset = told.onset + 1, told.apex + 1, told.offset + 1
     return Clip(
@@ -66,6 +64,7 @@ def record(told: Story, subject: str, clip: str) -> Clip:
         fps=story.FPS,
         frame_numbers=list(range(1, len(told.gain) + 1)),
         frames=[],
+        split=split,
     )
 
 

@@ -104,14 +104,14 @@ class Corpus:
         """Twelve subjects, nine clips each, three balanced classes."""
         return replace(cls(subjects=12, clips_per_subject=9, emotions=THREE_CLASSES), **changes)
 
-    def split(self, subject: int) -> str:
-        """The part of the corpus that its subject, from 0, belongs to."""
-        if not self.tested:
-            return ""
-        return "train" if subject < self.subjects - self.tested else "test"
-
     @classmethod
     def tiny(cls, **changes) -> "Corpus":
         """The smallest corpus that has folds; for tests."""
         small = cls(subjects=5, clips_per_subject=3, size=32, frames=8, emotions=THREE_CLASSES)
         return replace(small, **changes)
+
+    def split(self, subject: int) -> str:
+        """The part of the corpus that its subject, from 0, belongs to."""
+        if not self.tested:
+            return ""
+        return "train" if subject < self.subjects - self.tested else "test"
