@@ -16,10 +16,11 @@ from types import ModuleType
 
 from absl import flags
 
-from configs import ablations, au_ablations
-from merclip_jax import app, evaluate, report, results, train
+from merclip_jax import app, train
+from merclip_jax.configs import ablations, au_ablations
 from merclip_jax.errors import ConfigError
-from merclip_jax.results import Results
+from merclip_jax.reports import comparison, report, results
+from merclip_jax.reports.results import Results
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ STUDIES = {
             "linear_head": "a linear head, no Emotion Inference Module",
             "no_face_mix": "no LocalStaticFaceMix",
             "frozen_image_tower": "image tower frozen",
-            "no_video_arms": "no local and global video blocks",
+            "no_adapters": "no local and global video blocks",
         },
     ),
     "micro_au": Study(
@@ -94,7 +95,7 @@ def table(study: Study, root: Path) -> str:
         if row == "reference":
             cells += ["", "", ""]
         else:
-            found = evaluate.compare(run, whole)[name]
+            found = comparison.compare(run, whole)[name]
             low, high = found.ci95
             cells += [
                 f"{found.difference:+.3f}",

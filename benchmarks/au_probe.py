@@ -22,10 +22,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
-from merclip_jax import app, augment, cross_validation, metrics, protocols, results, train
-from merclip_jax.au import labels as au_labels
-from merclip_jax.au import metrics as au_metrics
+from merclip_jax import app, train
+from merclip_jax.data import augment
+from merclip_jax.facs import labels as au_labels
 from merclip_jax.models import MerClip
+from merclip_jax.protocols import folds as cross_validation
+from merclip_jax.protocols import selection
+from merclip_jax.reports import results
+from merclip_jax.scoring import au_metrics, metrics
 
 BATCH = 20
 
@@ -68,7 +72,7 @@ def main() -> None:
     run = results.read(Path(flags.FLAGS.workdir))
     config = ConfigDict(run.run["config"])
     config.data.data_dir = flags.FLAGS.data_dir
-    protocol = protocols.get(run.run["protocol"]["name"])
+    protocol = selection.get(run.run["protocol"]["name"])
     packed, table = train.load_clips(config, protocol)
     labels = au_labels.matrix(list(table["aus"]), run.headline.units)
     x = features(MerClip.from_pretrained(flags.FLAGS.tower), packed, table, config.data.frames)

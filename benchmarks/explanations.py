@@ -34,13 +34,16 @@ from jaxtyping import Float, UInt8
 from scipy import stats
 from tqdm import tqdm
 
-from merclip_jax import app, augment, facs
-from merclip_jax.models import MerClip, files
-from merclip_jax.models.micro_au import MicroAu
-from merclip_jax.video import cells, maps
-from tfds_builders.synthetic_me import clips as synthetic
-from tfds_builders.synthetic_me import story
-from tfds_builders.synthetic_me.corpus import Corpus
+from merclip_jax import app
+from merclip_jax.data import augment
+from merclip_jax.facs import notation
+from merclip_jax.micro_au.model import MicroAu
+from merclip_jax.models import MerClip
+from merclip_jax.tfds_builders.synthetic_me import clips as synthetic
+from merclip_jax.tfds_builders.synthetic_me import story
+from merclip_jax.tfds_builders.synthetic_me.corpus import Corpus
+from merclip_jax.timeline import cells, maps
+from merclip_jax.towers import files
 
 Map = Float[np.ndarray, "t g g"]
 Frames = UInt8[np.ndarray, "t s s 3"]
@@ -80,7 +83,7 @@ def target_of(model: MerClip | MicroAu, clip: Clip) -> tuple[int, Float[np.ndarr
         return int(_said(model, seen).argmax()), np.sum(list(clip.moved.values()), axis=0)
     logits, truth = _said(model, seen)[0], {}
     for form, moved in clip.moved.items():
-        number, _ = facs.number_and_side(form)
+        number, _ = notation.number_and_side(form)
         for k, unit in enumerate(model.cfg.units):
             if unit in (form, str(number)):
                 truth[k] = truth.get(k, 0) + moved

@@ -17,9 +17,9 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl import app, flags
 
-from merclip_jax import clips, sampling
-from merclip_jax.cross_validation import Fold
-from tfds_builders import records
+from merclip_jax.data import pack, sampling
+from merclip_jax.protocols.folds import Fold
+from merclip_jax.tfds_builders import records
 
 CLIPS, FRAMES, SIZE = 250, 60, (340, 280)
 JSON = flags.DEFINE_string("json", "", "also write the figures to this file")
@@ -55,7 +55,7 @@ def measure(folder: Path) -> dict[str, float]:
     builder = Noise(data_dir=folder, file_format="array_record")
     builder.download_and_prepare()
     began = time.perf_counter()
-    packed = clips.load([builder], 224, folder, "memmap")
+    packed = pack.load([builder], 224, folder, "memmap")
     pack_s = time.perf_counter() - began
 
     labels = np.arange(CLIPS) % 5
@@ -66,7 +66,7 @@ def measure(folder: Path) -> dict[str, float]:
     drawn = [next(iterator) for _ in range(500)]
     draw_s = (time.perf_counter() - began) / len(drawn)
 
-    starts, lengths = clips.first_rows(packed.table)
+    starts, lengths = pack.first_rows(packed.table)
     spread = np.linspace(0, 1, 16)
     began = time.perf_counter()
     for batch in drawn[:20]:

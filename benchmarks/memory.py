@@ -19,10 +19,10 @@ from absl import app, flags
 from jax.experimental import topologies
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from configs import base
-from merclip_jax import step
-from merclip_jax.models import MerClipConfig, VisionConfig
-from merclip_jax.models.merclip import abstract
+from merclip_jax.configs import base
+from merclip_jax.towers.config import MerClipConfig, VisionConfig
+from merclip_jax.towers.folder import abstract
+from merclip_jax.training import step
 
 PACKED_FRAMES = 255 * 66  # CASME II, all frames of all clips
 TEXTS = (88, 7, 512)

@@ -18,7 +18,7 @@ from absl import app
 from flax import nnx
 
 from benchmarks.step import MALLOC, full_model, matmul_rate, timed
-from merclip_jax.models.video import Mode
+from merclip_jax.towers.video import Mode
 
 BATCH = 2
 REPEATS = 5

@@ -21,9 +21,9 @@ import numpy as np
 import pandas as pd
 from absl import app, flags, logging
 
-from merclip_jax import clips, crops, prepare
-from tfds_builders import corpus
-from tfds_builders.builder import CorpusBuilder
+from merclip_jax.data import crops, datasets, pack
+from merclip_jax.tfds_builders import corpus
+from merclip_jax.tfds_builders.builder import CorpusBuilder
 
 FRAMES, SIZE, IMAGE_SIZE, PEOPLE = 60, (340, 280), 224, 26
 CLIPS = flags.DEFINE_integer("clips", 250, "how many clips the corpus has", lower_bound=1)
@@ -63,7 +63,7 @@ def measure(folder: Path) -> dict[str, float]:
     _timed(spent, "reading the annotation", corpus.Corpus, "sheet")
     _timed(spent, "finding and checking frames", corpus.Corpus, "on_disk")
     began = time.perf_counter()
-    builder = prepare.prepare("casme2", folder / "corpus", folder / "data")
+    builder = datasets.prepare("casme2", folder / "corpus", folder / "data")
     build_s = time.perf_counter() - began
     figures = {"build_clips_per_s": _count(builder) / build_s}
     figures |= {f"build: {name}": s / build_s for name, s in spent.items()}
@@ -74,7 +74,7 @@ def measure(folder: Path) -> dict[str, float]:
     _timed(spent, "decoding", type(image), "decode_example_np")
     _timed(spent, "resizing", crops, "resize_and_crop")
     began = time.perf_counter()
-    clips.load([builder], IMAGE_SIZE, folder / "data", "memmap")
+    pack.load([builder], IMAGE_SIZE, folder / "data", "memmap")
     pack_s = time.perf_counter() - began
     figures["pack_clips_per_s"] = _count(builder) / pack_s
     figures |= {f"pack: {name}": s / pack_s for name, s in spent.items()}

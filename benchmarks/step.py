@@ -22,9 +22,10 @@ import numpy as np
 from absl import app, flags
 from flax import nnx
 
-from configs import base, demo
-from merclip_jax import step
-from merclip_jax.models import MerClip, MerClipConfig
+from merclip_jax.configs import base, demo
+from merclip_jax.models import MerClip
+from merclip_jax.towers.config import MerClipConfig
+from merclip_jax.training import step
 
 FORWARD_GFLOP = 405.5  # vision and head, per clip: the release's count
 STEP_GFLOP = 3 * 405.5 - 5.6  # without the first layer's input gradient and the text tower

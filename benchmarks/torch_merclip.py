@@ -12,7 +12,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from merclip_jax.models import MerClip, MerClipConfig, leaves
+from merclip_jax.models import MerClip
+from merclip_jax.towers import leaves
+from merclip_jax.towers.config import MerClipConfig
 
 Tensor = torch.Tensor
 

@@ -19,8 +19,10 @@ import pandas as pd
 from absl import flags
 
 from benchmarks import real_faces
-from merclip_jax import app, face
-from merclip_jax.video import motion, quality, read
+from merclip_jax import app
+from merclip_jax.data import face
+from merclip_jax.video import decode as read
+from merclip_jax.video import motion, quality
 from merclip_jax.video.tracks import SEARCH_MS
 
 COUNT, SIZE = 16, 224  # frames of a window and their side, as the full-size models have them

@@ -8,7 +8,7 @@ demo's towers, with a new head, and differs from `reference` in its one line bel
 
 from ml_collections import ConfigDict
 
-from configs import demo
+from merclip_jax.configs import demo
 
 ROWS = {
     "reference": {},
@@ -17,7 +17,7 @@ ROWS = {
     "linear_head": {"model.head": "linear"},
     "no_face_mix": {"augment.face_mix": 0.0},
     "frozen_image_tower": {"model.freeze_image": True},
-    "no_video_arms": {"model.video_arms": False},
+    "no_adapters": {"model.adapters": False},
 }
 
 

@@ -9,7 +9,7 @@ fourteen of configs/synthetic_au.py: what is compared are ingredients, and there
 
 from ml_collections import ConfigDict
 
-from configs import synthetic_au
+from merclip_jax.configs import synthetic_au
 
 ROWS = {
     "reference": {},

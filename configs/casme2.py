@@ -10,7 +10,7 @@ python -m merclip_jax.convert; base.released_loso says what happens without.
 
 from ml_collections import ConfigDict
 
-from configs import base
+from merclip_jax.configs import base
 
 PROTOCOLS = {f"classes={n}": f"merclip/casme2/{n}" for n in (3, 4, 5, 7)} | {
     "megc2019": "megc2019/casme2",

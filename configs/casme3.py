@@ -9,7 +9,7 @@ DFME. Three classes leave out 'others'; four and seven are all 857 clips of poss
 
 from ml_collections import ConfigDict
 
-from configs import base
+from merclip_jax.configs import base
 
 PROTOCOLS = {f"classes={n}": f"merclip/casme3/{n}" for n in (3, 4, 7)}
 

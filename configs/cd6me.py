@@ -12,7 +12,7 @@ aligned, since units are looked for in regions of the picture, and these corpora
 
 from ml_collections import ConfigDict
 
-from configs import base
+from merclip_jax.configs import base
 
 
 def get_config() -> ConfigDict:

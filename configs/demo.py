@@ -9,7 +9,7 @@ other identities (configs/pretrain_synthetic.py).
 
 from ml_collections import ConfigDict
 
-from configs import base
+from merclip_jax.configs import base
 
 
 def get_config() -> ConfigDict:

@@ -10,7 +10,7 @@ runs/dfme/folds/official/model-seed0: give that folder to configs/casme2.py or c
 
 from ml_collections import ConfigDict
 
-from configs import base
+from merclip_jax.configs import base
 
 
 def get_config() -> ConfigDict:

@@ -10,7 +10,7 @@ clips skip the alignment loss. SMIC and CASME II come cropped, SAMM as your kit 
 
 from ml_collections import ConfigDict
 
-from configs import base
+from merclip_jax.configs import base
 
 
 def get_config() -> ConfigDict:

@@ -9,7 +9,7 @@ assets/demo_model.
 
 from ml_collections import ConfigDict
 
-from configs import base
+from merclip_jax.configs import base
 
 
 def get_config() -> ConfigDict:
@@ -26,7 +26,8 @@ def get_config() -> ConfigDict:
     config.recipe.epochs = 40
     config.recipe.warmup_epochs = 1
     config.recipe.batch_size = 64
-    config.recipe.doubling = 100
+    config.recipe.balanced = False
+    config.recipe.curriculum = 100
     config.recipe.learning_rate = 1.5e-3
     config.recipe.clip_norm = 1.0
     config.recipe.alignment_start = 1.0

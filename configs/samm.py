@@ -11,7 +11,7 @@ challenge's.
 
 from ml_collections import ConfigDict
 
-from configs import base
+from merclip_jax.configs import base
 
 PROTOCOLS = {f"classes={n}": f"merclip/samm/{n}" for n in (3, 4, 5)} | {"megc2019": "megc2019/samm"}
 

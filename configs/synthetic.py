@@ -5,7 +5,7 @@ python -m merclip_jax.train --config=configs/synthetic.py --workdir=runs/synthet
 
 from ml_collections import ConfigDict
 
-from configs import base
+from merclip_jax.configs import base
 
 
 def get_config() -> ConfigDict:

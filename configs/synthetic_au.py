@@ -10,7 +10,7 @@ on 40 more, kept for the last figures, with three seeds. `micro` takes 26 people
 
 from ml_collections import ConfigDict
 
-from configs import demo
+from merclip_jax.configs import demo
 
 SCHEMES = {"macro": "hold_out", "strangers": "official", "micro": "loso"}
 UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 24, 25)

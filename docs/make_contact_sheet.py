@@ -14,9 +14,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from jaxtyping import Float32
 
-from tfds_builders.synthetic_me import clips
-from tfds_builders.synthetic_me.motion import Rig
-from tfds_builders.synthetic_me.story import travel
+from merclip_jax.tfds_builders.synthetic_me import clips
+from merclip_jax.tfds_builders.synthetic_me.motion import Rig
+from merclip_jax.tfds_builders.synthetic_me.story import travel
 
 IMAGES = Path(__file__).parent / "images"
 SUBJECTS = (1, 4, 7, 11, 13, 17)

@@ -13,10 +13,9 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from merclip_jax import facs
-from merclip_jax.au import regions
-from tfds_builders.synthetic_me.face import draw
-from tfds_builders.synthetic_me.traits import Traits
+from merclip_jax.facs import notation, regions
+from merclip_jax.tfds_builders.synthetic_me.face import draw
+from merclip_jax.tfds_builders.synthetic_me.traits import Traits
 
 IMAGES = Path(__file__).parent / "images"
 GRID, COLUMNS = 14, 8  # tokens along a side of ViT-B/16; pictures in a row
@@ -40,7 +39,7 @@ def main() -> None:
             inside = np.kron(regions.mask(unit, side, GRID), cell)
             shown[inside] = 0.55 * shown[inside] + 0.45 * colour
         ax.imshow(shown.clip(0, 1))
-        ax.set_title(f"{unit}  {facs.NAMES[unit]}", fontsize=6.5)
+        ax.set_title(f"{unit}  {notation.NAMES[unit]}", fontsize=6.5)
     figure.tight_layout(pad=0.3)
     figure.savefig(IMAGES / "au_regions.png", dpi=110)
 

@@ -1,10 +1,14 @@
-"""The door of every command: absl flags in, the contract's exit codes and readable errors out."""
+"""The door of every command: flags in, the contract's exit codes and readable errors out."""
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
 
-from absl import app, flags, logging
+from absl import flags, logging
+from ml_collections import config_flags
 from ml_collections.config_flags.config_flags import is_config_flag
 
 from merclip_jax.errors import ConfigError, DataError
@@ -12,44 +16,73 @@ from merclip_jax.errors import ConfigError, DataError
 DONE, FAILED, BAD_ARGUMENTS, BAD_DATA = 0, 1, 2, 3
 
 
-def run(main: Callable[[], None], usage: str) -> None:
-    """Run `main` as a command and leave the process with the contract's exit code.
+@dataclass(frozen=True)
+class Command:
+    """A command.
 
-    Args:
-      main: the command's body; it reads its own absl flags.
-      usage: the help's text, which shows one real example.
+    Attributes:
+      usage: the help's text, which shows one real example; its first line says what it does.
+      define: (register, arguments) defines the command's flags, in a register of its own.
+      body: what it does with the flags given.
+      more_help: what stands in the help after the flags.
     """
 
-    def guarded(argv: list[str]) -> int:
-        logging.set_verbosity(logging.WARNING)
-        if len(argv) > 1:
-            return _fail(f"unexpected argument {argv[1]!r}; options start with --", BAD_ARGUMENTS)
-        try:
-            main()
-        except ConfigError as error:
-            return _fail(str(error), BAD_ARGUMENTS)
-        except DataError as error:
-            return _fail(str(error), BAD_DATA)
-        except OSError as error:
-            return _fail(f"{error.strerror or error}: {error.filename or ''}", FAILED)
-        except KeyboardInterrupt:
-            return _fail("interrupted; run the same command again to resume", FAILED)
+    usage: str
+    define: Callable[[flags.FlagValues, Sequence[str]], None]
+    body: Callable[[flags.FlagValues], None]
+    more_help: Callable[[], str] = str
+
+
+def run(command: Command, argv: Sequence[str] | None = None) -> int:
+    """Run a command and say how it ended: the contract's exit code.
+
+    Args:
+      command: what to run.
+      argv: its arguments, without the program's name; None takes those of the process.
+    """
+    given = flags.FlagValues()
+    arguments = [_named(argument) for argument in (sys.argv[1:] if argv is None else argv)]
+    command.define(given, arguments)
+    if {"--help", "-help", "-h"} & set(arguments):
+        shown = "\n".join(filter(None, [command.usage, _flags_help(given), command.more_help()]))
+        sys.stdout.write(f"{shown}\n")
         return DONE
-
-    if {"--help", "-help", "-h"} & set(sys.argv[1:]):  # absl's own help exits with 1
-        sys.stdout.write(f"{usage}\n\n{flags.FLAGS.main_module_help()}\n")
-        sys.exit(DONE)
+    logging.set_verbosity(logging.WARNING)
     try:
-        app.run(guarded, flags_parser=_parse)
+        _parse(given, arguments)
+        command.body(given)
     except ConfigError as error:
-        sys.exit(_fail(str(error), BAD_ARGUMENTS))
+        return _fail(str(error), BAD_ARGUMENTS)
+    except DataError as error:
+        return _fail(str(error), BAD_DATA)
+    except OSError as error:
+        return _fail(f"{error.strerror or error}: {error.filename or ''}", FAILED)
+    except KeyboardInterrupt:
+        return _fail("interrupted; run the same command again to resume", FAILED)
+    return DONE
 
 
-def _parse(argv: list[str]) -> list[str]:
+def _flags_help(given: flags.FlagValues) -> str:
+    lines = ["\nFlags:"]
+    for name in given:
+        flag = given[name]
+        if is_config_flag(flag):
+            lines.append(f"  --{name}=FILE\n      {flag.help}")
+            continue
+        choices = getattr(flag.parser, "enum_values", None)
+        shown = "|".join(choices) if choices else flag.flag_type()
+        default = "" if flag.default in (None, "", []) else f" (default: {flag.default})"
+        lines.append(f"  --{name}={shown}\n      {flag.help}{default}")
+    return "\n".join(lines)
+
+
+def _parse(given: flags.FlagValues, arguments: list[str]) -> None:
     """Parse flags; a misspelt flag or configuration field or a missing file is a bad argument."""
     try:
-        rest = flags.FLAGS(argv)
-        _open_configs()
+        rest = given(["merclip-jax", *arguments])[1:]
+        if rest:
+            raise ConfigError(f"unexpected argument {rest[0]!r}; options start with --")
+        _open_configs(given)
     except ConfigError:
         raise
     except flags.Error as error:
@@ -58,14 +91,35 @@ def _parse(argv: list[str]) -> list[str]:
         raise ConfigError(f"--config: {str(error).splitlines()[-1].strip()}") from error
     except Exception as error:  # noqa: BLE001 - a config file is a program, the user's own
         raise ConfigError(f"--config: {_in_one_line(error)}") from error
-    return rest
 
 
-def _open_configs() -> None:
+def define_config(given: flags.FlagValues, arguments: Sequence[str], meaning: str) -> None:
+    """Define --config: a file, or the name of one of the package's own, such as 'demo'."""
+    config_flags.DEFINE_config_file(
+        "config", help_string=meaning, flag_values=given, sys_argv=["merclip-jax", *arguments]
+    )
+
+
+def corpora() -> list[str]:
+    """The corpora that have a builder, for help; no builder is imported."""
+    folder = resources.files("merclip_jax.tfds_builders")
+    return sorted(place.name for place in folder.iterdir() if place.joinpath("README.md").is_file())
+
+
+def _named(argument: str) -> str:
+    """--config=demo or configs/demo.py as a path of the package, where no such file lies here."""
+    match = re.fullmatch(r"--?config=(?:configs/)?(\w+)(?:\.py)?(:.*)?", argument)
+    if not match or Path(re.sub(r"^--?config=|:.*$", "", argument)).exists():
+        return argument
+    own = resources.files("merclip_jax.configs").joinpath(f"{match[1]}.py")
+    return f"--config={own}{match[2] or ''}" if own.is_file() else argument
+
+
+def _open_configs(given: flags.FlagValues) -> None:
     """Make sure that each config flag was given and its file read, before anything else is said."""
-    for name in flags.FLAGS:
-        if is_config_flag(flags.FLAGS[name]):
-            config = flags.FLAGS[name].value
+    for name in given:
+        if is_config_flag(given[name]):
+            config = given[name].value
             if config is None:
                 raise ConfigError(f"--{name} is missing: name a file, as --{name}=configs/demo.py")
             config.keys()  # ml_collections keeps quiet about a missing file until here

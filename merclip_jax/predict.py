@@ -1,30 +1,23 @@
-"""Read the faces of videos: emotions or action units over time, events, and a page to look at."""
+"""Read the faces of videos: emotions or action units over time, events, and a page: the command."""
 
-import hashlib
-import json
 import sys
-from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from absl import flags
 
-from merclip_jax import app, crops, workdir
-from merclip_jax.errors import ConfigError, DataError
-from merclip_jax.models import files
-from merclip_jax.video import camera, findings, overlay, page, read, timeline
-from merclip_jax.video.journal import Journal
-from merclip_jax.video.reader import Reader
-from merclip_jax.video.recording import Settings, Stopwatch, record
-from merclip_jax.video.timeline import Timeline
+from merclip_jax import app
+from merclip_jax.errors import ConfigError
+from merclip_jax.settings import fields
 
 USAGE = """Read the faces of a video and write timeline.csv, timeline.json and timeline.html.
 
 Examples:
-  python -m merclip_jax.predict --model=assets/demo_model --input=video.mp4 --output=out
-  python -m merclip_jax.predict --model=MODEL --input=frames/ --fps=200 --output=out
-  python -m merclip_jax.predict --model=MODEL --input=clips.csv --output=out --face=all --overlay
-  python -m merclip_jax.predict --model=MODEL --input=0 --seconds=20 --output=out
+  merclip-jax predict --model=assets/demo_model --input=video.mp4 --output=out
+  merclip-jax predict --model=MODEL --input=frames/ --fps=200 --output=out
+  merclip-jax predict --model=MODEL --input=clips.csv --output=out --face=all --overlay
+  merclip-jax predict --model=MODEL --input=0 --seconds=20 --output=out
 
 The input is a video file, a folder of numbered pictures (with --fps), a list of inputs (.txt with a
 path per line, .csv with a column 'path') or the number of a camera. Run it again with the same
@@ -33,209 +26,43 @@ path per line, .csv with a column 'path') or the number of a camera. Run it agai
 Micro-expression recognition is no lie detector: not for hiring, policing or decisions on people."""
 
 
-def run(
-    model: str,
-    given: str,
-    output: str | Path,
-    settings: Settings,
-    *,
-    fps: float = 0.0,
-    crop: str = "auto",
-    batch_size: int = 8,
-    seconds: float = 20.0,
-    with_overlay: bool = False,
-) -> list[Timeline]:
-    """Read every input and write what was found; what the command calls.
+def run(model: str, given: str, output: str | Path, settings: Any, **options: Any) -> Any:
+    """Read every input and write what was found: see `timeline.reading.run`."""
+    from merclip_jax.timeline import reading  # heavy, so only once the flags are understood
 
-    Args:
-      model: a model's folder, or an id of the Hugging Face hub.
-      given: a video, a folder of pictures, a list of such, or the number of a camera.
-      output: of one input the folder of its files; of several, of a folder for each and an index.
-      settings: how videos are cut into windows.
-      fps: frames per second, for folders of pictures, or in place of what a file says.
-      crop: 'auto' as the model was trained, or one of `crops.WAYS`.
-      batch_size: windows that the model reads at once.
-      seconds: how long a camera is recorded.
-      with_overlay: also write overlay.mp4.
-
-    Raises:
-      ConfigError: an argument that cannot be used, or an output folder of another configuration.
-      DataError: inputs that cannot be read; of several the others are done first.
-    """
-    output = Path(output)
-    directory = files.locate(model)
-    sources = read.sources(given, fps)
-    reader = Reader(directory, batch_size, crop)
-    done, told, faults = [], [], []
-    for source in sources:
-        folder = output / source.name if len(sources) > 1 else output
-        try:
-            if isinstance(source.path, int):
-                source = camera.recorded(source, _made(folder), seconds)
-            done.append(_one(directory, reader, source, folder, settings, with_overlay))
-            told.append(_in_short(done[-1]))
-            sys.stdout.write(summary(done[-1], folder) + "\n")
-        except DataError as error:
-            if len(sources) == 1:
-                raise
-            faults.append(f"{source.name}: {error}")
-            told.append({"name": source.name, "fault": str(error)})
-    if len(sources) > 1:
-        workdir.write(output / "index.html", page.render_index(told))
-        workdir.write(output / "index.json", json.dumps(told, indent=2) + "\n")
-    if faults:
-        raise DataError(f"{len(faults)} of {len(sources)} inputs could not be read", faults)
-    return done
+    return reading.run(model, given, output, settings, **options)
 
 
-def _one(
-    directory: Path,
-    reader: Reader,
-    source: read.Source,
-    folder: Path,
-    settings: Settings,
-    with_overlay: bool,
-) -> Timeline:
-    """One video: its rows, then its events, then its files."""
-    _open(_made(folder), _identity(directory, reader, source, settings))
-    watch, journal = Stopwatch(), Journal(folder / "windows.jsonl")
-    resumed = bool(journal.rows)
-    warning = timeline.too_slow(source.fps)
-    if warning:
-        sys.stderr.write(f"{source.name}: {warning}\n")
-    record(source, reader, settings, journal, watch)
-    assert journal.end is not None  # `record` has closed it
-    found = findings.find(journal.rows, settings.face)
-    with watch.on("explain"):
-        found = findings.look_again(found, source, reader)
-    whole = Timeline(
-        source=source,
-        end=journal.end,
-        model=directory.name,
-        about=reader.about,
-        settings=settings,
-        rows=journal.rows,
-        findings=found,
-        seconds={} if resumed else dict(watch.seconds),
-    )
-    timeline.write(whole, folder)
-    workdir.write(folder / "timeline.html", page.render(whole))
-    if with_overlay:
-        overlay.write(source, journal.rows, reader.about, folder / "overlay.mp4")
-    return whole
+def _define(given: flags.FlagValues, arguments: Sequence[str]) -> None:
+    def define(kind: Any, *values: Any, **limits: Any) -> None:
+        kind(*values, flag_values=given, **limits)
+
+    text, number, choice = flags.DEFINE_string, flags.DEFINE_float, flags.DEFINE_enum
+    crops = ["auto", *fields.choices("data.crop")]
+    define(text, "model", "", "a model's folder, or an id of the Hugging Face hub")
+    define(text, "input", "", "a video, a folder of pictures, a list, or a camera's number")
+    define(text, "output", "", "where the timeline is written; the same folder resumes")
+    define(number, "fps", 0.0, "frames per second; 0 takes what a file says", lower_bound=0.0)
+    define(number, "window_ms", 300.0, "length of a window in milliseconds", lower_bound=1.0)
+    define(number, "stride_ms", 50.0, "from one window to the next", lower_bound=1.0)
+    define(choice, "face", "largest", ["largest", "all"], "whose windows to read")
+    define(choice, "crop", "auto", crops, "auto: as the model was trained")
+    define(flags.DEFINE_bool, "overlay", False, "also write overlay.mp4")
+    define(flags.DEFINE_integer, "batch_size", 8, "windows read at once", lower_bound=1)
+    define(number, "seconds", 20.0, "how long a camera is recorded", lower_bound=0.1)
 
 
-def _made(folder: Path) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"--output={folder} cannot be used: {error.strerror}") from error
-    return folder
-
-
-def _identity(
-    directory: Path, reader: Reader, source: read.Source, settings: Settings
-) -> dict[str, Any]:
-    """What the rows of an output folder depend on."""
-    weights = hashlib.sha256()
-    for name in ("config.json", "merclip.json", "model.safetensors"):
-        if (directory / name).is_file():
-            with (directory / name).open("rb") as file:
-                weights.update(hashlib.file_digest(file, "sha256").digest())
-    path = Path(str(source.path))
-    return {
-        "model": weights.hexdigest()[:16],
-        "input": path.name,
-        "bytes": path.stat().st_size if path.is_file() else sum(1 for _ in path.iterdir()),
-        "fps": source.fps,
-        "crop": reader.about.crop,
-        "window_ms": settings.window_ms,
-        "stride_ms": settings.stride_ms,
-        "face": settings.face,
-    }
-
-
-def _open(folder: Path, wanted: dict[str, Any]) -> None:
-    """Begin an output folder, or go on with it if it holds the same run.
-
-    Raises:
-      ConfigError: it holds rows of another configuration.
-    """
-    file = folder / "settings.json"
-    if file.is_file() and (folder / "windows.jsonl").is_file():
-        try:
-            found = json.loads(file.read_text())
-        except ValueError as error:
-            raise ConfigError(f"{file}: {error}; give another --output") from error
-        changed = [
-            f"{name}: {found.get(name)!r} there, {wanted.get(name)!r} now"
-            for name in wanted
-            if found.get(name) != wanted[name]
-        ]
-        if changed:
-            raise ConfigError(
-                f"--output={folder} holds a timeline of another configuration "
-                f"({'; '.join(changed)}). Give the same to go on, or another --output."
-            )
-    workdir.write(file, json.dumps(wanted, indent=2) + "\n")
-
-
-def _in_short(told: Timeline) -> dict[str, Any]:
-    """One line of the index."""
-    names = Counter(
-        timeline.leading(one.row.probabilities, told.about.classes) for one in told.findings
-    )
-    return {
-        "name": told.source.name,
-        "fault": "",
-        "duration_ms": told.end.duration_ms,
-        "fps": told.source.fps,
-        "events": len(told.findings),
-        "emotions": ", ".join(f"{name} {count}" for name, count in names.most_common() if name),
-    }
-
-
-def summary(told: Timeline, folder: Path) -> str:
-    """What the terminal says of one video."""
-    length = told.end.duration_ms / 1000
-    lines = [f"{told.source.name}: {len(told.findings)} events in {length:.1f} s of video"]
-    for one in told.findings:
-        event = one.event
-        name = timeline.leading(one.row.probabilities, told.about.classes)
-        span = f"{event.onset_ms / 1000:.2f} to {event.offset_ms / 1000:.2f} s"
-        lines.append(f"  {span}  {name}  score {event.score:.2f}")
-    lines += [f"  note: {notice}" for notice in told.notices]
-    if told.seconds:
-        lines.append(f"  {_speed(length, told.seconds)}")
-    lines.append(f"  {folder / 'timeline.html'}")
-    return "\n".join(lines)
-
-
-def _speed(length: float, seconds: dict[str, float]) -> str:
-    """How fast a video of `length` seconds was read, as multiples of real time per stage."""
-    reading = {stage: seconds.get(stage, 0.0) for stage in ("decode", "windows", "model")}
-    stages = [f"{stage} {length / spent:.1f}" for stage, spent in reading.items() if spent > 1e-3]
-    once = [
-        f"{stage} {seconds[stage]:.1f} s" for stage in ("compile", "explain") if stage in seconds
-    ]
-    return (
-        f"read at {length / sum(reading.values()):.2f} times real time ({', '.join(stages)}); "
-        f"{', '.join(once)}"
-    )
-
-
-def main() -> None:
-    """The command: flags in, files and a summary out."""
-    given = flags.FLAGS
+def _predict(given: flags.FlagValues) -> None:
     for name in ("model", "input", "output"):
         if not given[name].value:
             raise ConfigError(f"--{name} is missing; --help shows examples")
-    settings = Settings(given.window_ms, given.stride_ms, given.face)
+    from merclip_jax.video.inference import Settings
+
     run(
         given.model,
         given.input,
         given.output,
-        settings,
+        Settings(given.window_ms, given.stride_ms, given.face),
         fps=given.fps,
         crop=given.crop,
         batch_size=given.batch_size,
@@ -244,16 +71,13 @@ def main() -> None:
     )
 
 
+COMMAND = app.Command(USAGE, _define, _predict)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command: flags in, files and a summary out; returns the exit code."""
+    return app.run(COMMAND, argv)
+
+
 if __name__ == "__main__":
-    flags.DEFINE_string("model", "", "a model's folder, or an id of the Hugging Face hub")
-    flags.DEFINE_string("input", "", "a video, a folder of pictures, a list, or a camera's number")
-    flags.DEFINE_string("output", "", "where the timeline is written; the same folder resumes")
-    flags.DEFINE_float("fps", 0.0, "frames per second; 0 takes what a file says", lower_bound=0.0)
-    flags.DEFINE_float("window_ms", 300.0, "length of a window in milliseconds", lower_bound=1.0)
-    flags.DEFINE_float("stride_ms", 50.0, "from one window to the next", lower_bound=1.0)
-    flags.DEFINE_enum("face", "largest", ["largest", "all"], "whose windows to read")
-    flags.DEFINE_enum("crop", "auto", ["auto", *crops.WAYS], "auto: as the model was trained")
-    flags.DEFINE_bool("overlay", False, "also write overlay.mp4")
-    flags.DEFINE_integer("batch_size", 8, "windows read at once", lower_bound=1)
-    flags.DEFINE_float("seconds", 20.0, "how long a camera is recorded", lower_bound=0.1)
-    app.run(main, USAGE)
+    sys.exit(main())

@@ -8,17 +8,7 @@ import pandas as pd
 from ml_collections import ConfigDict
 
 from merclip_jax.errors import ConfigError
-
-# Fields that say where and how fast a run goes, not what it computes; a resumed run may change
-# them.
-FREE = (
-    "folds.parallel",
-    "parallel.",
-    "checkpoint.",
-    "data.data_dir",
-    "data.manual_dir",
-    "data.placement",
-)
+from merclip_jax.settings import fields
 
 
 def write(path: Path, content: str | bytes) -> None:
@@ -56,20 +46,21 @@ def open_run(workdir: Path, config: ConfigDict) -> None:
     """
     try:
         workdir.mkdir(parents=True, exist_ok=True)
-        wanted = json.loads(config.to_json())
+        expected = json.loads(config.to_json())
         if (workdir / "folds").exists():  # a run that failed before its first fold binds nobody
-            _same_run(workdir, json.loads((workdir / "config.json").read_text()), wanted)
-        write(workdir / "config.json", json.dumps(wanted, indent=2) + "\n")
+            _same_run(workdir, json.loads((workdir / "config.json").read_text()), expected)
+        write(workdir / "config.json", json.dumps(expected, indent=2) + "\n")
     except (OSError, json.JSONDecodeError) as error:
         raise ConfigError(f"--workdir={workdir} cannot be used: {error}") from error
 
 
-def _same_run(workdir: Path, found: dict, wanted: dict) -> None:
-    old, new = _flat(found), _flat(wanted)
+def _same_run(workdir: Path, found: dict, expected: dict) -> None:
+    old, new = _flat(found), _flat(expected)
+    free = {field.name for field in fields.FIELDS if field.free}
     changed = [
         f"{field}: {old.get(field)!r} there, {new.get(field)!r} now"
         for field in sorted(old | new)
-        if old.get(field) != new.get(field) and not field.startswith(FREE)
+        if old.get(field) != new.get(field) and field not in free
     ]
     if changed:
         raise ConfigError(

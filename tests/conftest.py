@@ -16,9 +16,10 @@ os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 import pytest
 from flax import nnx
 
-from configs import synthetic
-from merclip_jax import text
-from merclip_jax.models import EmotionConfig, MerClip, MerClipConfig, TextConfig, VisionConfig
+from merclip_jax.configs import synthetic
+from merclip_jax.merclip import sentences
+from merclip_jax.models import MerClip
+from merclip_jax.towers.config import EmotionConfig, MerClipConfig, TextConfig, VisionConfig
 
 SLOWEST_FIRST = ("test_train.py", "test_full_size.py", "test_every_corpus.py", "test_selection.py")
 
@@ -44,7 +45,7 @@ def data_dir(tmp_path_factory):
 @pytest.fixture(scope="session")
 def nano_model(tmp_path_factory):
     """Saved random weights of the smallest model that has every part."""
-    tokenizer = text.small_tokenizer()
+    tokenizer = sentences.small_tokenizer()
     cfg = MerClipConfig(
         VisionConfig.tiny(
             frames=8, image_size=32, patch_size=16, width=32, layers=2, local_width=16,

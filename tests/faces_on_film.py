@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 import cv2
 import numpy as np
 
-from merclip_jax.video.read import Frame
-from tfds_builders.synthetic_me import clips
+from merclip_jax.tfds_builders.synthetic_me import clips
+from merclip_jax.video.decode import Frame
 
 SIZE = 192  # pixels: side of a drawn person's picture
 

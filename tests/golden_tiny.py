@@ -9,14 +9,14 @@ from flax import nnx
 
 from merclip_jax.models import MerClip
 
-GOLDENS = Path(__file__).parents[1] / "goldens"
+GOLDENS = Path(__file__).parent / "goldens"
 # The release keeps the constants as float32 buffers, also in its float64 run.
 MEAN = np.array([123.675, 116.28, 103.53], np.float32)
 STD = np.array([58.395, 57.12, 57.375], np.float32)
 
 
 def load(name: str) -> dict[str, np.ndarray]:
-    with np.load(GOLDENS / f"tiny_{name}.npz") as arrays:
+    with np.load(GOLDENS / "tiny" / f"{name}.npz") as arrays:
         return dict(arrays)
 
 

@@ -8,8 +8,8 @@ from typing import ClassVar
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
-from tfds_builders import records
-from tfds_builders.corpus import Corpus
+from merclip_jax.tfds_builders import records
+from merclip_jax.tfds_builders.corpus import Corpus
 
 
 @dataclass(eq=False)

@@ -15,10 +15,10 @@ from typing import Any, ClassVar
 
 from tqdm import tqdm
 
-from merclip_jax import facs
 from merclip_jax.errors import DataError
-from tfds_builders import frames, sheets
-from tfds_builders.records import ABSENT, Clip, Correction, Fault
+from merclip_jax.facs import notation
+from merclip_jax.tfds_builders import frames, sheets
+from merclip_jax.tfds_builders.records import ABSENT, Clip, Correction, Fault
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ class Corpus(ABC):
         if onset > offset:
             raise DataError(f"{subject}/{name}: onset {onset} comes after offset {offset}")
         aus = sheets.text(mended.get("aus"))
-        facs.parse(aus)
+        notation.parse(aus)
         claimed = {field: sheets.frame(cells.get(field)) for field in ("onset", "apex", "offset")}
         clip = Clip(
             dataset=self.name,

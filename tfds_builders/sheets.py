@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from merclip_jax.errors import DataError
-from tfds_builders.records import ABSENT, Correction
+from merclip_jax.tfds_builders.records import ABSENT, Correction
 
 HEADER_WITHIN = 30  # rows, of which one must name the columns
 LARGEST = 2**31 - 1  # frame number that a record can store

@@ -6,7 +6,6 @@ faces in one picture per person, only when asked for.
 
 import hashlib
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -15,26 +14,17 @@ from pathlib import Path
 
 import cv2
 import pandas as pd
-from absl import flags
 from tqdm import tqdm
 
-from merclip_jax import app, audit_pages, face, facs, prepare, protocols, workdir
+from merclip_jax.data import datasets, face
 from merclip_jax.errors import ConfigError, DataError
-from tfds_builders.corpus import Corpus
-from tfds_builders.frames import NoFramesError
-from tfds_builders.records import Clip, Fault
+from merclip_jax.protocols import selection
+from merclip_jax.tfds_builders.corpus import Corpus
+from merclip_jax.tfds_builders.frames import NoFramesError
+from merclip_jax.tfds_builders.records import Clip, Fault
 
 LONGEST_S = 0.5  # seconds: what definitions of a micro-expression allow (Yan et al. 2013)
 FRAMES = 16  # that MER-CLIP sees of a clip
-
-USAGE = """Report what a corpus on disk holds and all that is wrong with it; nothing is built.
-
-Examples:
-  python -m merclip_jax.audit --dataset=casme2 --manual_dir=/where/CASME2/lies
-  python -m merclip_jax.audit --dataset=samm --manual_dir=DIR --pixels --html=samm.html
-
-The exit code is 3 if a fault stops a build.
-"""
 
 
 def audit(corpus: Corpus, pixels: bool = False) -> dict:
@@ -64,7 +54,7 @@ def audit(corpus: Corpus, pixels: bool = False) -> dict:
     faults += [*found, *_short(clips), *_same_pictures(clips)]
     if pixels:
         faults += [*_damaged(clips), *_faceless(clips)]
-    table = prepare.facts(sheet.clips)
+    table = datasets.facts(sheet.clips)
     counts = _counts(table)
     return {
         "dataset": corpus.name,
@@ -79,7 +69,7 @@ def audit(corpus: Corpus, pixels: bool = False) -> dict:
 
 
 def _counts(table: pd.DataFrame) -> dict:
-    numbers = Counter(number for cell in table["aus"] for number in facs.numbers(cell))
+    numbers = Counter(number for units in table["action_units"] for number in units.numbers)
     objective = table["objective_class"][table["objective_class"] > 0]
     return {
         "n_clips": len(table),
@@ -98,7 +88,7 @@ def _tally(column: pd.Series) -> dict[str, int]:
 
 def _against_published(dataset: str, counts: dict) -> list[dict]:
     """Every published count of the corpus, and where this copy differs from it."""
-    text = resources.files("merclip_jax").joinpath("published_counts.json").read_text()
+    text = resources.files("merclip_jax.data").joinpath("published_counts.json").read_text()
     compared = []
     for entry in json.loads(text).get(dataset, []):
         differences = [
@@ -119,21 +109,21 @@ def _against_published(dataset: str, counts: dict) -> list[dict]:
 def _protocols(dataset: str, table: pd.DataFrame) -> dict[str, dict]:
     """What each protocol on this corpus, or its part of a composite, would take from it."""
     found = {}
-    for protocol in protocols.of_dataset(dataset):
+    for protocol in selection.of_dataset(dataset):
         try:
-            rows = protocols.select(protocol, table)
+            rows = selection.select(protocol, table)
         except DataError as error:
             found[protocol.name] = {"n_clips": 0, "n_subjects": 0, "counts": {},
                                     "fingerprint": None, "published": None,
                                     "error": str(error).splitlines()[0]}  # fmt: skip
             continue
-        fingerprint = protocols.fingerprint(rows)
+        fingerprint = selection.fingerprint(rows)
         found[protocol.name] = {
             "n_clips": len(rows),
             "n_subjects": rows["subject"].nunique(),
             "counts": {name: int((rows["class"] == name).sum()) for name in protocol.classes},
             "fingerprint": fingerprint,
-            "published": protocols.match(fingerprint),
+            "published": selection.match(fingerprint),
         }
     return found
 
@@ -152,11 +142,11 @@ def _unlikely(clips: Sequence[Clip]) -> Iterator[Fault]:
 
 def _strange_labels(corpus: Corpus, clips: Sequence[Clip]) -> Iterator[Fault]:
     """Emotions that no protocol on this corpus maps or leaves out."""
-    known = protocols.known_emotions(corpus.name)
+    known = selection.known_emotions(corpus.name)
     if known is None:
         return
     for clip in clips:
-        if protocols.spelled(clip.emotion) not in known:
+        if selection.spelled(clip.emotion) not in known:
             detail = f"no protocol knows the emotion {clip.emotion!r}; correct the annotation"
             yield Fault(clip.key, "label", detail, stops_build=False)
 
@@ -226,7 +216,7 @@ def _faceless(clips: Sequence[Clip]) -> Iterator[Fault]:
             yield Fault(clip.key, "face", detail, stops_build=False)
 
 
-def _as_found(corpus: Corpus) -> Corpus:
+def as_found(corpus: Corpus) -> Corpus:
     """The same corpus in the first of its layouts that has frames; as it is if none has."""
     for layout in corpus.layouts:
         candidate = type(corpus)(corpus.manual_dir, layout, corpus.corrected)
@@ -240,30 +230,3 @@ def _as_found(corpus: Corpus) -> Corpus:
             pass
         return candidate
     return corpus
-
-
-def main() -> None:
-    """The command: print the report, write it if asked, and fail if a build would."""
-    given = flags.FLAGS
-    corpus = prepare.corpus(given.dataset, given.manual_dir, given.builder_config)
-    values = audit(corpus if given.builder_config else _as_found(corpus), given.pixels)
-    if given.json:
-        workdir.write(Path(given.json), json.dumps(values, indent=2) + "\n")
-    if given.html:
-        workdir.write(Path(given.html), audit_pages.html(values))
-    sys.stdout.write(audit_pages.text(values))
-    stopping = sum(fault["stops_build"] for fault in values["faults"])
-    if stopping:
-        raise DataError(
-            f"{given.manual_dir}: {stopping} faults stop a build; they are listed above"
-        )
-
-
-if __name__ == "__main__":
-    flags.DEFINE_string("dataset", "", f"the corpus: {', '.join(prepare.datasets())}")
-    flags.DEFINE_string("manual_dir", "", "where the corpus lies as its owner distributes it")
-    flags.DEFINE_string("builder_config", "", "its variant; '' is the first that has frames")
-    flags.DEFINE_bool("pixels", False, "also decode every picture, and look for faces")
-    flags.DEFINE_string("json", "", "also write the report to this file, as JSON")
-    flags.DEFINE_string("html", "", "also write the report to this file, as a page")
-    app.run(main, USAGE)

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key, UInt8
 
-from merclip_jax.augmix import augmix as mix_chains
+from merclip_jax.data.augmix import augmix as mix_chains
 
 MEAN = np.array([123.675, 116.28, 103.53], np.float32)  # ImageNet, RGB, 0..255
 STD = np.array([58.395, 57.12, 57.375], np.float32)

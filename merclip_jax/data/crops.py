@@ -11,10 +11,11 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from merclip_jax import face
+from merclip_jax.data import face
 from merclip_jax.errors import ConfigError
+from merclip_jax.settings import fields
 
-WAYS = ("owner", "aligned", "none")
+WAYS = fields.choices("data.crop")
 MEASURED = ("faces", "head_motion", "roll")  # what 'aligned' knows of a clip; see `align`
 LOOKED_AT = 16  # frames of a clip, evenly spread, in which its face is sought
 ENOUGH = 0.5  # of them must show a face; one hit among many is no face

@@ -7,10 +7,8 @@ be read by anyone with `tfds.builder_from_directory(DIR).as_data_source("train")
 import contextlib
 import importlib
 import itertools
-import logging
 import pkgutil
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -19,28 +17,23 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import tensorflow_datasets as tfds
-from absl import flags
+from etils import epath
+from ml_collections import ConfigDict
 
-import tfds_builders
-from merclip_jax import app
+from merclip_jax import tfds_builders
+from merclip_jax.data import face
 from merclip_jax.errors import ConfigError, DataError
-from tfds_builders.builder import CorpusBuilder
-from tfds_builders.corpus import Corpus
-from tfds_builders.records import Clip
+from merclip_jax.facs import notation
+from merclip_jax.protocols.table import Protocol
+from merclip_jax.tfds_builders.builder import CorpusBuilder
+from merclip_jax.tfds_builders.corpus import Corpus
+from merclip_jax.tfds_builders.records import Clip
 
 SCRATCH = ".preparing-"  # the folder, beside the datasets, in which one is made
 ABANDONED_AFTER = 3600  # seconds
 CLIPS_PER_SHARD = 500
 FACTS = ("clip_id", "dataset", "subject", "clip", "split", "emotion", "objective_class", "aus")
 CLIPS_AT_ONCE = 16  # the writer rewrites its metadata every time
-
-USAGE = """Prepare a corpus for training; a prepared one is left as it is.
-
-Example:
-  python -m merclip_jax.prepare --dataset=casme2 --manual_dir=/corpora/CASME2 --data_dir=data
-
-The folder holds the corpus as its owner distributes it: see tfds_builders/casme2/README.md.
-"""
 
 
 class LeftEncoded(tfds.decode.SkipDecoding):
@@ -130,6 +123,36 @@ def shares(value: str, names: list[str], field: str) -> dict[str, str]:
     return dict.fromkeys(names, "") | dict(pairs)
 
 
+def check(data: ConfigDict, protocol: Protocol) -> None:
+    """Refuse what cannot be prepared or packed, before anything is read.
+
+    Args:
+      data: a config's fields of data.
+      protocol: which clips are wanted.
+
+    Raises:
+      ConfigError: an unknown corpus or variant, a corpus that the protocol needs and the run lacks,
+        no such folder, or the face networks are needed and not installed.
+    """
+    names = data.dataset.split("+")
+    places, variants = (
+        _places(data.manual_dir, names),
+        shares(data.builder_config, names, "builder_config"),
+    )
+    for name in names:
+        _known_config(name, _builder_class(name), variants[name])
+        if places[name] and not Path(places[name]).expanduser().is_dir():
+            raise ConfigError(f"--config.data.manual_dir={places[name]}: no such folder")
+    lacking = [name for name in protocol.datasets if name not in names]
+    if lacking:
+        raise ConfigError(
+            f"--config.data.protocol={protocol.name} takes clips of {'+'.join(protocol.datasets)}, "
+            f"and --config.data.dataset={data.dataset} lacks {', '.join(lacking)}"
+        )
+    if data.crop == "aligned":
+        face.check_installed()
+
+
 def corpus(dataset: str, manual_dir: str | Path, config_name: str = "") -> Corpus:
     """A corpus on disk, unprepared: its annotation, its faults.
 
@@ -177,13 +200,19 @@ def _annotation(dataset: str, manual_dir: str, data_dir: str | Path, variant: st
     builder = prepare(dataset, manual_dir, data_dir, variant)
     source = builder.as_data_source("train", decoders={"frames": LeftEncoded()})
     table = pd.DataFrame([{name: record[name] for name in FACTS} for record in source])
-    return table.map(lambda cell: cell.decode() if isinstance(cell, bytes) else cell)
+    table = table.map(lambda cell: cell.decode() if isinstance(cell, bytes) else cell)
+    return _with_units(table)
 
 
 def facts(clips: Sequence[Clip]) -> pd.DataFrame:
     """The facts of some clips, one row each."""
     rows = [{name: getattr(clip, name) for name in FACTS} for clip in clips]
-    return pd.DataFrame(rows, columns=FACTS)
+    return _with_units(pd.DataFrame(rows, columns=FACTS))
+
+
+def _with_units(table: pd.DataFrame) -> pd.DataFrame:
+    """With the column 'action_units': each AU cell is parsed here, and nowhere after."""
+    return table.assign(action_units=notation.parse_column(table["aus"]))
 
 
 def datasets() -> list[str]:
@@ -194,7 +223,11 @@ def datasets() -> list[str]:
 def _builder_class(dataset: str) -> type[tfds.core.DatasetBuilder]:
     if dataset not in datasets():
         raise ConfigError(f"dataset {dataset!r}: give one of {', '.join(datasets())}")
-    module = importlib.import_module(f"tfds_builders.{dataset}.{dataset}_dataset_builder")
+    module = importlib.import_module(
+        f"merclip_jax.tfds_builders.{dataset}.{dataset}_dataset_builder"
+    )
+    # TFDS guesses the folder from the module's name; ours may lie beside the package.
+    module.Builder.pkg_dir_path = epath.Path(str(module.__file__)).parent
     return module.Builder
 
 
@@ -245,24 +278,3 @@ def _remove_leftovers(data_dir: Path) -> None:
         newest = max(path.stat().st_mtime for path in (leftover, *leftover.rglob("*")))
         if time.time() - newest > ABANDONED_AFTER:
             shutil.rmtree(leftover)
-
-
-def main() -> None:
-    """The command: prepare, then say where the dataset lies."""
-    given = flags.FLAGS
-    remarks, said = logging.getLogger(Corpus.__module__), logging.StreamHandler()
-    said.setFormatter(logging.Formatter("%(message)s; python -m merclip_jax.audit lists them"))
-    remarks.addHandler(said)
-    remarks.setLevel(logging.INFO)
-    remarks.propagate = False  # absl would print it again, with time and place
-    builder = prepare(given.dataset, given.manual_dir, given.data_dir, given.builder_config)
-    clips = builder.info.splits["train"].num_examples
-    sys.stdout.write(f"{given.dataset}: {clips} clips in {builder.data_dir}\n")
-
-
-if __name__ == "__main__":
-    flags.DEFINE_string("dataset", "", f"the corpus: {', '.join(datasets())}")
-    flags.DEFINE_string("manual_dir", "", "where the corpus lies as its owner distributes it")
-    flags.DEFINE_string("data_dir", "data", "where prepared datasets are kept")
-    flags.DEFINE_string("builder_config", "", "the builder's variant; '' is its first")
-    app.run(main, USAGE)

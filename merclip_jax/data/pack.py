@@ -7,7 +7,6 @@ business of `crops`.
 
 import hashlib
 import shutil
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +19,10 @@ import tensorflow_datasets as tfds
 from jaxtyping import Array, Int, UInt8
 from tqdm import tqdm
 
-from merclip_jax import crops, prepare, workdir
+from merclip_jax import workdir
+from merclip_jax.data import crops, datasets
 from merclip_jax.errors import ConfigError, DataError
+from merclip_jax.facs import notation
 
 PACK_VERSION = 2  # raise when the packed pixels or columns of the same records change
 CROP_VERSION = 1  # the same for those that are not the owner's crop
@@ -74,8 +75,7 @@ def load(
     if not (folder / "clips.csv").exists():
         _pack(builders, image_size, crop, folder)
     table = workdir.read_table(folder / "clips.csv")
-    for notice in faceless(table):
-        warnings.warn(notice, stacklevel=2)
+    table["action_units"] = notation.parse_column(table["aus"])
     shape = (int(table["n_frames"].sum()), image_size, image_size, 3)
     frames = np.memmap(folder / "frames.bin", np.uint8, "r", shape=shape)
     return Clips(table, _place(frames, placement))
@@ -146,7 +146,7 @@ def _records(
     builders: Sequence[tfds.core.DatasetBuilder],
 ) -> Iterator[tuple[tfds.core.DatasetBuilder, dict]]:
     for builder in builders:
-        source = builder.as_data_source(split="train", decoders={"frames": prepare.LeftEncoded()})
+        source = builder.as_data_source(split="train", decoders={"frames": datasets.LeftEncoded()})
         said = f"packing {builder.name}"
         for record in tqdm(source, desc=said, unit="clip", leave=False, disable=None):
             yield builder, record

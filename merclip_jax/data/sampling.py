@@ -7,7 +7,7 @@ import grain
 import numpy as np
 from jaxtyping import Int
 
-from merclip_jax.cross_validation import Fold
+from merclip_jax.protocols.folds import Fold
 
 FIRST_CLIPS = 64  # of a growing training side
 
@@ -19,7 +19,7 @@ def batches(
     batch_size: int,
     balanced: bool,
     seed: int,
-    doubling: int = 0,
+    curriculum: int = 0,
 ) -> grain.MapDataset:
     """An endless dataset whose element i is the i-th batch `[batch_size]` of a fold's indices.
 
@@ -28,30 +28,30 @@ def batches(
     training side is reshuffled when used up. Batches may cross that border, so that every fold has
     the same number of steps per epoch.
 
-    With `doubling`, clips are drawn from a random part of the training side that starts with
+    With a `curriculum`, clips are drawn from a random part of the training side that starts with
     FIRST_CLIPS clips and doubles every so many steps: a model that starts from nothing first learns
     few clips by heart, which takes it off the plateau where all clips look alike.
     """
     fold_seed = seed + fold_number(fold)
-    if doubling:
-        return _growing(fold, batch_size, fold_seed, doubling)
-    groups = [fold.train]
+    if curriculum:
+        return _growing(fold, batch_size, fold_seed, curriculum)
+    strata = [fold.train]
     if balanced:
-        groups = [
+        strata = [
             fold.train[labels[fold.train] == label] for label in np.unique(labels[fold.train])
         ]
     streams = [
         grain.MapDataset.source(group).seed(fold_seed + i).shuffle().repeat(None)
-        for i, group in enumerate(groups)
+        for i, group in enumerate(strata)
     ]
     return grain.MapDataset.mix(streams).batch(batch_size)
 
 
-def _growing(fold: Fold, batch_size: int, seed: int, doubling: int) -> grain.MapDataset:
+def _growing(fold: Fold, batch_size: int, seed: int, curriculum: int) -> grain.MapDataset:
     order = np.random.default_rng(seed).permutation(fold.train)
 
     def draw(i: int, _: int) -> np.integer:
-        known = min(len(order), FIRST_CLIPS * 2 ** (i // batch_size / doubling))
+        known = min(len(order), FIRST_CLIPS * 2 ** (i // batch_size / curriculum))
         return order[np.random.default_rng((seed, i)).integers(int(known))]
 
     return grain.MapDataset.range(len(order)).repeat(None).map_with_index(draw).batch(batch_size)

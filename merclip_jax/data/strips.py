@@ -6,13 +6,16 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from merclip_jax import clips, crops, cross_validation, facs, workdir
+from merclip_jax import workdir
+from merclip_jax.data import crops, pack
+from merclip_jax.facs import notation
+from merclip_jax.protocols import folds as cross_validation
 
 STRIP_FRAMES, STRIP_HEIGHT = 8, 96  # frames, pixels
 
 
 def write(
-    directory: Path, packed: clips.Clips, table: pd.DataFrame, folds: list[cross_validation.Fold]
+    directory: Path, packed: pack.Clips, table: pd.DataFrame, folds: list[cross_validation.Fold]
 ) -> None:
     """Write clips.csv, and a film strip of every clip."""
     fold_of = {int(i): fold.name for fold in folds for i in fold.test}
@@ -22,7 +25,7 @@ def write(
         + measured
     ]
     described = described.assign(
-        aus=[facs.canonical(facs.parse(cell)) for cell in table["aus"]],
+        aus=[notation.canonical(units) for units in table["action_units"]],
         fold=[fold_of.get(i, "") for i in range(len(table))],
     )
     workdir.write_table(directory / "clips.csv", described)

@@ -6,22 +6,18 @@ misses and false alarms that the model makes on the training side of the fold.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import yaml
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from scipy import special
 
-from merclip_jax import metrics
 from merclip_jax.errors import ConfigError
-from merclip_jax.facs import number_and_side
-from merclip_jax.guessers import Bound, scored
+from merclip_jax.facs.notation import number_and_side
 
 MARGIN = 0.05  # of probability between the two likeliest classes, below which a clip is undecided
-FLOOR = 0.02  # no rate is taken to be nearer to 0 or 1
 
 Rules = tuple[Bool[np.ndarray, "_ k"], ...]  # prototypes of each class
 
@@ -60,7 +56,9 @@ def _parts(table: dict, name: str) -> tuple[str, ...]:
 
 
 def _place(file: str) -> Path | resources.abc.Traversable:
-    return Path(file) if file else resources.files("merclip_jax.au").joinpath("emotion_rules.yaml")
+    return (
+        Path(file) if file else resources.files("merclip_jax.facs").joinpath("emotion_rules.yaml")
+    )
 
 
 def _table(file: str) -> dict:
@@ -95,63 +93,6 @@ def _row(line: Sequence[object], units: Sequence[tuple[int, str]]) -> list[bool]
     ]
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """Calibration of the logits: probability = sigmoid((logit - threshold) / temperature)."""
-
-    threshold: Float[np.ndarray, " k"]
-    temperature: float
-
-    def probabilities(self, logits: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
-        """Calibrated; above one half is 'moved'."""
-        return special.expit((np.asarray(logits, np.float64) - self.threshold) / self.temperature)
-
-    def rates(
-        self, logits: Float[np.ndarray, "n k"], labels: Int[np.ndarray, "n k"]
-    ) -> Float[np.ndarray, "2 k"]:
-        """How often each unit is said when it is still (false alarm) and when it moved (hit)."""
-        said = self.probabilities(logits) > 0.5
-        rates = []
-        for state in (0, 1):
-            of = labels == state
-            share = ((said & of).sum(0) + 0.5) / (of.sum(0) + 1)  # half a clip each way
-            rates.append(np.clip(share, FLOOR, 1 - FLOOR))
-        return np.stack(rates)
-
-
-def fit(logits: Float[np.ndarray, "n k"], labels: Int[np.ndarray, "n k"], chosen: bool) -> Fitted:
-    """Thresholds that maximise each unit's F1 and the temperature that fits best, on given clips.
-
-    Without `chosen` the threshold is 0 and the temperature 1: nothing is fitted.
-    """
-    units = labels.shape[1]
-    if not chosen:
-        return Fitted(np.zeros(units), 1.0)
-    threshold = np.array([_best(logits[:, i], labels[:, i]) for i in range(units)])
-    known = labels >= 0
-    shifted, truth = (np.asarray(logits, np.float64) - threshold)[known], (labels == 1)[known]
-
-    def cost(log_temperature: float) -> float:
-        z = shifted / np.exp(log_temperature)
-        return float(np.mean(np.logaddexp(0, z) - truth * z))
-
-    return Fitted(threshold, metrics.best_temperature(cost))
-
-
-def _best(logits: Float[np.ndarray, " n"], labels: Int[np.ndarray, " n"]) -> float:
-    """The threshold of the best F1; 0 where the unit is not shown in both states."""
-    known = labels >= 0
-    scores, truth = np.asarray(logits, np.float64)[known], labels[known] == 1
-    if truth.all() or not truth.any():
-        return 0.0
-    order = np.sort(np.unique(scores))
-    cuts = np.concatenate([[order[0] - 1], (order[1:] + order[:-1]) / 2])
-    said = scores[None] > cuts[:, None]
-    hits = (said & truth).sum(1)
-    f1 = 2 * hits / np.maximum(said.sum(1) + truth.sum(), 1)
-    return float(cuts[f1.argmax()])
-
-
 def infer(
     rules: Rules, probabilities: Float[np.ndarray, "n k"], rates: Float[np.ndarray, "2 k"]
 ) -> Float[np.ndarray, "n c"]:
@@ -168,15 +109,6 @@ def infer(
         for rows in rules
     ]
     return special.softmax(np.stack(means, axis=1), axis=1)
-
-
-def told_the_truth(
-    rules: Rules, moved: Int[np.ndarray, "n k"], labels: Int[np.ndarray, " n"]
-) -> Bound:
-    """What the rules score if they are told which units moved, unknown ones (-1) left open."""
-    sure = np.repeat([[FLOOR], [1 - FLOOR]], moved.shape[1], axis=1)
-    said = infer(rules, np.where(moved < 0, 0.5, moved == 1), sure).argmax(1)
-    return scored(metrics.confusion(labels, said, len(rules)))
 
 
 def undecided(classes: Float[np.ndarray, "n c"]) -> Bool[np.ndarray, " n"]:

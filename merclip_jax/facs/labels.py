@@ -4,15 +4,15 @@ Cells are read by `facs`. 1: the unit moved; 0: it did not; -1: nobody knows, so
 part in no loss and no score ('?', and units of which the annotator named only alternatives).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int, Int8
 
-from merclip_jax import facs
+from merclip_jax.facs import notation
+from merclip_jax.facs.notation import UNKNOWN
 
-UNKNOWN = -1
 SHRINKAGE = 10  # clips' worth of no correlation that every measured one is mixed with
 HEAVIEST = 10.0  # positive weight: a unit shown once must not outweigh all the others
 
@@ -42,36 +42,19 @@ def units(numbers: Sequence[int], sides: str) -> tuple[str, ...]:
     return tuple(
         form
         for number in numbers
-        for form in ((str(number),) if number in facs.MIDLINE else (f"L{number}", f"R{number}"))
+        for form in ((str(number),) if number in notation.MIDLINE else (f"L{number}", f"R{number}"))
     )
 
 
-def matrix(cells: Sequence[str], units: Sequence[str]) -> Labels:
+def matrix(clips: Iterable[notation.ActionUnits], units: Sequence[str]) -> Labels:
     """The label of every clip and unit.
 
     A unit named with its side ('L12') is shown by a cell that names that side or both ('12'); one
     without a side by any.
     """
-    wanted = [facs.number_and_side(unit) for unit in units]
-    rows = {cell: _row(facs.parse(cell), wanted) for cell in set(cells)}
-    return np.array([rows[cell] for cell in cells], np.int8).reshape(len(cells), len(units))
-
-
-def _row(parsed: facs.ActionUnits, wanted: Sequence[tuple[int, str]]) -> list[int]:
-    return [_state(parsed, number, side) for number, side in wanted]
-
-
-def _state(parsed: facs.ActionUnits, number: int, side: str) -> int:
-    def shows(unit: facs.ActionUnit) -> bool:
-        same_side = not side or unit.side in ("", side)
-        return unit.number == number and same_side and not unit.static
-
-    if any(map(shows, parsed.units)):
-        return 1
-    options = [[shows(unit) for unit in group] for group in parsed.alternatives]
-    if any(map(all, options)):
-        return 1
-    return UNKNOWN if parsed.unknown or any(map(any, options)) else 0
+    named = [notation.number_and_side(unit) for unit in units]
+    rows = [[clip.state(number, side) for number, side in named] for clip in clips]
+    return np.array(rows, np.int8).reshape(len(rows), len(units))
 
 
 def statistics(labels: Labels) -> Statistics:

@@ -7,29 +7,19 @@ wrote and adds nothing. The words are in facs_text.
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from jaxtyping import Shaped
 
 from merclip_jax.errors import DataError
-from merclip_jax.facs_text import NAMES, OURS, RELEASED, TEMPLATES, TEMPLATES_RELEASED
-
-__all__ = [
-    "NAMES",
-    "TEMPLATES",
-    "TEMPLATES_RELEASED",
-    "ActionUnit",
-    "ActionUnits",
-    "canonical",
-    "moving_and_still",
-    "number_and_side",
-    "numbers",
-    "parse",
-    "sentence",
-]
+from merclip_jax.facs.phrases import NAMES, OURS, RELEASED
 
 Cell = str | int | float | np.generic | None  # an annotation cell as pandas reads it
+
+MOVED, STILL, UNKNOWN = 1, 0, -1  # what is known of a unit in a clip
 
 MIDLINE = frozenset({8, 16, 17, 18, 21, 22, 23, 24, 25, 26, 27, 28, 31, 43, 45})  # seldom one-sided
 HEAD = range(51, 59)  # movements of the head: kept as 'M57', dropped when written bare
@@ -113,6 +103,39 @@ class ActionUnits:
         """The groups of which one, unknown which, was present."""
         return tuple(term for term in self.terms if isinstance(term, tuple))
 
+    @property
+    def moved(self) -> tuple[tuple[ActionUnit, ...], ...]:
+        """What moved, as groups of which one member did: most groups are a single unit.
+
+        The one place that decides it: possible units count, static ones ('4(k)') do not.
+        """
+        return (*((unit,) for unit in self.units if not unit.static), *self.alternatives)
+
+    @property
+    def numbers(self) -> frozenset[int]:
+        """The numbers of the units that surely moved, sides merged.
+
+        Of an alternative only what all its members share counts: 'L12 or R12' is 12, 'R6 or R12'
+        nothing (MEB @f731b0a picks the second member, MER-CLIP @31037e9 keeps the words).
+        """
+        candidates = {unit.number for group in self.moved for unit in group}
+        return frozenset(number for number in candidates if self.state(number) == MOVED)
+
+    def state(self, number: int, side: str = "") -> int:
+        """Whether a unit moved: MOVED, STILL, or UNKNOWN where the annotator did not say.
+
+        With a `side` a unit that is scored there or on both sides moved; without one, any did.
+        """
+
+        def shows(unit: ActionUnit) -> bool:
+            same_side = not side or unit.side in ("", side)
+            return unit.number == number and same_side and not unit.static
+
+        groups = [[shows(unit) for unit in group] for group in self.moved]
+        if any(map(all, groups)):
+            return MOVED
+        return UNKNOWN if self.unknown or any(map(any, groups)) else STILL
+
 
 def parse(cell: Cell) -> ActionUnits:
     """Read one action-unit cell.
@@ -139,6 +162,17 @@ def parse(cell: Cell) -> ActionUnits:
         else:
             terms.append(_term(token, cell))
     return ActionUnits(tuple(terms), unknown, tuple(ignored))
+
+
+def parse_column(cells: Iterable[Cell]) -> Shaped[np.ndarray, " n"]:
+    """Read a table's column of cells, each distinct one once.
+
+    Raises:
+      DataError: as `parse`.
+    """
+    column = list(cells)
+    known = {cell: parse(cell) for cell in dict.fromkeys(column)}
+    return np.array([known[cell] for cell in column], object)
 
 
 def _plain(text: str) -> str:
@@ -203,20 +237,6 @@ def canonical(units: ActionUnits) -> str:
         for term in units.terms
     ]
     return "+".join(terms + ["?"] * units.unknown)
-
-
-def numbers(cell: Cell) -> frozenset[int]:
-    """The numbers of the units that moved: sides merged, possible ones kept, static ones not.
-
-    Of an alternative only what all its members share counts: 'L12 or R12' is 12, 'R6 or R12'
-    nothing (MEB @f731b0a picks the second member, MER-CLIP @31037e9 keeps the words).
-    """
-    moved = set()
-    for term in parse(cell).terms:
-        options = (term,) if isinstance(term, ActionUnit) else term
-        if len({unit.number for unit in options}) == 1 and not any(u.static for u in options):
-            moved.add(options[0].number)
-    return frozenset(moved)
 
 
 def number_and_side(name: str) -> tuple[int, str]:

@@ -15,9 +15,9 @@ from typing import Literal, get_args
 import numpy as np
 
 from merclip_jax.errors import ConfigError, DataError
-from merclip_jax.models import torch_keys
-from merclip_jax.models.config import EmotionConfig, MerClipConfig, TextConfig, VisionConfig
-from merclip_jax.models.files import locate, read
+from merclip_jax.merclip import torch_keys
+from merclip_jax.towers.config import EmotionConfig, MerClipConfig, TextConfig, VisionConfig
+from merclip_jax.towers.files import locate, read
 
 Arrays = Mapping[str, np.ndarray]
 Inflation = Literal["center", "mean"]

@@ -7,10 +7,11 @@ to the second. All figures follow the release @31037e9 unless a docstring says o
 
 from typing import Literal
 
-import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int
+
+from merclip_jax.towers import similarity
 
 # The release weights each direction of the alignment (clip to text, text to clip) by its
 # cross-entropy class's default of 0.5: their sum is then the mean of the two.
@@ -67,24 +68,11 @@ def alignment_loss(
     `scale` is the exponential of the model's logit_scale. Keys that `key_mask` leaves out do not
     enter the softmax and must have target 0. Rows of zero targets give 0, with zero gradient.
     """
-    logits = scale * cosine(queries, keys)
+    logits = scale * similarity.cosine(queries, keys)
     if key_mask is not None:
         # The smallest finite number, not -inf: 0 * -inf and an all-masked row would give NaN.
         logits = jnp.where(key_mask, logits, jnp.finfo(logits.dtype).min)
     return optax.softmax_cross_entropy(logits, targets)
-
-
-def cosine(queries: Float[Array, "b e"], keys: Float[Array, "n e"]) -> Float[Array, "b n"]:
-    """Cosine similarity, in at least float32."""
-    # Highest precision: TF32 or bfloat16 would shift the logits by up to scale * 1e-2.
-    return jnp.matmul(unit(queries), unit(keys).T, precision=jax.lax.Precision.HIGHEST)
-
-
-def unit(vectors: Float[Array, "*n e"]) -> Float[Array, "*n e"]:
-    """Vectors of length 1, in at least float32; a zero vector stays."""
-    vectors = vectors.astype(jnp.promote_types(vectors.dtype, jnp.float32))
-    # The floor keeps the gradient of a zero vector finite; 1e-24 is the square of torch's 1e-12.
-    return vectors * jax.lax.rsqrt(jnp.maximum(jnp.sum(vectors**2, -1, keepdims=True), 1e-24))
 
 
 def progressive_weights(

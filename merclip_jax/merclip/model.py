@@ -4,7 +4,6 @@ Source: arXiv 2505.05937 and the release @31037e9, where the module is a two-blo
 the video tower's tokens.
 """
 
-import json
 import math
 import os
 from collections.abc import Mapping
@@ -14,18 +13,16 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import safetensors
-import safetensors.numpy
 from flax import nnx
 from jaxtyping import Array, Float, Int
 from tokenizers import Tokenizer
 
-from merclip_jax import workdir
 from merclip_jax.errors import ConfigError
-from merclip_jax.models import card, clip, files, foreign, layers, leaves
-from merclip_jax.models.config import EmotionConfig, MerClipConfig
-from merclip_jax.models.foreign import Foreign
-from merclip_jax.models.video import VideoTower
+from merclip_jax.merclip import foreign
+from merclip_jax.merclip.foreign import Foreign
+from merclip_jax.towers import clip, files, folder, layers, leaves, similarity
+from merclip_jax.towers.config import EmotionConfig, MerClipConfig
+from merclip_jax.towers.video import VideoTower
 
 _normal = nnx.initializers.normal(0.02)  # released as truncated at +-2, a hundred sigma
 EMOTION_INIT = layers.BlockInit(qkv=_normal, out=_normal, c_fc=_normal, c_proj=_normal)
@@ -107,12 +104,12 @@ class MerClip(nnx.Module):
         self.emotion = EmotionInference(self.cfg.emotion, self.cfg.vision.output_dim, rngs=rngs)
         self.logit_scale = nnx.Param(jnp.asarray(math.log(1 / 0.07), jnp.float32))
 
-    def without_arms(self) -> None:
-        """Take the video arms away, as an ablation: the tower is CLIP's on single time steps."""
+    def without_adapters(self) -> None:
+        """Take the adapters away, as an ablation: the tower is CLIP's on single time steps."""
         self.cfg = replace(
             self.cfg, vision=replace(self.cfg.vision, local_width=0, global_layers=())
         )
-        self.vision.without_arms()
+        self.vision.without_adapters()
 
     def __call__(
         self,
@@ -129,6 +126,24 @@ class MerClip(nnx.Module):
         )
         logits = self.emotion(tokens, train=train, rngs=rngs, intermediates=intermediates)
         return Output(embedding, tokens, logits)
+
+    def window_scores(
+        self, frames: Float[Array, "b t h w 3"], texts: Float[Array, "n e"]
+    ) -> tuple[Float[Array, "b c"], Float[Array, "b n"]]:
+        """Logits of the classes, and the cosine with every text."""
+        out = self(frames)
+        return out.logits, similarity.cosine(out.clip_embedding, texts)
+
+    def log_odds(
+        self, frames: Float[Array, "b t h w 3"], target: Int[Array, ""]
+    ) -> Float[Array, " b"]:
+        """Log-odds of one class against all others.
+
+        A class's logit alone would not do: softmax does not change when all logits rise together.
+        """
+        logits = self(frames).logits
+        others = jnp.where(jnp.arange(logits.shape[1]) == target, -jnp.inf, logits)
+        return logits[:, target] - jax.nn.logsumexp(others, axis=1)
 
     def encode_text(self, token_ids: Int[Array, "n l"]) -> Float[Array, "n e"]:
         """Sentence features before L2 normalisation; ids are padded behind the end of text."""
@@ -172,7 +187,7 @@ class MerClip(nnx.Module):
         Raises:
           DataError: tensors that do not fit, or leaves that nothing fills; all are listed.
         """
-        shapes = abstract(found.cfg)
+        shapes = folder.abstract(cls, found.cfg)
         names = {leaves.dotted(path) for path, _ in nnx.to_flat_state(nnx.state(shapes))}
         new = {name for name in names - found.arrays.keys() if found.starts_anew(name)}
         arrays = dict(found.arrays)
@@ -195,39 +210,4 @@ class MerClip(nnx.Module):
           meta: what is to be known of these weights (labels, action units, protocol fingerprint,
             what they have seen); written to merclip.json and, for people, to README.md.
         """
-        save(self, Path(directory), tokenizer, meta)
-
-
-def save(
-    model: Any, directory: Path, tokenizer: Tokenizer | None, meta: Mapping[str, Any] | None
-) -> None:
-    """Write the folder of a model that has a `cfg`: see `MerClip.save_pretrained`."""
-    directory.mkdir(parents=True, exist_ok=True)
-    arrays = safetensors.numpy.save(leaves.arrays(model), metadata={"format": "np"})
-    workdir.write(directory / "model.safetensors", arrays)
-    if tokenizer is not None:
-        workdir.write(directory / "tokenizer.json", tokenizer.to_str(pretty=True).encode())
-    if meta is not None:
-        workdir.write(directory / "merclip.json", _json(dict(meta)))
-        workdir.write(directory / "README.md", card.model_card(model.cfg, meta).encode())
-    workdir.write(directory / "config.json", _json(model.cfg.to_json()))
-
-
-class _OneKey(nnx.Rngs):
-    """The same key for every parameter, for a model of which only the shapes are wanted.
-
-    Flax counts its keys in a traced variable, at a cost that grows with the square of their number:
-    5 s for B/16.
-    """
-
-    def params(self):
-        return jax.random.key(0)
-
-
-def abstract(cfg: Any, kind: type = MerClip) -> Any:
-    """A model of this kind as shapes only, at no cost in memory."""
-    return nnx.eval_shape(lambda: kind(cfg, rngs=_OneKey()))
-
-
-def _json(values: dict[str, Any]) -> bytes:
-    return (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode()
+        folder.save(self, Path(directory), tokenizer, meta)

@@ -3,16 +3,19 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Int
+from flax import nnx
+from jaxtyping import Array, Float, Int
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from merclip_jax import facs, facs_text, protocols
-from merclip_jax.errors import ConfigError
+from merclip_jax.facs import phrases
+from merclip_jax.protocols import selection
+from merclip_jax.towers import similarity
 
-TEMPLATES = {"ours": facs_text.TEMPLATES, "released": facs_text.TEMPLATES_RELEASED}
+TEMPLATES = {"ours": phrases.TEMPLATES, "released": phrases.TEMPLATES_RELEASED}
 
 
 @dataclass(frozen=True)
@@ -31,36 +34,44 @@ class SentenceTable:
 
 
 def sentence_table(
-    names: Sequence[str],
-    tokenizer: Tokenizer,
-    context: int,
-    style: str,
-    content: str = "action_units",
+    texts: Sequence[str], tokenizer: Tokenizer, context: int, style: str
 ) -> SentenceTable:
-    """Compose the sentence of every AU cell and tokenize the distinct ones.
-
-    With `content` 'emotions', `names` are those of the clips' classes and stand for themselves.
-
-    Raises:
-      ConfigError: an unknown `style`.
-      DataError: an AU cell that cannot be understood.
-    """
-    if style not in TEMPLATES:
-        raise ConfigError(f"text.style={style!r}: give one of {', '.join(sorted(TEMPLATES))}")
-    wording = cast(Literal["released", "ours"], style)
-    said = {
-        name: name if content == "emotions" else facs.sentence(facs.parse(name), wording)
-        for name in set(names)
-    }
-    sentences = tuple(sorted(set(said.values()) - {""}))
+    """Tokenize the distinct sentences of some clips; '' is a clip without one."""
+    sentences = tuple(sorted(set(texts) - {""}))
     place = {sentence: i for i, sentence in enumerate(sentences)} | {"": -1}
     prompts = [form.format(sentence) for sentence in sentences for form in TEMPLATES[style]]
     ids = tokenize(tokenizer, prompts, context)
     return SentenceTable(
         sentences,
         ids.reshape(len(sentences), len(TEMPLATES[style]), context),
-        np.array([place[said[name]] for name in names], np.int32),
+        np.array([place[text] for text in texts], np.int32),
     )
+
+
+def mean_of_templates(features: Float[Array, "*s p e"]) -> Float[Array, "*s e"]:
+    """Where a sentence stands: the mean of its templates' unit features.
+
+    As in CLIP's ensembles of prompts (Radford et al. 2021, Section 3.1.4).
+    """
+    return similarity.unit(features).mean(axis=-2)
+
+
+def embedded(
+    model: Any, tokenizer: Tokenizer, sentences: Sequence[str], style: str
+) -> Float[Array, "n e"]:
+    """Where sentences stand in the space of a model's text tower, one template set at a time.
+
+    Args:
+      model: any with `encode_text` and the sizes of its text tower in `cfg.text`.
+      tokenizer: of its text tower.
+      sentences: without templates.
+      style: of the templates.
+    """
+    forms, context = TEMPLATES[style], model.cfg.text.context
+    prompts = [form.format(words) for words in sentences for form in forms]
+    ids = tokenize(tokenizer, prompts, context).reshape(len(sentences), len(forms), context)
+    encode = nnx.jit(lambda tower, one: tower.encode_text(one))
+    return jnp.stack([mean_of_templates(encode(model, jnp.asarray(one))) for one in ids])
 
 
 def tokenize(
@@ -79,12 +90,14 @@ def small_tokenizer() -> Tokenizer:
     As in CLIP's vocabulary the end-of-text token has the highest id, which is how the text tower
     finds it.
     """
-    phrases = (*facs_text.RELEASED.values(), *facs_text.OURS.values())
+    wordings = (*phrases.RELEASED.values(), *phrases.OURS.values())
     texts = [
-        form.format(side="left right") for phrase in phrases for form in (phrase.both, phrase.sided)
+        form.format(side="left right")
+        for phrase in wordings
+        for form in (phrase.both, phrase.sided)
     ]
     texts += [form.format("") for templates in TEMPLATES.values() for form in templates]
-    texts += ["a combination of , and", *sorted(protocols.class_names())]
+    texts += ["a combination of , and", *sorted(selection.class_names())]
     words = sorted({word for text in texts for word in re.findall(r"\w+|[^\w\s]+", text.lower())})
     vocabulary = ["<pad>", "<unknown>", *words, "<|startoftext|>", "<|endoftext|>"]
     ids = {word: i for i, word in enumerate(vocabulary)}

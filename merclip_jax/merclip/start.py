@@ -1,75 +1,54 @@
 """The model that a run starts from: random, or taken from saved weights."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Float
+from jaxtyping import Float
 from ml_collections import ConfigDict
 from scipy import fft
 from tokenizers import Tokenizer
 
-from merclip_jax import facs, losses, text
-from merclip_jax.au import emotion_rules, emotion_text, regions
-from merclip_jax.au import labels as au_labels
 from merclip_jax.errors import ConfigError
-from merclip_jax.models import EmotionConfig, MerClip, MerClipConfig, files
-from merclip_jax.models.micro_au import MicroAu, MicroAuConfig
+from merclip_jax.merclip import sentences
+from merclip_jax.merclip.model import MerClip
+from merclip_jax.towers import files
+from merclip_jax.towers.config import EmotionConfig, MerClipConfig
 
-VARIANTS = ("b16", "l14", "tiny")
 
-
-def check(config: ConfigDict) -> None:
+def check(config: ConfigDict, classes: tuple[str, ...]) -> None:
     """Refuse what `build` cannot start from, before any data is read.
 
     Raises:
-      ConfigError: no saved model at `model.init_from`, or a variant that needs one.
+      ConfigError: no saved model at `model.init_from`, or one of another picture size or head.
     """
-    variant, saved = config.model.variant, config.model.init_from
-    if saved and not (files.locate(saved) / "config.json").is_file():
-        raise ConfigError(f"model.init_from={saved}: no config.json there; name a saved model")
-    if variant not in VARIANTS:
-        raise ConfigError(f"model.variant={variant!r}: give one of {', '.join(VARIANTS)}")
-    if not saved and variant != "tiny":
+    saved = config.model.init_from
+    if not saved:
+        return
+    directory = files.locate(saved)
+    values = files.config(directory)
+    flag = f"--config.model.init_from={saved}"
+    size = values.get("vision", {}).get("image_size", config.data.image_size)
+    if size != config.data.image_size:
         raise ConfigError(
-            f"model.variant={variant!r} needs weights with a tokenizer: set model.init_from to "
-            "their folder, or model.variant='tiny' to try a run"
+            f"{flag} was trained at {size} px: set --config.data.image_size to that (it is "
+            f"{config.data.image_size})"
         )
-    if config.model.system == "micro_au" and config.au.emotion == "text" and not saved:
+    if not config.model.init_head:
+        return
+    found = files.metadata(directory).get("classes")
+    kind = "inference" if values.get("emotion", {}).get("layers") else "linear"
+    if (found, kind) != (list(classes), config.model.head):
         raise ConfigError(
-            "au.emotion='text' compares sentences in the space of a text tower that knows what "
-            "they mean, and random weights know nothing: set model.init_from to weights with a "
-            "trained text tower, such as CLIP's, or au.emotion='rules'"
+            f"--config.model.init_head: the head in {directory} is {kind} and tells {found}, this "
+            f"run needs {config.model.head} and {list(classes)}; set it to False to start a new one"
         )
 
 
-def about(config: ConfigDict) -> dict[str, Any]:
-    """What the weights at the start say of themselves in merclip.json; {} if they are random."""
-    file = files.locate(config.model.init_from) / "merclip.json"
-    if not config.model.init_from or not file.is_file():
-        return {}
-    return json.loads(file.read_text())
-
-
-def notices(config: ConfigDict) -> list[str]:
-    """What the report says of weights that have seen faces cropped otherwise than the run's."""
-    then, now = about(config).get("crop"), config.data.crop
-    if then in (None, now):
-        return []
-    return [
-        f"The weights that it started from were trained with data.crop={then!r}, this run has "
-        f"{now!r}: faces differ in size and place from those that the weights know."
-    ]
-
-
-def build(
-    config: ConfigDict, classes: tuple[str, ...], seed: int
-) -> tuple[MerClip | MicroAu, Tokenizer]:
+def build(config: ConfigDict, classes: tuple[str, ...], seed: int) -> tuple[MerClip, Tokenizer]:
     """A model for `classes`, and the tokenizer of its text tower.
 
     With `model.init_from`, sizes and weights of the towers come from there, those of the emotion
@@ -77,77 +56,22 @@ def build(
     at random from `seed`.
 
     Raises:
-      ConfigError: an unknown variant, missing files, or weights made for other clips or classes.
+      ConfigError: missing files, or weights made for other clips or classes.
     """
     if config.model.init_from:
         directory = files.locate(config.model.init_from)
         model, tokenizer = _saved(config, directory, classes, seed), files.tokenizer(directory)
     else:
         model, tokenizer = _small(config, classes, seed)
-    if not config.model.video_arms:
-        model.without_arms()
-    if config.model.system == "micro_au":
-        return _with_units(config, model, tokenizer, seed), tokenizer
+    if not config.model.adapters:
+        model.without_adapters()
     return model, tokenizer
 
 
-def _with_units(config: ConfigDict, towers: MerClip, tokenizer: Tokenizer, seed: int) -> MicroAu:
-    """Micro-AU CLIP over a model's towers; its texts are embedded here, once."""
-    settings = config.au
-    units = au_labels.units(settings.units, settings.sides)
-    frame = regions.Frame.of_crop(config.data.crop, settings.eye_distance, settings.eye_height)
-    cfg = MicroAuConfig(
-        towers.cfg.vision,
-        towers.cfg.text,
-        units,
-        heads=settings.heads,
-        eye_distance=frame.eye_distance,
-        eye_height=frame.eye_height,
-        local=settings.regions,
-        dependency=settings.dependency,
-        aligned=settings.text,
-    )
-    model = MicroAu.over(towers, cfg, rngs=nnx.Rngs(seed))
-    if settings.text:
-        model.texts[...] = _unit_texts(model, tokenizer, config.text.style)
-    return model
-
-
-def _unit_texts(model: MicroAu, tokenizer: Tokenizer, style: str) -> Float[Array, "k 2 e"]:
-    """Mean text feature of each unit moving and of it staying still, over all templates."""
-    wording = cast(Literal["released", "ours"], style)
-    said = [words for unit in model.cfg.units for words in facs.moving_and_still(unit, wording)]
-    return _embedded(model, tokenizer, said, style).reshape(len(model.cfg.units), 2, -1)
-
-
-def emotion_texts(
-    config: ConfigDict, classes: tuple[str, ...], model: MicroAu, tokenizer: Tokenizer
-) -> emotion_text.Texts:
-    """What `au.emotion='text'` compares: sentences of moving units and names of emotions.
-
-    Raises:
-      ConfigError: the text tower cannot tell emotions of two classes apart.
-    """
-    style, parts = config.text.style, emotion_rules.emotions(classes, config.au.rules)
-    names = [emotion for part in parts for emotion in part]
-    texts = emotion_text.Texts(
-        np.asarray(_unit_texts(model, tokenizer, style)[:, 0], np.float64),
-        np.asarray(_embedded(model, tokenizer, names, style), np.float64),
-        np.repeat(np.arange(len(parts)), [len(part) for part in parts]),
-    )
-    texts.check(names)
-    return texts
-
-
-def _embedded(
-    model: MicroAu, tokenizer: Tokenizer, sentences: list[str], style: str
-) -> Float[Array, "n e"]:
-    """Mean feature of each sentence over all templates."""
-    forms = text.TEMPLATES[style]
-    prompts = [form.format(words) for words in sentences for form in forms]
-    ids = jnp.asarray(text.tokenize(tokenizer, prompts, model.cfg.text.context))
-    features = losses.unit(nnx.jit(lambda m, i: m.encode_text(i))(model, ids))
-    return features.reshape(len(sentences), len(forms), -1).mean(axis=1)
+def load(directory: Path) -> MerClip:
+    """A saved model to read videos with; float32 on CPU, where bfloat16 is slower."""
+    on_cpu = jax.default_backend() == "cpu"
+    return MerClip.from_pretrained(directory, "float32" if on_cpu else None)
 
 
 def _dtype(config: ConfigDict) -> str:
@@ -162,7 +86,7 @@ def _head_layers(config: ConfigDict) -> int:
 
 def _small(config: ConfigDict, classes: tuple[str, ...], seed: int) -> tuple[MerClip, Tokenizer]:
     """The small model with random weights."""
-    tokenizer = text.small_tokenizer()
+    tokenizer = sentences.small_tokenizer()
     cfg = MerClipConfig.tiny(len(classes))
     patch = config.model.patch_size or cfg.vision.patch_size
     vision = replace(
@@ -186,25 +110,8 @@ def _run_sizes(config: ConfigDict) -> dict[str, Any]:
 def _saved(config: ConfigDict, directory: Path, classes: tuple[str, ...], seed: int) -> MerClip:
     """The saved model with its own head or a new one."""
     model = MerClip.from_pretrained(directory, _dtype(config), **_run_sizes(config))
-    size = model.cfg.vision.image_size
-    if size != config.data.image_size:
-        raise ConfigError(
-            f"model.init_from={directory} was trained at {size} px: set "
-            f"data.image_size to that (it is {config.data.image_size})"
-        )
     if not config.model.init_head:
         model.start_head(len(classes), _head_layers(config), rngs=nnx.Rngs(seed))
-        return model
-    found, kind = (
-        about(config).get("classes"),
-        "inference" if model.cfg.emotion.layers else "linear",
-    )
-    if (found, kind) != (list(classes), config.model.head):
-        raise ConfigError(
-            f"model.init_head: the head in {directory} is {kind} and tells {found}, this run "
-            f"needs {config.model.head} and {list(classes)}; set model.init_head=False to start a "
-            "new one"
-        )
     return model
 
 

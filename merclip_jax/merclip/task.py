@@ -1,9 +1,10 @@
 """MER-CLIP's task: align clips with their sentences, name the emotion.
 
-`loss` and `predict` run inside the compiled step; `Task` knows the labels of a run's clips.
+`Task.loss` and `Task.predict` run inside the compiled step; the rest runs on the host.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -15,46 +16,13 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from ml_collections import ConfigDict
 from tokenizers import Tokenizer
 
-from merclip_jax import explain, losses, metrics, text
-from merclip_jax.batch import Predicted, Prepared
-from merclip_jax.cross_validation import Fold
-from merclip_jax.models.merclip import MerClip
-
-
-def loss(
-    model: MerClip,
-    batch: Prepared,
-    epoch: Int[Array, ""],
-    key: Key[Array, ""],
-    config: ConfigDict,
-    axis_name: str | None = None,
-) -> tuple[Float[Array, ""], dict[str, Array]]:
-    """The value to be minimised, and scalars to log; `key` is that of dropout."""
-    out = model(batch.frames, train=True, rngs=nnx.Rngs(key), axis_name=axis_name)
-    texts = model.encode_text(batch.texts) if config.text.trainable else batch.texts
-    return objective(
-        out.clip_embedding,
-        texts,
-        out.logits,
-        model.logit_scale[...],
-        batch,
-        epoch,
-        config.recipe,
-        axis_name,
-    )
-
-
-def predict(
-    model: MerClip, frames: Float[Array, "b t h w 3"], texts: Array, config: ConfigDict
-) -> Predicted:
-    """Probabilities of the classes, and the cosine of clip and sentence for every sentence."""
-    out = model(frames)
-    if config.text.trainable:
-        s, p, length = texts.shape
-        texts = model.encode_text(texts.reshape(s * p, length)).reshape(s, p, -1)
-    # A sentence stands where the mean of its templates does, as in CLIP's ensembles of prompts.
-    sentences = losses.unit(texts).mean(axis=1)
-    return Predicted(jax.nn.softmax(out.logits), losses.cosine(out.clip_embedding, sentences))
+from merclip_jax.facs import notation
+from merclip_jax.merclip import losses, nearest
+from merclip_jax.merclip.model import MerClip
+from merclip_jax.merclip.sentences import SentenceTable, mean_of_templates, sentence_table
+from merclip_jax.protocols.folds import Fold
+from merclip_jax.scoring import calibration, metrics
+from merclip_jax.training.batch import AugmentedBatch, Predicted
 
 
 def objective(
@@ -62,7 +30,7 @@ def objective(
     texts: Float[Array, "b e"],
     logits: Float[Array, "b c"],
     logit_scale: Float[Array, ""],
-    batch: Prepared,
+    batch: AugmentedBatch,
     epoch: Int[Array, ""],
     recipe: ConfigDict,
     axis_name: str | None = None,
@@ -123,92 +91,137 @@ def shared_texts(model: MerClip, token_ids: Int[np.ndarray, "s p l"], trainable:
 
 @dataclass(frozen=True)
 class Task:
-    """The labels of a run's clips.
+    """The labels and sentences of a run's clips: see `training.task.Task`.
 
     Attributes:
+      classes: emotions of the protocol.
       labels: class of each clip.
       sentences: those of all clips, and which each clip has.
+      config: the run's.
     """
 
     classes: tuple[str, ...]
     labels: Int[np.ndarray, " n"]
-    sentences: text.SentenceTable
+    sentences: SentenceTable
+    config: ConfigDict
 
     @classmethod
     def create(
         cls,
+        config: ConfigDict,
         table: pd.DataFrame,
         classes: tuple[str, ...],
+        model: MerClip,
         tokenizer: Tokenizer,
-        context: int,
-        config: ConfigDict,
     ) -> "Task":
         """The task of a protocol's clips."""
-        names = list(table["aus"] if config.text.content == "action_units" else table["class"])
-        sentences = text.sentence_table(
-            names, tokenizer, context, config.text.style, config.text.content
-        )
-        return cls(classes, table["label"].to_numpy(np.int32), sentences)
+        style = config.text.style
+        if config.text.content == "action_units":
+            texts = [notation.sentence(units, style) for units in table["action_units"]]
+        else:
+            texts = list(table["class"])
+        found = sentence_table(texts, tokenizer, model.cfg.text.context, style)
+        return cls(classes, table["label"].to_numpy(np.int32), found, config)
 
     @property
     def sentence_rows(self) -> Int[np.ndarray, " n"]:
         """Row of the sentence table for each clip, negative for none."""
         return self.sentences.of_clip
 
-    def texts(self, model: Any, config: ConfigDict) -> Array:
-        """What a step looks sentences up in."""
-        return shared_texts(model, self.sentences.token_ids, config.text.trainable)
+    def texts(self, model: MerClip) -> Array:
+        """Embeddings of all sentences, computed once; token ids if the text tower is trained."""
+        return shared_texts(model, self.sentences.token_ids, self.config.text.trainable)
 
-    def groups(self, fold: Fold) -> Int[np.ndarray, " n"]:
-        """What balanced batches take in turn: the classes."""
+    def loss(
+        self,
+        model: MerClip,
+        batch: AugmentedBatch,
+        epoch: Int[Array, ""],
+        key: Key[Array, ""],
+        axis_name: str | None = None,
+    ) -> tuple[Float[Array, ""], dict[str, Array]]:
+        """The value to be minimised, and scalars to log; `key` is that of dropout."""
+        out = model(batch.frames, train=True, rngs=nnx.Rngs(key), axis_name=axis_name)
+        texts = model.encode_text(batch.texts) if self.config.text.trainable else batch.texts
+        return objective(
+            out.clip_embedding,
+            texts,
+            out.logits,
+            model.logit_scale[...],
+            batch,
+            epoch,
+            self.config.recipe,
+            axis_name,
+        )
+
+    def predict(self, model: MerClip, frames: Float[Array, "b t h w 3"], texts: Array) -> Predicted:
+        """Probabilities of the classes, and the cosine of clip and sentence for every sentence."""
+        if self.config.text.trainable:
+            s, p, length = texts.shape
+            texts = model.encode_text(texts.reshape(s * p, length)).reshape(s, p, -1)
+        logits, alike = model.window_scores(frames, mean_of_templates(texts))
+        return Predicted(jax.nn.softmax(logits), alike)
+
+    def strata(self, fold: Fold) -> Int[np.ndarray, " n"]:
+        """The classes."""
         return self.labels
 
-    def begin(self, fold: Fold, params: nnx.State, rest: nnx.State) -> tuple[nnx.State, nnx.State]:
+    def init_fold(
+        self, fold: Fold, params: nnx.State, model_state: nnx.State
+    ) -> tuple[nnx.State, nnx.State]:
         """Nothing of the model depends on a fold before training."""
-        return params, rest
+        return params, model_state
 
-    def aside(self, fold: Fold) -> Int[np.ndarray, " m"]:
-        """Clips of the training side that must be predicted too: those of inner subjects."""
+    def val_indices(self, fold: Fold) -> Int[np.ndarray, " m"]:
+        """Clips of inner subjects."""
         return fold.inner
 
-    def about(self) -> dict[str, list[str]]:
-        """What merclip.json says of the task."""
+    def model_info(self) -> dict[str, list[str]]:
+        """The classes."""
         return {"classes": list(self.classes)}
 
-    def learnt(self, fold: Fold, aside: Predicted | None) -> dict[str, Any]:
-        """What merclip.json says of a fold: its sentences, and the temperature if one was fitted.
+    def fold_metadata(self, fold: Fold, val_pred: Predicted | None) -> dict[str, Any]:
+        """The sentences of the training clips, and the temperature if one was fitted.
 
         The temperature is fitted on inner subjects, whom training leaves out; the epoch was chosen
         on them, too, so it may be a little too sure.
         """
         rows = self.sentences.of_clip[fold.train]
-        known = {"sentences": [self.sentences.sentences[i] for i in np.unique(rows[rows >= 0])]}
-        if aside is None:
-            return known
-        fitted = metrics.temperature(np.asarray(aside.probabilities), self.labels[self.aside(fold)])
-        return known | {"calibration": {"fitted_on": "inner subjects", "temperature": fitted}}
+        texts = {"sentences": [self.sentences.sentences[i] for i in np.unique(rows[rows >= 0])]}
+        if val_pred is None:
+            return texts
+        truth = self.labels[self.val_indices(fold)]
+        temperature = calibration.temperature(np.asarray(val_pred.probabilities), truth)
+        return texts | {"calibration": {"fitted_on": "inner subjects", "temperature": temperature}}
 
-    def summed(self, tested: Int[np.ndarray, " n"], said: Predicted) -> Predicted:
-        """Nothing to add up."""
-        return said
+    def aggregate(self, indices: Int[np.ndarray, " n"], predicted: Predicted) -> Predicted:
+        """Nothing to sum."""
+        return predicted
 
-    def score(self, tested: Int[np.ndarray, " n"], held: Predicted) -> float:
-        """UF1 over the classes shown or predicted, by which an epoch is chosen."""
-        return float(metrics.present_uf1(self._confusion(tested, held)))
+    def score(self, indices: Int[np.ndarray, " n"], predicted: Predicted) -> float:
+        """UF1 over the classes shown or predicted."""
+        return float(metrics.present_uf1(self._confusion(indices, predicted)))
 
-    def scores(self, tested: Int[np.ndarray, " n"], held: Predicted) -> dict[str, float]:
-        """For the model card."""
-        counts = self._confusion(tested, held)
+    def card_scores(self, indices: Int[np.ndarray, " n"], predicted: Predicted) -> dict[str, float]:
+        """UF1 and UAR."""
+        counts = self._confusion(indices, predicted)
         return {"uf1": float(metrics.uf1(counts)), "uar": float(metrics.uar(counts))}
 
-    def columns(self, fold: Fold, held: Predicted, aside: Predicted | None) -> dict[str, Any]:
-        """What predictions.csv says of a fold's held-out clips."""
-        columns: dict[str, Any] = {"prediction": held.probabilities.argmax(1)}
-        for name, column in zip(self.classes, held.probabilities.T, strict=True):
+    def columns(
+        self, fold: Fold, test_pred: Predicted, val_pred: Predicted | None
+    ) -> dict[str, Any]:
+        """The class, the probability of each, and the nearest sentences of training clips."""
+        columns: dict[str, Any] = {"prediction": test_pred.probabilities.argmax(1)}
+        for name, column in zip(self.classes, test_pred.probabilities.T, strict=True):
             columns[f"p_{name}"] = column
-        known = self.sentences.of_clip[fold.train]
-        return columns | explain.columns(np.asarray(held.scores), self.sentences.sentences, known)
+        of_training = self.sentences.of_clip[fold.train]
+        return columns | nearest.columns(
+            np.asarray(test_pred.scores), self.sentences.sentences, of_training
+        )
 
-    def _confusion(self, tested: Int[np.ndarray, " n"], held: Predicted) -> np.ndarray:
-        guesses = np.asarray(held.probabilities).argmax(1)
-        return metrics.confusion(self.labels[tested], guesses, len(self.classes))
+    def keep(self, folder: Path, seed: int, test_pred: Predicted) -> None:
+        """Nothing beside the predictions."""
+
+    def _confusion(self, indices: Int[np.ndarray, " n"], predicted: Predicted) -> np.ndarray:
+        guesses = np.asarray(predicted.probabilities).argmax(1)
+        return metrics.confusion(self.labels[indices], guesses, len(self.classes))

@@ -2,9 +2,9 @@
 
 import os
 
-from merclip_jax.models import foreign
-from merclip_jax.models.foreign import Heads, Inflation
-from merclip_jax.models.merclip import MerClip
+from merclip_jax.merclip import foreign
+from merclip_jax.merclip.foreign import Heads, Inflation
+from merclip_jax.merclip.model import MerClip
 
 
 def load_official(

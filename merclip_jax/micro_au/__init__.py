@@ -1,1 +1,1 @@
-"""Action units: where they show, their labels, losses and scores, and the emotion by rule."""
+"""Micro-AU CLIP: the model, its task, its losses."""

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int
 
-from merclip_jax import losses
+from merclip_jax.towers import similarity
 
 VISUAL_TEMPERATURE = 0.1  # supervised contrastive learning (Khosla et al., arXiv 2004.11362)
 INSTANCE_SCALE = 5.0  # of the cosine in GDLoss's instance form: +-1 becomes 0.99 and 0.01
@@ -28,10 +28,10 @@ def unit_logits(
     share most of their words, so their features are close; divided by their distance, the logit
     does not depend on how close.
     """
-    moving, still = jnp.moveaxis(losses.unit(texts), 1, 0)
-    direction = losses.unit(moving - still)
+    moving, still = jnp.moveaxis(similarity.unit(texts), 1, 0)
+    direction = similarity.unit(moving - still)
     along = jnp.einsum(
-        "bke,ke->bk", losses.unit(features), direction, precision=jax.lax.Precision.HIGHEST
+        "bke,ke->bk", similarity.unit(features), direction, precision=jax.lax.Precision.HIGHEST
     )
     return jnp.exp(logit_scale) * along + bias
 
@@ -50,7 +50,7 @@ def visual_loss(features: Float[Array, "b k e"], labels: Int[Array, "b k"]) -> F
 
     A clip without another in its state has no positive and adds nothing.
     """
-    unit = losses.unit(features).swapaxes(0, 1)
+    unit = similarity.unit(features).swapaxes(0, 1)
     scores = jnp.matmul(unit, unit.swapaxes(1, 2), precision=jax.lax.Precision.HIGHEST)
     scores = scores / VISUAL_TEMPERATURE
     states = labels.T
@@ -74,8 +74,8 @@ def naming_loss(
     """MiAUCL, third term: a unit that moved is nearest to its own sentence of all units'."""
     cosine = jnp.einsum(
         "bke,je->bkj",
-        losses.unit(features),
-        losses.unit(texts[:, 0]),
+        similarity.unit(features),
+        similarity.unit(texts[:, 0]),
         precision=jax.lax.Precision.HIGHEST,
     )
     own = jnp.broadcast_to(jnp.arange(labels.shape[1]), labels.shape)
@@ -106,7 +106,7 @@ def dependency_loss_by_instance(
 
 
 def _alike(features: Float[Array, "b k e"]) -> Float[Array, "b k k"]:
-    unit = losses.unit(features)
+    unit = similarity.unit(features)
     return jnp.matmul(unit, unit.swapaxes(1, 2), precision=jax.lax.Precision.HIGHEST)
 
 

@@ -26,14 +26,13 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 from tokenizers import Tokenizer
 
-from merclip_jax import facs
-from merclip_jax.au import losses as au_losses
-from merclip_jax.au import regions
 from merclip_jax.errors import ConfigError
-from merclip_jax.models import clip, files, layers, leaves
-from merclip_jax.models.config import TextConfig, VisionConfig
-from merclip_jax.models.merclip import EMOTION_INIT, MerClip, abstract, save
-from merclip_jax.models.video import VideoTower
+from merclip_jax.facs import notation, regions
+from merclip_jax.merclip.model import EMOTION_INIT, MerClip
+from merclip_jax.micro_au import losses
+from merclip_jax.towers import clip, files, folder, layers, leaves
+from merclip_jax.towers.config import TextConfig, VisionConfig
+from merclip_jax.towers.video import VideoTower
 
 _normal = EMOTION_INIT.out
 
@@ -78,7 +77,7 @@ class MicroAuConfig:
         if not self.local:
             return np.ones((len(self.units), grid**2), bool)
         frame = regions.Frame(self.eye_distance, self.eye_height)
-        return regions.masks([facs.number_and_side(unit) for unit in self.units], grid, frame)
+        return regions.masks([notation.number_and_side(unit) for unit in self.units], grid, frame)
 
     def to_json(self) -> dict[str, Any]:
         """A dict that `json` can write."""
@@ -194,7 +193,7 @@ class MicroAu(nnx.Module):
     @classmethod
     def over(cls, towers: MerClip, cfg: MicroAuConfig, *, rngs: nnx.Rngs) -> "MicroAu":
         """New attentions over a MER-CLIP model's towers, which it takes over."""
-        model = abstract(cfg, cls)
+        model = folder.abstract(cls, cfg)
         model.vision, model.text = towers.vision, towers.text
         model.start_units(cfg, rngs=rngs)
         return model
@@ -239,9 +238,21 @@ class MicroAu(nnx.Module):
 
     def unit_logits(self, features: Float[Array, "b k e"]) -> Float[Array, "b k"]:
         """Is each unit nearer to its sentence of movement than to that of stillness?"""
-        return au_losses.unit_logits(
+        return losses.unit_logits(
             features, self.texts[...], self.logit_scale[...], self.unit_bias[...]
         )
+
+    def window_scores(
+        self, frames: Float[Array, "b t h w 3"], texts: Float[Array, "n e"]
+    ) -> tuple[Float[Array, "b k"], Float[Array, "b 0"]]:
+        """Logits of the units; clips are compared with no sentences."""
+        return self.unit_logits(self(frames).features), jnp.zeros((len(frames), 0))
+
+    def log_odds(
+        self, frames: Float[Array, "b t h w 3"], target: Int[Array, ""]
+    ) -> Float[Array, " b"]:
+        """Log-odds of one unit's movement."""
+        return self.unit_logits(self(frames).features)[:, target]
 
     def encode_text(self, token_ids: Int[Array, "n l"]) -> Float[Array, "n e"]:
         """Sentence features before L2 normalisation; ids are padded behind the end of text."""
@@ -254,7 +265,7 @@ class MicroAu(nnx.Module):
         meta: Mapping[str, Any] | None = None,
     ) -> None:
         """Write the model's folder, as `MerClip.save_pretrained` does."""
-        save(self, Path(directory), tokenizer, meta)
+        folder.save(self, Path(directory), tokenizer, meta)
 
     @classmethod
     def from_pretrained(cls, directory: str | os.PathLike) -> "MicroAu":
@@ -269,5 +280,5 @@ class MicroAu(nnx.Module):
         if values.get("model_type") != "micro_au":
             kind = values.get("model_type")
             raise ConfigError(f"{directory / 'config.json'}: a {kind} model, not a micro_au one")
-        shapes = abstract(MicroAuConfig.from_json(values), cls)
+        shapes = folder.abstract(cls, MicroAuConfig.from_json(values))
         return leaves.fill(shapes, files.read(directory), str(directory), [])

@@ -1,9 +1,10 @@
 """Micro-AU CLIP's task: find the action units (AUs), read the emotion off them without its labels.
 
-`loss` and `predict` run inside the compiled step; `Task` knows the labels of a run's clips.
+`Task.loss` and `Task.predict` run inside the compiled step; the rest runs on the host.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -15,173 +16,169 @@ from jaxtyping import Array, Float, Int, Key
 from ml_collections import ConfigDict
 from tokenizers import Tokenizer
 
-from merclip_jax.au import attention, emotion_rules, emotion_text
-from merclip_jax.au import labels as au_labels
-from merclip_jax.au import losses as au_losses
-from merclip_jax.au import metrics as au_metrics
-from merclip_jax.au.attention import Attention
-from merclip_jax.batch import Predicted, Prepared
-from merclip_jax.cross_validation import Fold
-from merclip_jax.models import start
-from merclip_jax.models.micro_au import MicroAu
-
-
-def loss(
-    model: MicroAu,
-    batch: Prepared,
-    epoch: Int[Array, ""],
-    key: Key[Array, ""],
-    config: ConfigDict,
-    axis_name: str | None = None,
-) -> tuple[Float[Array, ""], dict[str, Array]]:
-    """MiAUCL and GDLoss, weighted by `config.au`; over devices each sees its own share of clips."""
-    del epoch
-    out = model(batch.frames, train=True, rngs=nnx.Rngs(key), axis_name=axis_name)
-    settings, texts, scale = config.au, model.texts[...], model.logit_scale[...]
-    logits = model.unit_logits(out.features)
-    terms = {"text": au_losses.text_loss(logits, batch.labels, model.positive_weight[...])}
-    if settings.visual_weight:
-        terms["visual"] = au_losses.visual_loss(out.features, batch.labels)
-    if settings.naming_weight and settings.text:
-        terms["naming"] = au_losses.naming_loss(out.features, texts, batch.labels, scale)
-    if settings.dependency_weight:
-        terms["dependency"] = (
-            au_losses.dependency_loss(out.features, model.correlation[...])
-            if settings.dependency_form == "correlation"
-            else au_losses.dependency_loss_by_instance(out.features, batch.labels)
-        )
-    value = sum(term * settings.get(f"{name}_weight", 1.0) for name, term in terms.items())
-    right = (logits > 0) == (batch.labels == 1)
-    known = batch.labels >= 0
-    accuracy = jnp.where(known, right, 0).sum() / jnp.maximum(known.sum(), 1)
-    scalars = {"loss": value, **{f"loss_{name}": term for name, term in terms.items()}}
-    return value, scalars | {"accuracy": accuracy}
-
-
-def predict(
-    model: MicroAu, frames: Float[Array, "b t h w 3"], texts: Array, config: ConfigDict
-) -> Predicted:
-    """Probability and logit of every unit, and where it looked in each clip."""
-    out = model(frames)
-    logits = model.unit_logits(out.features)
-    looked = Attention(out.region_weights.sum(2), out.unit_weights, jnp.ones_like(logits))
-    return Predicted(jax.nn.sigmoid(logits), logits, looked)
+from merclip_jax.facs import emotion_rules
+from merclip_jax.facs import labels as au_labels
+from merclip_jax.micro_au import emotion_text, losses, start
+from merclip_jax.micro_au.model import MicroAu
+from merclip_jax.protocols.folds import Fold
+from merclip_jax.scoring import attention, au_metrics, calibration
+from merclip_jax.scoring.attention import Attention
+from merclip_jax.training.batch import AugmentedBatch, Predicted
 
 
 @dataclass(frozen=True)
 class Task:
-    """The labels of a run's clips; their emotions are no part of it.
+    """The action units of a run's clips; their emotions are no part of it: see `training.task`.
 
     Attributes:
+      classes: emotions of the protocol; may be none.
       units: names of the action units.
       labels: 1, 0 or -1 of each clip and unit.
       rules: prototypes of each class.
-      texts_of_emotions: sentences by which the emotion is read off the units; None: by the rules.
+      config: the run's.
+      emotion_texts: sentences by which the emotion is read off the units; None: by the rules.
     """
 
     classes: tuple[str, ...]
     units: tuple[str, ...]
     labels: au_labels.Labels
     rules: emotion_rules.Rules
-    threshold: str
-    texts_of_emotions: emotion_text.Texts | None = None
+    config: ConfigDict
+    emotion_texts: emotion_text.Texts | None = None
 
     @classmethod
     def create(
         cls,
+        config: ConfigDict,
         table: pd.DataFrame,
         classes: tuple[str, ...],
         model: MicroAu,
         tokenizer: Tokenizer,
-        config: ConfigDict,
     ) -> "Task":
         """The task of a protocol's clips."""
         by_text = classes and config.au.emotion == "text"
         texts = start.emotion_texts(config, classes, model, tokenizer) if by_text else None
         units = au_labels.units(config.au.units, config.au.sides)
-        return cls(
-            classes,
-            units,
-            au_labels.matrix(list(table["aus"]), units),
-            () if texts else emotion_rules.read(classes, units, config.au.rules),
-            config.au.threshold,
-            texts,
-        )
+        labels = au_labels.matrix(table["action_units"], units)
+        rules = () if texts else emotion_rules.read(classes, units, config.au.rules)
+        return cls(classes, units, labels, rules, config, texts)
 
     @property
     def sentence_rows(self) -> Int[np.ndarray, " n"]:
         """No clip has a sentence of its own: the units have."""
         return np.full(len(self.labels), -1, np.int32)
 
-    def texts(self, model: Any, config: ConfigDict) -> Array:
+    def texts(self, model: MicroAu) -> Array:
         """Nothing to look up in a step: the units' texts are the model's own."""
         return jnp.zeros((1, 1, 1))
 
-    def groups(self, fold: Fold) -> Int[np.ndarray, " n"]:
-        """What balanced batches take in turn: clips by their rarest unit."""
+    def loss(
+        self,
+        model: MicroAu,
+        batch: AugmentedBatch,
+        epoch: Int[Array, ""],
+        key: Key[Array, ""],
+        axis_name: str | None = None,
+    ) -> tuple[Float[Array, ""], dict[str, Array]]:
+        """MiAUCL and GDLoss, weighted by `config.au`; over devices each sees its share of clips."""
+        out = model(batch.frames, train=True, rngs=nnx.Rngs(key), axis_name=axis_name)
+        settings, texts, scale = self.config.au, model.texts[...], model.logit_scale[...]
+        logits = model.unit_logits(out.features)
+        text = losses.text_loss(logits, batch.labels, model.positive_weight[...])
+        value, scalars = text, {"loss_text": text}
+        if settings.visual_weight:
+            scalars["loss_visual"] = losses.visual_loss(out.features, batch.labels)
+            value += settings.visual_weight * scalars["loss_visual"]
+        if settings.naming_weight and settings.text:
+            scalars["loss_naming"] = losses.naming_loss(out.features, texts, batch.labels, scale)
+            value += settings.naming_weight * scalars["loss_naming"]
+        if settings.dependency_weight:
+            scalars["loss_dependency"] = (
+                losses.dependency_loss(out.features, model.correlation[...])
+                if settings.dependency_form == "correlation"
+                else losses.dependency_loss_by_instance(out.features, batch.labels)
+            )
+            value += settings.dependency_weight * scalars["loss_dependency"]
+        right = (logits > 0) == (batch.labels == 1)
+        known = batch.labels >= 0
+        accuracy = jnp.where(known, right, 0).sum() / jnp.maximum(known.sum(), 1)
+        return value, {"loss": value, **scalars, "accuracy": accuracy}
+
+    def predict(self, model: MicroAu, frames: Float[Array, "b t h w 3"], texts: Array) -> Predicted:
+        """Probability and logit of every unit, and what it attends to in each clip."""
+        out = model(frames)
+        logits = model.unit_logits(out.features)
+        paid = Attention(out.region_weights.sum(2), out.unit_weights, jnp.ones_like(logits))
+        return Predicted(jax.nn.sigmoid(logits), logits, paid)
+
+    def strata(self, fold: Fold) -> Int[np.ndarray, " n"]:
+        """Clips by their rarest unit."""
         return au_labels.rarest(self.labels, fold.train)
 
-    def begin(self, fold: Fold, params: nnx.State, rest: nnx.State) -> tuple[nnx.State, nnx.State]:
+    def init_fold(
+        self, fold: Fold, params: nnx.State, model_state: nnx.State
+    ) -> tuple[nnx.State, nnx.State]:
         """The model's state with the figures of this fold's training side.
 
-        GDA's bias starts at the correlation: who moves together hears of each other first.
+        GDA's bias starts at the correlation: units that move together attend to each other first.
         """
-        found = au_labels.statistics(self.labels[fold.train])
-        correlation = jnp.asarray(found.correlation, jnp.float32)
-        weight = jnp.asarray(found.positive_weight, jnp.float32)
-        params, rest = jax.tree.map(lambda x: x, (params, rest))  # other folds start from these
+        statistics = au_labels.statistics(self.labels[fold.train])
+        correlation = jnp.asarray(statistics.correlation, jnp.float32)
+        weight = jnp.asarray(statistics.positive_weight, jnp.float32)
+        params, model_state = jax.tree.map(lambda x: x, (params, model_state))  # copies of the tree
         if "gda" in params:
             _set(params["gda"], "bias", correlation)
-        _set(rest, "correlation", correlation)
-        _set(rest, "positive_weight", weight)
-        return params, rest
+        _set(model_state, "correlation", correlation)
+        _set(model_state, "positive_weight", weight)
+        return params, model_state
 
-    def aside(self, fold: Fold) -> Int[np.ndarray, " m"]:
-        """Clips of the training side on which rates and thresholds are measured."""
+    def val_indices(self, fold: Fold) -> Int[np.ndarray, " m"]:
+        """Clips on which rates and thresholds are measured: inner ones, else the training side."""
         return fold.inner if len(fold.inner) else fold.train
 
-    def about(self) -> dict[str, list[str]]:
-        """What merclip.json says of the task."""
+    def model_info(self) -> dict[str, list[str]]:
+        """Classes and units."""
         return {"classes": list(self.classes), "units": list(self.units)}
 
-    def learnt(self, fold: Fold, aside: Predicted | None) -> dict[str, Any]:
-        """What merclip.json says of a fold: errors of each unit, and its calibration if fitted.
+    def fold_metadata(self, fold: Fold, val_pred: Predicted | None) -> dict[str, Any]:
+        """Errors of each unit, and its calibration if fitted.
 
-        The rates are how often a unit is said when it is still, and when it moved.
+        The rates are how often a unit is predicted when it is still, and when it moved.
         """
-        fitted, rates = self._fitted(fold, aside)
-        said = {"rates": rates.tolist()}
-        if self.threshold != "inner":
-            return said
-        calibration = {
+        fitted, rates = self._fitted(fold, val_pred)
+        metadata = {"rates": rates.tolist()}
+        if self.config.au.threshold != "inner":
+            return metadata
+        fit = {
             "fitted_on": "inner subjects",
             "threshold": fitted.threshold.tolist(),
             "temperature": fitted.temperature,
         }
-        return said | {"calibration": calibration}
+        return metadata | {"calibration": fit}
 
-    def summed(self, tested: Int[np.ndarray, " n"], said: Predicted) -> Predicted:
+    def aggregate(self, indices: Int[np.ndarray, " n"], predicted: Predicted) -> Predicted:
         """With the attention of single clips summed over those that are known to show a unit."""
-        assert said.attention is not None  # `predict` gives it
-        shown = self.labels[tested] == 1
-        return said._replace(attention=attention.over(said.attention, shown))
+        shown = self.labels[indices] == 1
+        return predicted._replace(sums=attention.over(predicted.sums, shown))
 
-    def score(self, tested: Int[np.ndarray, " n"], held: Predicted) -> float:
-        """Mean binary F1 over the units shown, by which an epoch is chosen."""
-        return au_metrics.mean_f1(self.labels[tested], np.asarray(held.scores) > 0)
+    def score(self, indices: Int[np.ndarray, " n"], predicted: Predicted) -> float:
+        """Mean binary F1 over the units shown."""
+        return au_metrics.mean_f1(self.labels[indices], np.asarray(predicted.scores) > 0)
 
-    def scores(self, tested: Int[np.ndarray, " n"], held: Predicted) -> dict[str, float]:
-        """For the model card."""
-        return {"au_f1": self.score(tested, held)}
+    def card_scores(self, indices: Int[np.ndarray, " n"], predicted: Predicted) -> dict[str, float]:
+        """The same."""
+        return {"au_f1": self.score(indices, predicted)}
 
-    def columns(self, fold: Fold, held: Predicted, aside: Predicted | None) -> dict[str, Any]:
-        """What predictions.csv says of a fold's held-out clips.
+    def columns(
+        self, fold: Fold, test_pred: Predicted, val_pred: Predicted | None
+    ) -> dict[str, Any]:
+        """The class and its probabilities, where there are any; state and probability of each unit.
 
         Thresholds and calibration come from inner subjects where there are any; the rates of
         misses and false alarms, which the rules need, from the same clips of the training side.
         """
-        fitted, rates = self._fitted(fold, aside)
-        probabilities = fitted.probabilities(np.asarray(held.scores))
+        fitted, rates = self._fitted(fold, val_pred)
+        probabilities = fitted.probabilities(np.asarray(test_pred.scores))
         columns: dict[str, Any] = {}
         if self.classes:
             classes = self._emotions(probabilities, rates)
@@ -195,21 +192,25 @@ class Task:
             columns[f"au_says_{unit}"] = (probabilities[:, i] > 0.5).astype(int)
         return columns
 
+    def keep(self, folder: Path, seed: int, test_pred: Predicted) -> None:
+        """The attention paid to the held-out clips."""
+        attention.write(attention.file(folder, seed), test_pred.sums, self.units)
+
     def _fitted(
-        self, fold: Fold, aside: Predicted | None
-    ) -> tuple[emotion_rules.Fitted, Float[np.ndarray, "2 k"]]:
+        self, fold: Fold, val_pred: Predicted | None
+    ) -> tuple[calibration.Fitted, Float[np.ndarray, "2 k"]]:
         """Calibration of a fold, and its rates of false alarms and hits."""
-        assert aside is not None  # this task always asks for some
-        known, logits = self.labels[self.aside(fold)], np.asarray(aside.scores)
-        fitted = emotion_rules.fit(logits, known, chosen=self.threshold == "inner")
+        assert val_pred is not None  # this task always asks for some
+        known, logits = self.labels[self.val_indices(fold)], np.asarray(val_pred.scores)
+        fitted = calibration.fit(logits, known, chosen=self.config.au.threshold == "inner")
         return fitted, fitted.rates(logits, known)
 
     def _emotions(
         self, probabilities: Float[np.ndarray, "n k"], rates: Float[np.ndarray, "2 k"]
     ) -> Float[np.ndarray, "n c"]:
         """Probability of each class, from those of the units."""
-        if self.texts_of_emotions:
-            return self.texts_of_emotions.infer(probabilities)
+        if self.emotion_texts:
+            return self.emotion_texts.infer(probabilities)
         return emotion_rules.infer(self.rules, probabilities, rates)
 
 

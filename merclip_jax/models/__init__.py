@@ -1,6 +1,7 @@
-"""MER-CLIP in Flax NNX: configs, the model, and foreign weights."""
+"""The models by the names that users import: MerClip, MicroAu, weights."""
 
-from merclip_jax.models.config import EmotionConfig, MerClipConfig, TextConfig, VisionConfig
-from merclip_jax.models.merclip import MerClip, Output
+from merclip_jax.merclip import weights
+from merclip_jax.merclip.model import MerClip
+from merclip_jax.micro_au.model import MicroAu
 
-__all__ = ["EmotionConfig", "MerClip", "MerClipConfig", "Output", "TextConfig", "VisionConfig"]
+__all__ = ["MerClip", "MicroAu", "weights"]

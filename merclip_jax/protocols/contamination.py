@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from merclip_jax.cross_validation import Fold
 from merclip_jax.errors import ConfigError
+from merclip_jax.protocols.folds import Fold
 
 EVERYONE = "*"
 NAMED = 5  # subjects that a message names

@@ -7,7 +7,7 @@ import pandas as pd
 from jaxtyping import Bool, Int
 
 from merclip_jax.errors import DataError
-from merclip_jax.protocol_table import Protocol
+from merclip_jax.protocols.table import Protocol
 
 INNER_EVERY = 5  # of the training subjects one is set aside to choose an epoch by
 

@@ -2,30 +2,21 @@
 
 A table of clips is a data frame with the columns dataset, subject, clip, emotion, objective_class
 and split as the records have them; `select` adds label and class. The protocols are in
-protocol_table.
+table.py.
 """
 
 import hashlib
 import json
 import re
-import sys
 from importlib import resources
 
 import numpy as np
 import pandas as pd
-from absl import flags
 
-from merclip_jax import app
 from merclip_jax.errors import ConfigError, DataError
-from merclip_jax.protocol_table import PROTOCOLS, Part, Protocol
+from merclip_jax.protocols.table import PROTOCOLS, Part, Protocol
 
 _SPELLINGS = {"other": "others", "happy": "happiness", "sad": "sadness"}
-
-USAGE = """Every protocol: which corpora, which classes, how many clips.
-
-Example:
-  python -m merclip_jax.protocols --list
-"""
 
 
 def get(name: str) -> Protocol:
@@ -137,7 +128,9 @@ def fingerprint(table: pd.DataFrame) -> str:
 
 def published() -> dict[str, dict]:
     """The published sample lists we know: name -> sha256, n_clips, n_subjects, classes."""
-    text = resources.files("merclip_jax").joinpath("protocol_fingerprints.json").read_text()
+    text = (
+        resources.files("merclip_jax.protocols").joinpath("protocol_fingerprints.json").read_text()
+    )
     return json.loads(text)["protocols"]
 
 
@@ -173,18 +166,3 @@ def listing() -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
-
-
-def main() -> None:
-    """The command: print every protocol."""
-    table = listing()
-    lines = [list(table.columns), *table.astype(str).values.tolist()]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(table.columns))]
-    for line in lines:
-        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        sys.stdout.write("  ".join(cells).rstrip() + "\n")
-
-
-if __name__ == "__main__":
-    flags.DEFINE_bool("list", True, "print every protocol as a table")
-    app.run(main, USAGE)

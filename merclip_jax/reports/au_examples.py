@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float, Int
 
-from merclip_jax.results import Results
+from merclip_jax.reports.results import Results
 
 EACH = 5
 

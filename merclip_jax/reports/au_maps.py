@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
 
-from merclip_jax import facs, figures
-from merclip_jax.au import regions
-from merclip_jax.au.attention import Attention
+from merclip_jax.facs import notation, regions
+from merclip_jax.reports import figures
+from merclip_jax.scoring.attention import Attention
 
 COLUMNS = 4
 FAINTEST = 0.03  # of the strongest cell of a map: what is less is not drawn
@@ -45,7 +45,7 @@ def regions_chart(sums: Attention, units: Sequence[str], frame: regions.Frame) -
         mean = weights.reshape(grid, grid) / max(clips, 1)
         _draw_face(axes, frame)
         _draw_weights(axes, mean)
-        number, side = facs.number_and_side(unit)
+        number, side = notation.number_and_side(unit)
         _draw_outline(axes, regions.mask(number, side, grid, frame))
         axes.set_title(f"AU{unit}" if clips else f"AU{unit}: no clip", fontsize=9, pad=3)
         words.append(f"AU{unit} {_place(mean, frame)}" if clips else f"AU{unit} in no clip")
@@ -75,7 +75,7 @@ def units_chart(sums: Attention, units: Sequence[str]) -> Markup:
 def share_inside(sums: Attention, units: Sequence[str], frame: regions.Frame) -> float:
     """The share of all attention that falls into the regions of the units that pay it."""
     grid = round(np.sqrt(sums.regions.shape[1]))
-    inside = regions.masks([facs.number_and_side(unit) for unit in units], grid, frame)
+    inside = regions.masks([notation.number_and_side(unit) for unit in units], grid, frame)
     return float((sums.regions * inside).sum() / max(sums.regions.sum(), 1e-9))
 
 

@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from merclip_jax import figures
-from merclip_jax.au import attention, examples, maps, regions
-from merclip_jax.au.attention import Attention
-from merclip_jax.results import Results
+from merclip_jax.facs import regions
+from merclip_jax.reports import au_examples, au_maps, figures
+from merclip_jax.reports.results import Results
+from merclip_jax.scoring import attention
+from merclip_jax.scoring.attention import Attention
 
 
 def of_run(run: Results) -> dict[str, Markup]:
@@ -17,9 +18,9 @@ def of_run(run: Results) -> dict[str, Markup]:
         return {}
     pictures, looked = {"units": _together(run)}, _looked(run)
     if looked:
-        pictures["regions"] = maps.regions_chart(looked, run.headline.units, _frame(run))
+        pictures["regions"] = au_maps.regions_chart(looked, run.headline.units, _frame(run))
         if _settings(run)["dependency"]:
-            pictures["dependency"] = maps.units_chart(looked, run.headline.units)
+            pictures["dependency"] = au_maps.units_chart(looked, run.headline.units)
     return pictures
 
 
@@ -37,8 +38,8 @@ def words(run: Results) -> dict[str, Any]:
     return {
         "reading": settings.get("emotion", "rules"),
         "local": settings["regions"],
-        "inside": maps.share_inside(looked, run.headline.units, _frame(run)) if looked else None,
-        "clips": examples.best_and_worst(run),
+        "inside": au_maps.share_inside(looked, run.headline.units, _frame(run)) if looked else None,
+        "clips": au_examples.best_and_worst(run),
     }
 
 

@@ -3,12 +3,11 @@
 import numpy as np
 from jaxtyping import Int
 
-from merclip_jax import metrics
-from merclip_jax.au import abstention, emotion_rules, guessers, sides
-from merclip_jax.au import labels as au_labels
-from merclip_jax.au import metrics as au_metrics
 from merclip_jax.errors import ConfigError
-from merclip_jax.results import Predictions, Results
+from merclip_jax.facs import emotion_rules
+from merclip_jax.facs import labels as au_labels
+from merclip_jax.reports.results import Predictions, Results
+from merclip_jax.scoring import abstention, au_baselines, au_metrics, metrics, sides
 
 NAMES = {"f1": "F1", "f1_macro": "F1 of both states"}
 
@@ -79,22 +78,22 @@ def rules_told_the_truth(run: Results) -> float | None:
         rules = emotion_rules.read(run.class_names, told.units, settings.get("rules", ""))
     except ConfigError:
         return None
-    return emotion_rules.told_the_truth(rules, told.au_labels, run.labels).uf1
+    return au_baselines.told_the_truth(rules, told.au_labels, run.labels).uf1
 
 
 def _marks(run: Results) -> dict[str, dict[str, float]]:
     """What guessers reach, who learn their rates from the clips that a fold does not test."""
-    others = au_labels.matrix(list(run.only_trained["aus"]), run.headline.units)
+    others = au_labels.matrix(run.only_trained["action_units"], run.headline.units)
     labels = np.concatenate([run.headline.au_labels, others])
     folds = run.clips["fold"].tolist() + [""] * len(others)
-    return guessers.all_marks(labels, np.array(folds, object))
+    return au_baselines.all_marks(labels, np.array(folds, object))
 
 
 def _parts(run: Results) -> dict[str, dict]:
     """Scores of each part of the run, beside what saying every unit gives there."""
     parts = {}
     for name, own in run.parts.items():
-        always = guessers.scores(guessers.always(run.headline.au_labels[own]))
+        always = au_baselines.scores(au_baselines.always(run.headline.au_labels[own]))
         sizes = {"n_clips": int(own.sum()), "n_subjects": len(set(run.subjects[own]))}
         counts = subject_counts(run, run.headline, own)
         parts[name] = sizes | _pooled(counts) | {"always": always}
@@ -128,7 +127,7 @@ def lines(values: dict) -> list[str]:
         found.append(f"{'  as published code does it':44}{value:.3f}  {gap:+.3f}")
     found += ["", "F1 without any model"]
     for key, mark in values["bounds"].items():
-        found.append(f"  {guessers.MEANINGS[key][0]:24}{mark['f1']:.3f}")
+        found.append(f"  {au_baselines.MEANINGS[key][0]:24}{mark['f1']:.3f}")
     if values["parts"]:
         found += ["", f"{'F1 part by part':26}value   95 % interval    every unit, always"]
     for name, part in values["parts"].items():

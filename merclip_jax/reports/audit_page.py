@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-import jinja2
+from merclip_jax import templates
 
 STOPPING, OTHERS = 12, 3  # faults of each kind that the terminal shows; the page has all
 
@@ -26,16 +26,9 @@ def text(values: dict) -> str:
 
 def html(values: dict) -> str:
     """The report as one page without network access."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("merclip_jax", "."),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=True,
-    )
     kinds = Counter(fault["kind"] for fault in values["faults"])
     stopping = sum(fault["stops_build"] for fault in values["faults"])
-    page = environment.get_template("audit.html")
-    return page.render(**values, kinds=kinds, stopping=stopping)
+    return templates.fill("reports/audit.html", **values, kinds=kinds, stopping=stopping)
 
 
 def _counted(title: str, counts: dict[str, int]) -> list[str]:

@@ -2,16 +2,15 @@
 
 import base64
 import json
-from functools import cache, partial
-from typing import Any
+from functools import partial
 
-import jinja2
 import numpy as np
 
-from merclip_jax import bounds, figures, metrics
-from merclip_jax.au import guessers, pictures
-from merclip_jax.figures import Mark
-from merclip_jax.results import Results
+from merclip_jax import templates
+from merclip_jax.reports import au_pictures, figures
+from merclip_jax.reports.figures import Mark
+from merclip_jax.reports.results import Results
+from merclip_jax.scoring import au_baselines, bounds, calibration, metrics
 
 
 def render(template: str, run: Results, words: dict) -> str:
@@ -23,12 +22,12 @@ def render(template: str, run: Results, words: dict) -> str:
       words: the values of report.json, and its 'statement' and 'verdict' in words.
     """
     known = {name: uf1 for name, uf1 in words["bounds"].items() if uf1 is not None}
-    return fill(
-        template,
+    return templates.fill(
+        f"reports/{template}",
         **words,
         run=run.run,
         meanings=bounds.MEANINGS,
-        au_meanings=guessers.MEANINGS,
+        au_meanings=au_baselines.MEANINGS,
         corpora_held_out=bool((run.clips["fold"] == run.clips["dataset"]).all()),
         synthetic=is_synthetic(run),
         notices=_notices(run, words),
@@ -37,34 +36,15 @@ def render(template: str, run: Results, words: dict) -> str:
         calibration_error=_calibration_error(run) if run.class_names else None,
         pictures=_pictures(run, words, known) if template.endswith(".html") else {},
         examples=_examples(run) if template.endswith(".html") and run.class_names else [],
-        seen=pictures.words(run),
+        seen=au_pictures.words(run),
         film_strip=partial(_strip, run),
         config=json.dumps(run.run["config"], indent=2),
     )
 
 
-def fill(template: str, **words: Any) -> str:
-    """One of our templates with its words."""
-    return _templates().get_template(template).render(words)
-
-
 def is_synthetic(run: Results) -> bool:
     """Whether any of the faces were made by code."""
     return any(name.startswith("synthetic") for name in run.clips["dataset"])
-
-
-@cache
-def _templates() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("merclip_jax", "."),
-        autoescape=jinja2.select_autoescape(["html"]),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["score"] = "{:.3f}".format
-    return environment
 
 
 def _notices(run: Results, words: dict) -> list[str]:
@@ -97,7 +77,7 @@ def _mean_of_folds(run: Results) -> float:
 
 
 def _calibration_error(run: Results) -> float:
-    return metrics.calibration_error(*_pooled_probabilities(run))
+    return calibration.calibration_error(*_pooled_probabilities(run))
 
 
 def _pooled_probabilities(run: Results) -> tuple[np.ndarray, np.ndarray]:
@@ -109,7 +89,7 @@ def _pooled_probabilities(run: Results) -> tuple[np.ndarray, np.ndarray]:
 def _pictures(run: Results, words: dict, known: dict[str, float]) -> dict[str, str]:
     curves = figures.learning_curves(run.history) if len(run.history) else ""
     of_classes = _pictures_of_classes(run, words, known) if run.class_names else {}
-    return {"curves": curves} | of_classes | pictures.of_run(run)
+    return {"curves": curves} | of_classes | au_pictures.of_run(run)
 
 
 def _pictures_of_classes(run: Results, words: dict, known: dict[str, float]) -> dict[str, str]:
@@ -126,7 +106,9 @@ def _pictures_of_classes(run: Results, words: dict, known: dict[str, float]) -> 
     return {
         "scores": scores,
         "confusion": figures.confusion_chart(np.array(words["confusion"]), run.class_names),
-        "reliability": figures.reliability_chart(metrics.reliability(*_pooled_probabilities(run))),
+        "reliability": figures.reliability_chart(
+            calibration.reliability(*_pooled_probabilities(run))
+        ),
     }
 
 

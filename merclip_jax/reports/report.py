@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int
 
-from merclip_jax import bounds, explain, metrics, pages, protocols, results
 from merclip_jax import workdir as files
-from merclip_jax.au import scores as au_scores
-from merclip_jax.results import Predictions, Results
+from merclip_jax.protocols import selection
+from merclip_jax.reports import au_scores, explanations, pages, results
+from merclip_jax.reports.results import Predictions, Results
+from merclip_jax.scoring import bounds, metrics
 
 NAMES = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy", "weighted_f1": "weighted F1"}
 NO_EMOTIONS: dict = {  # what is said of the classes where the protocol has none
@@ -138,7 +139,7 @@ def _emotions(run: Results) -> dict:
     marks = bounds.all_bounds(
         run.labels,
         run.subjects,
-        [bounds.au_set(cell) for cell in run.clips["aus"]],
+        [bounds.au_set(units) for units in run.clips["action_units"]],
         len(run.class_names),
     )
     reached = {name: mark.uf1 if mark else None for name, mark in marks.items()}
@@ -152,7 +153,7 @@ def _emotions(run: Results) -> dict:
         "confusion": confusion(run).tolist(),
         "bounds": reached,
         "paper": _paper(run),
-        "explanations": explain.agreement(run),
+        "explanations": explanations.agreement(run),
     }
 
 
@@ -169,12 +170,12 @@ def subject_counts(run: Results, predictions: Predictions) -> Int[np.ndarray, "k
 
 
 def _protocol(run: Results) -> dict:
-    fingerprint = protocols.fingerprint(run.clips)
+    fingerprint = selection.fingerprint(run.clips)
     counts = Counter(run.clips["class"])
     return {
         "name": run.run["protocol"]["name"],
         "fingerprint": fingerprint,
-        "matches": protocols.match(fingerprint),
+        "matches": selection.match(fingerprint),
         "classes": run.class_names,
         "n_clips": len(run.clips),
         "n_subjects": len(set(run.subjects)),

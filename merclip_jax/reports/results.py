@@ -11,8 +11,9 @@ from jaxtyping import Bool, Float, Int, Shaped
 
 from merclip_jax import workdir as files
 from merclip_jax.errors import ConfigError, DataError
+from merclip_jax.facs import notation
 
-RUN = ("protocol", "selection", "seeds", "config", "timing", "environment", "notices")
+RUN = ("system", "protocol", "selection", "seeds", "config", "timing", "environment", "notices")
 CLIPS = (
     *("clip_id", "dataset", "subject", "clip", "split", "emotion", "class", "label", "aus"),
     *("n_frames", "fold"),
@@ -105,6 +106,7 @@ def read(workdir: Path) -> Results:
     run = _read_run(workdir / "run.json")
     clips = _table(workdir / "clips.csv", CLIPS, whole=("label", "n_frames"))
     _check_clips(workdir / "clips.csv", clips, run["protocol"]["classes"])
+    clips["action_units"] = notation.parse_column(clips["aus"])
     tested = clips[clips["fold"] != ""].reset_index(drop=True)
     path = workdir / "predictions.csv"
     probabilities = [f"p_{name}" for name in run["protocol"]["classes"]]

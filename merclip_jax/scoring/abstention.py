@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Bool, Int
 
-from merclip_jax import metrics
+from merclip_jax.scoring import metrics
 
 
 def uf1(

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from sklearn import metrics as sk
 
-from merclip_jax import metrics
+from merclip_jax.scoring import metrics
 
 Counts = Int[np.ndarray, "*batch k 2 2"]
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
-from merclip_jax import metrics
 from merclip_jax.errors import DataError
+from merclip_jax.scoring import metrics
 
 AuSets = Sequence[frozenset[Hashable]]
 

@@ -4,23 +4,20 @@ They come from the annotation alone: no frames are needed. `all_bounds` gives th
 report shows; the command prints them for any protocol.
 """
 
-import json
-import sys
 from collections.abc import Hashable
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from absl import flags
 from jaxtyping import Int, Shaped
-from ml_collections import ConfigDict, config_flags
+from ml_collections import ConfigDict
 
-from merclip_jax import app, cross_validation, facs, guessers, prepare, protocols, workdir
-from merclip_jax.au import emotion_rules
-from merclip_jax.au import guessers as au_guessers
-from merclip_jax.au import labels as au_labels
 from merclip_jax.errors import ConfigError
-from merclip_jax.guessers import AuSets, Bound
+from merclip_jax.facs import emotion_rules, notation
+from merclip_jax.facs import labels as au_labels
+from merclip_jax.protocols import selection
+from merclip_jax.protocols.folds import of_protocol as folds_of
+from merclip_jax.scoring import au_baselines, baselines
+from merclip_jax.scoring.baselines import AuSets, Bound
 
 EPOCHS = (1, 10, 55)  # 55 is what the MER-CLIP release trains for
 
@@ -53,16 +50,6 @@ MEANINGS = {
     ),
 }
 
-USAGE = """Print what a protocol gives without any model, from its annotation alone.
-
-Example:
-  python -m merclip_jax.bounds --config=configs/casme2.py:classes=5 \\
-      --config.data.manual_dir=/where/CASME2/lies --json=bounds.json
-
-The folder needs the annotation only, no frames (SMIC has no annotation: its folders are read). A
-Micro-AU CLIP config gets the F1 of its action units, too, and what its rules reach on true ones.
-"""
-
 
 def all_bounds(
     labels: Int[np.ndarray, " n"],
@@ -83,32 +70,29 @@ def all_bounds(
       seed: of the guesses and restarts.
     """
     known = {
-        "majority": guessers.majority(labels, n_classes),
-        "random": guessers.random_best_of_epochs(labels, subjects, n_classes, 1, seed),
-        "random_best_of_epochs": guessers.random_best_of_epochs(
+        "majority": baselines.majority(labels, n_classes),
+        "random": baselines.random_best_of_epochs(labels, subjects, n_classes, 1, seed),
+        "random_best_of_epochs": baselines.random_best_of_epochs(
             labels, subjects, n_classes, EPOCHS[-1], seed
         ),
     }
     loso = ceiling = None
     if any(au_sets):
-        ceiling = guessers.au_oracle_ceiling(labels, au_sets, n_classes, seed=seed)
+        ceiling = baselines.au_oracle_ceiling(labels, au_sets, n_classes, seed=seed)
         if len(np.unique(subjects)) > 1:
-            loso = guessers.au_oracle_loso(labels, subjects, au_sets, n_classes)
+            loso = baselines.au_oracle_loso(labels, subjects, au_sets, n_classes)
     return known | {"au_oracle_loso": loso, "au_oracle_ceiling": ceiling}
 
 
-def au_set(cell: str) -> frozenset[Hashable]:
-    """The AUs of an annotation cell with their sides; held units are left out.
+def au_set(units: notation.ActionUnits) -> frozenset[Hashable]:
+    """What moved in a clip, with sides; where the annotator named alternatives, they are one token.
 
-    Sides are kept, as in MER-CLIP's sentences: merged, the ceiling would be too low. Where the
-    annotator named alternatives, the group is one token.
+    Sides are kept, as in MER-CLIP's sentences: merged, the ceiling would be too low.
     """
-    units = facs.parse(cell)
-    groups = [*((unit,) for unit in units.units if not unit.static), *units.alternatives]
-    return frozenset(tuple((unit.number, unit.side) for unit in group) for group in groups)
+    return frozenset(tuple((unit.number, unit.side) for unit in group) for group in units.moved)
 
 
-def of_protocol(protocol: protocols.Protocol, table: pd.DataFrame, seed: int = 0) -> dict:
+def of_protocol(protocol: selection.Protocol, table: pd.DataFrame, seed: int = 0) -> dict:
     """The bounds of a protocol as JSON values: {protocol, n_clips, majority: {uf1, uar}, ...}.
 
     Chance with the best epoch kept is given for every number of epochs in EPOCHS; what is not
@@ -128,16 +112,16 @@ def of_protocol(protocol: protocols.Protocol, table: pd.DataFrame, seed: int = 0
             f"protocol {protocol.name} has no classes to guess; with model.system='micro_au' its "
             "action units are guessed"
         )
-    rows = protocols.select(protocol, table)
+    rows = selection.select(protocol, table)
     labels = rows["label"].to_numpy()
     subjects = (rows["dataset"] + "/" + rows["subject"]).to_numpy(str)
-    au_sets = [au_set(cell) for cell in rows["aus"]]
+    au_sets = [au_set(units) for units in rows["action_units"]]
     n_classes = len(protocol.classes)
     known = all_bounds(labels, subjects, au_sets, n_classes, seed)
     values = {name: bound and bound._asdict() for name, bound in known.items()}
     best = {EPOCHS[0]: known["random"], EPOCHS[-1]: known["random_best_of_epochs"]}
     for epochs in EPOCHS[1:-1]:
-        best[epochs] = guessers.random_best_of_epochs(labels, subjects, n_classes, epochs, seed)
+        best[epochs] = baselines.random_best_of_epochs(labels, subjects, n_classes, epochs, seed)
     values["random_best_of_epochs"] = {
         str(epochs): bound._asdict() for epochs in EPOCHS if (bound := best[epochs])
     }
@@ -145,7 +129,7 @@ def of_protocol(protocol: protocols.Protocol, table: pd.DataFrame, seed: int = 0
 
 
 def of_units(
-    protocol: protocols.Protocol, table: pd.DataFrame, config: ConfigDict
+    protocol: selection.Protocol, table: pd.DataFrame, config: ConfigDict
 ) -> dict[str, dict[str, float]]:
     """What guessers of the config's action units reach on the clips that its folds test.
 
@@ -157,13 +141,13 @@ def of_units(
     """
     rows, _, moved = _annotated(protocol, table, config)
     folds = np.full(len(rows), "", object)
-    for fold in cross_validation.of_protocol(protocol, rows, config.folds.scheme):
+    for fold in folds_of(protocol, rows, config.folds.scheme):
         folds[fold.test] = fold.name
-    return au_guessers.all_marks(moved, folds)
+    return au_baselines.all_marks(moved, folds)
 
 
 def of_rules(
-    protocol: protocols.Protocol, table: pd.DataFrame, config: ConfigDict
+    protocol: selection.Protocol, table: pd.DataFrame, config: ConfigDict
 ) -> dict[str, float]:
     """What the config's rules reach if they are told its action units: {'uf1', 'uar'}.
 
@@ -173,16 +157,16 @@ def of_rules(
     """
     rows, units, moved = _annotated(protocol, table, config)
     rules = emotion_rules.read(protocol.classes, units, config.au.rules)
-    return emotion_rules.told_the_truth(rules, moved, rows["label"].to_numpy())._asdict()
+    return au_baselines.told_the_truth(rules, moved, rows["label"].to_numpy())._asdict()
 
 
 def _annotated(
-    protocol: protocols.Protocol, table: pd.DataFrame, config: ConfigDict
+    protocol: selection.Protocol, table: pd.DataFrame, config: ConfigDict
 ) -> tuple[pd.DataFrame, tuple[str, ...], au_labels.Labels]:
     """The protocol's clips, the config's units, and which of them moved in each clip."""
-    rows = protocols.select(protocol, table)
+    rows = selection.select(protocol, table)
     units = au_labels.units(config.au.units, config.au.sides)
-    return rows, units, au_labels.matrix(list(rows["aus"]), units)
+    return rows, units, au_labels.matrix(rows["action_units"], units)
 
 
 def printed(values: dict) -> str:
@@ -192,7 +176,7 @@ def printed(values: dict) -> str:
         lines += _of_classes(values)
     if "au" in values:
         lines.append(f"{'action units':26}F1     F1 of both states")
-        for name, (said, _) in au_guessers.MEANINGS.items():
+        for name, (said, _) in au_baselines.MEANINGS.items():
             scores = values["au"][name]
             lines.append(f"  {said:24}{scores['f1']:.3f}  {scores['f1_macro']:.3f}")
     return "\n".join(lines)
@@ -211,27 +195,3 @@ def _of_classes(values: dict) -> list[str]:
             scores = "not defined" if bound is None else f"{bound['uf1']:.3f}  {bound['uar']:.3f}"
             lines.append(f"  {title:24}{scores}")
     return lines
-
-
-def main() -> None:
-    """The command: print the bounds of a config's protocol, and write them if asked."""
-    config = _CONFIG.value
-    data, tells_units = config.data, config.model.system == "micro_au"
-    protocol = protocols.get(data.protocol)
-    table = prepare.annotations(data.dataset, data.manual_dir, data.data_dir, data.builder_config)
-    values = {"protocol": protocol.name, "n_clips": len(protocols.select(protocol, table))}
-    if protocol.classes or not tells_units:
-        values |= of_protocol(protocol, table)
-    if tells_units:
-        values["au"] = of_units(protocol, table, config)
-        if protocol.classes and config.au.emotion == "rules":
-            values["au_rules"] = of_rules(protocol, table, config)
-    if flags.FLAGS.json:
-        workdir.write(Path(flags.FLAGS.json), json.dumps(values, indent=2) + "\n")
-    sys.stdout.write(printed(values) + "\n")
-
-
-if __name__ == "__main__":
-    _CONFIG = config_flags.DEFINE_config_file("config", help_string="a run's config file")
-    flags.DEFINE_string("json", "", "also write the bounds to this file")
-    app.run(main, USAGE)

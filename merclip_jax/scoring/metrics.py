@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int, Num, Shaped
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, ndtr, ndtri
+from scipy.special import ndtr, ndtri
 from sklearn import metrics as sk
 
 Confusion = Num[np.ndarray, "*batch c c"]
@@ -168,55 +167,6 @@ def compare(
     # A random sample of swaps lacks the observed one, which is as extreme as itself.
     p_value = extreme / len(swaps) if exact else (extreme + 1) / (samples + 1)
     return Comparison(difference, _bias_corrected(resampled, difference), p_value)
-
-
-def reliability(
-    probabilities: Float[np.ndarray, "n c"], labels: Int[np.ndarray, " n"], bins: int = 10
-) -> pd.DataFrame:
-    """Clips by confidence (the largest probability) in equal bins: n, confidence, accuracy.
-
-    Bin i holds confidences in (i / bins, (i + 1) / bins]; empty bins are left out.
-    """
-    confidence = probabilities.max(1)
-    frame = pd.DataFrame(
-        {
-            "bin": np.clip(np.ceil(confidence * bins) - 1, 0, bins - 1).astype(int),
-            "confidence": confidence,
-            "accuracy": (probabilities.argmax(1) == labels).astype(float),
-        }
-    )
-    groups = frame.groupby("bin")
-    return groups.mean().assign(n=groups.size())[["n", "confidence", "accuracy"]]
-
-
-def calibration_error(
-    probabilities: Float[np.ndarray, "n c"], labels: Int[np.ndarray, " n"], bins: int = 10
-) -> float:
-    """Expected calibration error: mean of |accuracy - confidence| over the bins, by clips.
-
-    Naeini et al., AAAI 2015; Guo et al., ICML 2017.
-    """
-    table = reliability(probabilities, labels, bins)
-    return float(np.average((table.accuracy - table.confidence).abs(), weights=table.n))
-
-
-def temperature(probabilities: Float[np.ndarray, "n c"], labels: Int[np.ndarray, " n"]) -> float:
-    """What logits are to be divided by, so that their likelihood on given clips is highest.
-
-    Guo et al., On Calibration of Modern Neural Networks, ICML 2017, arXiv 1706.04599.
-    """
-    logits = np.log(np.maximum(probabilities.astype(np.float64), 1e-30))
-
-    def cost(log_temperature: float) -> float:
-        told = log_softmax(logits / np.exp(log_temperature), axis=1)
-        return -float(told[np.arange(len(labels)), labels].mean())
-
-    return best_temperature(cost)
-
-
-def best_temperature(cost: Callable[[float], float]) -> float:
-    """The temperature, from e^-2 to e^4, whose logarithm has the least cost."""
-    return float(np.exp(minimize_scalar(cost, bounds=(-2.0, 4.0), method="bounded").x))
 
 
 def _ratio(part: np.ndarray | np.number, whole: np.ndarray | np.number) -> np.ndarray:

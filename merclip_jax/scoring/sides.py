@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
-from merclip_jax import metrics
+from merclip_jax.scoring import metrics
 
 
 def pairs(units: Sequence[str]) -> list[tuple[int, int]]:

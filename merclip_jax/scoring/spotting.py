@@ -14,8 +14,8 @@ import pandas as pd
 from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 
-from merclip_jax import metrics
 from merclip_jax.errors import DataError
+from merclip_jax.scoring import metrics
 
 IOU = 0.5
 COLUMNS = ("video", "onset_ms", "offset_ms")

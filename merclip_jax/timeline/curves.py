@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from merclip_jax.video.about import About
-from merclip_jax.video.findings import Finding
+from merclip_jax.timeline.findings import Finding
 from merclip_jax.video.journal import Row
+from merclip_jax.video.model_info import ModelInfo
 
 COLUMNS = 300  # points of a curve at most; each is the highest value in its span
 WIDTH, HEIGHT = 1000.0, 100.0  # of a row, in units of the drawing
@@ -78,7 +78,7 @@ def clock(ms: float, digits: int = 2) -> str:
 
 
 def chart(
-    rows: Sequence[Row], events: Mapping[int, Finding], about: About, duration_ms: float
+    rows: Sequence[Row], events: Mapping[int, Finding], info: ModelInfo, duration_ms: float
 ) -> Chart:
     """The chart of one person: motion, emotions, action units, and what makes windows doubtful.
 
@@ -92,10 +92,10 @@ def chart(
     motion = np.array([row.motion if row.is_read else np.nan for row in rows])
     most = float(np.nanmax(motion)) if np.isfinite(motion).any() else 0.0
     curves = [_curve("motion", f"{most:.2g}", x, motion / (most or 1.0))]
-    for i, name in enumerate(about.classes):
+    for i, name in enumerate(info.classes):
         values = [row.probabilities[i] if row.probabilities else np.nan for row in rows]
         curves.append(_curve(name, "1", x, np.array(values)))
-    for i, unit in enumerate(about.units):
+    for i, unit in enumerate(info.units):
         values = [row.units[i] if row.units else np.nan for row in rows]
         curves.append(_curve(f"AU{unit}", "1", x, np.array(values)))
     for flag in sorted({flag for row in rows for flag in row.flags}):

@@ -7,12 +7,13 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from tqdm import tqdm
 
-from merclip_jax import crops
-from merclip_jax import face as faces
-from merclip_jax.video import maps, read, spotting
-from merclip_jax.video.about import About
+from merclip_jax.data import crops
+from merclip_jax.data import face as faces
+from merclip_jax.timeline import maps
+from merclip_jax.video import decode, spotting
 from merclip_jax.video.journal import Row
-from merclip_jax.video.reader import Reader
+from merclip_jax.video.model_info import ModelInfo
+from merclip_jax.video.predictor import Predictor
 
 STRIP = 7  # pictures of a film strip: the fourth is the apex
 SHOWN = 40  # events of a video that are looked at again: those with the highest scores
@@ -69,14 +70,16 @@ def find(rows: Sequence[Row], face: str) -> list[Finding]:
     return sorted(found, key=lambda one: (one.event.onset_ms, one.person))
 
 
-def look_again(findings: Sequence[Finding], source: read.Source, reader: Reader) -> list[Finding]:
+def look_again(
+    findings: Sequence[Finding], source: decode.Source, reader: Predictor
+) -> list[Finding]:
     """Pictures and explanations of the events with the highest scores; the others as they are.
 
     The frames are decoded a second time and cut by the transforms that the rows keep.
     """
     ranked = sorted(range(len(findings)), key=lambda i: -findings[i].event.score)
     told = list(findings)
-    taken = _taken([findings[i] for i in ranked[:SHOWN]], source, reader.about)
+    taken = _taken([findings[i] for i in ranked[:SHOWN]], source, reader.info)
     bar = tqdm(ranked[:SHOWN], desc="events", unit="event", disable=None)
     for place, (i, (strip, frames)) in enumerate(zip(bar, taken, strict=False)):
         told[i] = replace(findings[i], strip=strip, frames=frames)
@@ -85,10 +88,10 @@ def look_again(findings: Sequence[Finding], source: read.Source, reader: Reader)
     return told
 
 
-def _explain(finding: Finding, reader: Reader) -> maps.Explanation:
+def _explain(finding: Finding, reader: Predictor) -> maps.Explanation:
     """What speaks for the likeliest class, or where there are action units for the surest one."""
-    row, about = finding.row, reader.about
-    names = [f"AU{unit}" for unit in about.units] or about.classes
+    row, info = finding.row, reader.info
+    names = [f"AU{unit}" for unit in info.units] or info.classes
     target = int(np.argmax(row.units or row.probabilities))
     onset = int(np.abs(np.array(row.times_ms) - finding.event.onset_ms).argmin())
     frames = np.stack(finding.frames)
@@ -96,7 +99,7 @@ def _explain(finding: Finding, reader: Reader) -> maps.Explanation:
 
 
 def _taken(
-    findings: Sequence[Finding], source: read.Source, about: About
+    findings: Sequence[Finding], source: decode.Source, info: ModelInfo
 ) -> Iterator[tuple[tuple[Picture, ...], tuple[Picture, ...]]]:
     """Strip and model frames of each finding, from one pass over the video."""
     half_a_frame = 500 / source.fps
@@ -106,10 +109,10 @@ def _taken(
     wishes += [(t - 1e-6, i, "frames") for i, one in enumerate(findings) for t in one.row.times_ms]
     wishes.sort()
     pictures: dict[tuple[int, str], list[Picture]] = {}
-    for frame in read.frames(source):
+    for frame in decode.frames(source):
         while wishes and wishes[0][0] <= frame.time_ms:
             _, i, kind = wishes.pop(0)
-            cut = _cut(frame.image, findings[i].row, about)
+            cut = _cut(frame.image, findings[i].row, info)
             pictures.setdefault((i, kind), []).append(cut)
         if not wishes:
             break
@@ -119,11 +122,11 @@ def _taken(
         yield tuple(pictures.get((i, "strip"), ())), tuple(pictures.get((i, "frames"), ()))
 
 
-def _cut(image: UInt8[np.ndarray, "h w 3"], row: Row, about: About) -> Picture:
+def _cut(image: UInt8[np.ndarray, "h w 3"], row: Row, info: ModelInfo) -> Picture:
     """A frame as the window of a row has it."""
     if row.place is None:
-        return crops.squares([image], about.size, about.crop)[0][0]
-    return faces.crop(image, np.array(row.place), about.size)
+        return crops.squares([image], info.size, info.crop)[0][0]
+    return faces.crop(image, np.array(row.place), info.size)
 
 
 def _spot(rows: Sequence[Row]) -> list[spotting.Event]:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from merclip_jax.video.maps import Explanation
+from merclip_jax.timeline.maps import Explanation
 
 ORANGE = np.array([255.0, 120.0, 0.0])  # RGB
 OPAQUE = 0.75  # of the colour where evidence is strongest

@@ -21,10 +21,9 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int, UInt8
 
-from merclip_jax import augment
-from merclip_jax.models import MerClip
-from merclip_jax.models.micro_au import MicroAu
-from merclip_jax.video import cells
+from merclip_jax.data import augment
+from merclip_jax.timeline import cells
+from merclip_jax.training.task import WindowModel
 
 CONTROLS = 20  # other places: a drop beyond all of them has a chance of 1 in 21 by luck
 STEPS = 16  # of the integral; the midpoints of as many equal parts
@@ -86,7 +85,7 @@ class Explanation:
 
 
 def explain(
-    model: MerClip | MicroAu,
+    model: WindowModel,
     frames: UInt8[np.ndarray, "t s s 3"],
     target: int,
     name: str,
@@ -97,9 +96,9 @@ def explain(
     """Where and when the movement of a clip speaks for a class or an action unit, tested.
 
     Args:
-      model: in evaluation it is what `Reader` holds as `model`.
+      model: in evaluation it is what `Predictor` holds as `model`.
       frames: RGB, as many and as large as the model reads.
-      target: index of a class (MER-CLIP) or of an action unit (Micro-AU CLIP).
+      target: index of a class or of an action unit, as the model's `log_odds` takes it.
       name: of the target, for the sentence, such as 'surprise' or 'AU12'.
       onset: the frame that shows the face at rest.
       seed: the same gives the same places of comparison.
@@ -112,7 +111,7 @@ def explain(
 
 
 def evidence(
-    model: MerClip | MicroAu,
+    model: WindowModel,
     frames: UInt8[np.ndarray, "t s s 3"],
     target: int,
     *,
@@ -126,7 +125,7 @@ def evidence(
 
 
 def tested(
-    model: MerClip | MicroAu,
+    model: WindowModel,
     frames: UInt8[np.ndarray, "t s s 3"],
     found: Float[np.ndarray, "t g g"],
     target: int,
@@ -164,7 +163,7 @@ def tested(
 
 
 def scores(
-    model: MerClip | MicroAu,
+    model: WindowModel,
     frames: UInt8[np.ndarray, "t s s 3"],
     moving: Bool[np.ndarray, "n g g"],
     target: int,
@@ -193,7 +192,7 @@ def _evidence(
 
     def slope(share: Float[Array, ""]) -> Float[Array, "t s s 3"]:
         part = clip[onset] + share * movement
-        return jax.grad(lambda x: log_odds(model, x[None], target)[0])(part)
+        return jax.grad(lambda x: model.log_odds(x[None], target)[0])(part)
 
     midpoints = (jnp.arange(STEPS) + 0.5) / STEPS
     total = jax.lax.fori_loop(
@@ -217,23 +216,9 @@ def _scores(
 
     def score(chosen: Bool[Array, "g g"]) -> Float[Array, ""]:
         pixels = chosen.repeat(patch, 0).repeat(patch, 1)[..., None]
-        return log_odds(model, jnp.where(pixels, clip, clip[onset])[None], target)[0]
+        return model.log_odds(jnp.where(pixels, clip, clip[onset])[None], target)[0]
 
     return jax.lax.map(score, moving, batch_size=_AT_ONCE)
-
-
-def log_odds(
-    model: MerClip | MicroAu, clips: Float[Array, "b t s s 3"], target: Int[Array, ""]
-) -> Float[Array, " b"]:
-    """Log-odds of the target: of a class against all others, of a unit against its absence.
-
-    A class's logit alone would not do: softmax does not change when all logits rise together.
-    """
-    if isinstance(model, MicroAu):
-        return model.unit_logits(model(clips).features)[:, target]
-    logits = model(clips).logits
-    others = jnp.where(jnp.arange(logits.shape[1]) == target, -jnp.inf, logits)
-    return logits[:, target] - jax.nn.logsumexp(others, axis=1)
 
 
 def _percent(log_odds: float) -> str:

@@ -9,16 +9,16 @@ from jaxtyping import UInt8
 from tqdm import tqdm
 
 from merclip_jax.errors import DataError
-from merclip_jax.video import read
-from merclip_jax.video.about import About
+from merclip_jax.timeline.timeline import leading
+from merclip_jax.video import decode
 from merclip_jax.video.journal import Row
-from merclip_jax.video.timeline import leading
+from merclip_jax.video.model_info import ModelInfo
 
 CODEC = "mp4v"
 WHITE, BLACK, ORANGE = (255, 255, 255), (0, 0, 0), (255, 150, 40)  # RGB
 
 
-def write(source: read.Source, rows: Sequence[Row], about: About, path: Path) -> None:
+def write(source: decode.Source, rows: Sequence[Row], info: ModelInfo, path: Path) -> None:
     """Write the video; one frame is in memory at a time.
 
     Frames are written at the mean rate of the source.
@@ -34,7 +34,7 @@ def write(source: read.Source, rows: Sequence[Row], about: About, path: Path) ->
     writer = None
     try:
         for frame in tqdm(
-            read.frames(source), desc=path.name, total=source.n_frames, unit="frame", disable=None
+            decode.frames(source), desc=path.name, total=source.n_frames, unit="frame", disable=None
         ):
             height, width = (length // 2 * 2 for length in frame.image.shape[:2])  # codecs want it
             if writer is None:
@@ -45,7 +45,7 @@ def write(source: read.Source, rows: Sequence[Row], about: About, path: Path) ->
             image = frame.image[:height, :width].copy()
             for person, own in persons.items():
                 nearest = own[int(np.abs(middles[person] - frame.time_ms).argmin())]
-                _draw(image, nearest, frame.time_ms, about)
+                _draw(image, nearest, frame.time_ms, info)
             writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     finally:
         if writer is not None:
@@ -53,26 +53,26 @@ def write(source: read.Source, rows: Sequence[Row], about: About, path: Path) ->
     partial.replace(path)
 
 
-def _draw(image: UInt8[np.ndarray, "h w 3"], row: Row, time_ms: float, about: About) -> None:
+def _draw(image: UInt8[np.ndarray, "h w 3"], row: Row, time_ms: float, info: ModelInfo) -> None:
     """Box and label of one person, drawn into the picture."""
     if not row.is_read or not row.start_ms <= time_ms <= row.end_ms:
         return
     corner = (8, 8)
     if row.place is not None:
-        square = about.size * np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) - 0.5
+        square = info.size * np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) - 0.5
         back = cv2.invertAffineTransform(np.array(row.place))
         box = (square @ back[:, :2].T + back[:, 2]).round().astype(np.int32)
         cv2.polylines(image, [box], True, ORANGE, 2, cv2.LINE_AA)
         corner = tuple(np.clip(box.min(axis=0), 8, None).tolist())
-    _label(image, _words(row, about), corner)
+    _label(image, _words(row, info), corner)
 
 
-def _words(row: Row, about: About) -> str:
-    name = leading(row.probabilities, about.classes)
+def _words(row: Row, info: ModelInfo) -> str:
+    name = leading(row.probabilities, info.classes)
     if name:
         return f"{name} {max(row.probabilities):.2f}"
     best = int(np.argmax(row.units))
-    return f"AU{about.units[best]} {row.units[best]:.2f}"
+    return f"AU{info.units[best]} {row.units[best]:.2f}"
 
 
 def _label(image: UInt8[np.ndarray, "h w 3"], words: str, corner: tuple[int, int]) -> None:

@@ -2,21 +2,20 @@
 
 import base64
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import cv2
-import jinja2
 import numpy as np
 from jaxtyping import UInt8
 
-from merclip_jax import facs_text
-from merclip_jax.facs import number_and_side
-from merclip_jax.video import curves, findings, heat, timeline
-from merclip_jax.video.about import SYSTEMS, About
-from merclip_jax.video.findings import Finding
+from merclip_jax import templates
+from merclip_jax.facs import phrases
+from merclip_jax.facs.notation import number_and_side
+from merclip_jax.timeline import curves, findings, heat, timeline
+from merclip_jax.timeline.findings import Finding
+from merclip_jax.timeline.timeline import Timeline
 from merclip_jax.video.journal import Row
-from merclip_jax.video.timeline import Timeline
+from merclip_jax.video.model_info import ModelInfo
 
 STRIP_SIDE = 96  # pixels: side of a picture in a film strip
 FILMED, FILM_SIDE = 5, 128  # frames and pixels of the film that explains
@@ -27,33 +26,30 @@ NAMED = 0.5  # probability from which an action unit is named at an event
 def render(told: Timeline) -> str:
     """The page of one video."""
     charts = [
-        curves.chart(rows, _events(told, rows), told.about, told.end.duration_ms)
+        curves.chart(rows, _events(told, rows), told.info, told.end.duration_ms)
         for rows in findings.of_one(told.rows, told.settings.face)
     ]
-    cards = [_card(number, one, told.about) for number, one in enumerate(told.findings, start=1)]
-    return (
-        _templates()
-        .get_template("video/timeline.html")
-        .render(
-            name=told.source.name,
-            duration=curves.clock(told.end.duration_ms, 1),
-            fps=told.source.fps,
-            n_frames=told.end.frames,
-            system=SYSTEMS[told.about.system],
-            model=told.model,
-            about=told.about,
-            settings=told.settings,
-            notices=told.notices,
-            charts=charts,
-            cards=cards,
-            shown=[card for card in cards if card["strip"]],
-            n_windows=len(told.rows),
-            n_read=sum(row.is_read for row in told.rows),
-            width=curves.WIDTH,
-            height=curves.HEIGHT,
-            top=curves.TOP,
-            base=curves.BASE,
-        )
+    cards = [_card(number, one, told.info) for number, one in enumerate(told.findings, start=1)]
+    return templates.fill(
+        "timeline/timeline.html",
+        name=told.source.name,
+        duration=curves.clock(told.end.duration_ms, 1),
+        fps=told.source.fps,
+        n_frames=told.end.frames,
+        system=told.info.title,
+        model=told.model,
+        info=told.info,
+        settings=told.settings,
+        notices=told.notices,
+        charts=charts,
+        cards=cards,
+        shown=[card for card in cards if card["strip"]],
+        n_windows=len(told.rows),
+        n_read=sum(row.is_read for row in told.rows),
+        width=curves.WIDTH,
+        height=curves.HEIGHT,
+        top=curves.TOP,
+        base=curves.BASE,
     )
 
 
@@ -63,19 +59,7 @@ def render_index(told: Sequence[dict[str, Any]]) -> str:
     Args:
       told: of each its name, and either fault, or duration_ms, fps, events and emotions.
     """
-    return _templates().get_template("video/timelines.html").render(told=told, clock=curves.clock)
-
-
-@cache
-def _templates() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("merclip_jax", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    return templates.fill("timeline/timelines.html", told=told, clock=curves.clock)
 
 
 def _events(told: Timeline, rows: Sequence[Row]) -> dict[int, Finding]:
@@ -84,16 +68,16 @@ def _events(told: Timeline, rows: Sequence[Row]) -> dict[int, Finding]:
     return {i: one for i, one in enumerate(told.findings, start=1) if one.person in persons}
 
 
-def _card(number: int, one: Finding, about: About) -> dict[str, Any]:
+def _card(number: int, one: Finding, info: ModelInfo) -> dict[str, Any]:
     """What the page says of an event."""
     row, event = one.row, one.event
-    likeliest = sorted(zip(row.probabilities, about.classes, strict=False), reverse=True)
+    likeliest = sorted(zip(row.probabilities, info.classes, strict=False), reverse=True)
     moved = [
         (unit, _unit_name(unit), p)
-        for unit, p in zip(about.units, row.units, strict=False)
+        for unit, p in zip(info.units, row.units, strict=False)
         if p >= NAMED
     ]
-    title = timeline.leading(row.probabilities, about.classes)
+    title = timeline.leading(row.probabilities, info.classes)
     if timeline.undecided(row.probabilities):
         title = " or ".join(name for _, name in likeliest[:2])
     if not title:
@@ -121,7 +105,7 @@ def _card(number: int, one: Finding, about: About) -> dict[str, Any]:
 
 def _unit_name(unit: str) -> str:
     number, side = number_and_side(unit)
-    return {"L": "Left ", "R": "Right "}.get(side, "") + facs_text.NAMES[number]
+    return {"L": "Left ", "R": "Right "}.get(side, "") + phrases.NAMES[number]
 
 
 def _small(picture: UInt8[np.ndarray, "s s 3"]) -> UInt8[np.ndarray, "q q 3"]:

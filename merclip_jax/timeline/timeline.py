@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 
 from merclip_jax import workdir
-from merclip_jax.au import emotion_rules
-from merclip_jax.video import maps, read
-from merclip_jax.video.about import About
-from merclip_jax.video.findings import Finding
+from merclip_jax.facs import emotion_rules
+from merclip_jax.timeline import maps
+from merclip_jax.timeline.findings import Finding
+from merclip_jax.video import decode
+from merclip_jax.video.inference import NEAREST, Settings
 from merclip_jax.video.journal import End, Row
-from merclip_jax.video.recording import NEAREST, Settings
+from merclip_jax.video.model_info import ModelInfo
 from merclip_jax.video.spotting import LONGEST_MS, SHORTEST_MS
 
 ENOUGH_FPS = 100.0  # frames per second, below which a micro-expression has few of them
@@ -36,10 +37,10 @@ class Timeline:
       seconds: time spent per stage; empty if the run was resumed.
     """
 
-    source: read.Source
+    source: decode.Source
     end: End
     model: str
-    about: About
+    info: ModelInfo
     settings: Settings
     rows: Sequence[Row]
     findings: Sequence[Finding]
@@ -55,7 +56,7 @@ class Timeline:
         elif read_windows < len(self.rows):
             lost = len(self.rows) - read_windows
             said.append(f"The face is lost in {lost} of {len(self.rows)} windows; they stay empty.")
-        return [*said, *self.end.notices, *self.about.notices]
+        return [*said, *self.end.notices, *self.info.notices]
 
 
 def too_slow(fps: float) -> str:
@@ -95,25 +96,25 @@ def table(timeline: Timeline) -> pd.DataFrame:
 
 
 def _columns(timeline: Timeline) -> list[str]:
-    about = timeline.about
-    ranks = range(1, min(NEAREST, len(about.sentences)) + 1)
+    info = timeline.info
+    ranks = range(1, min(NEAREST, len(info.sentences)) + 1)
     return [
         *("person", "start_ms", "end_ms", "event", "emotion"),
-        *(f"p_{name}" for name in about.classes),
-        *(f"au_p_{unit}" for unit in about.units),
+        *(f"p_{name}" for name in info.classes),
+        *(f"au_p_{unit}" for unit in info.units),
         *(f"{kind}_{rank}" for rank in ranks for kind in ("nearest", "similarity")),
         *("motion", "face", "head_motion", "blink", "blur", "flags"),
     ]
 
 
 def _cells(row: Row, timeline: Timeline) -> dict[str, Any]:
-    about = timeline.about
+    info = timeline.info
     cells = {
         "person": row.person,
         "start_ms": row.start_ms,
         "end_ms": row.end_ms,
         "event": _event_of(row, timeline),
-        "emotion": leading(row.probabilities, about.classes),
+        "emotion": leading(row.probabilities, info.classes),
         "motion": row.motion if row.is_read else math.nan,
         "face": row.face,
         "head_motion": row.head_motion,
@@ -122,8 +123,8 @@ def _cells(row: Row, timeline: Timeline) -> dict[str, Any]:
         "flags": "; ".join(row.flags),
     }
     # Of a window that was not read, these are empty: the columns stay blank.
-    cells |= {f"p_{name}": p for name, p in zip(about.classes, row.probabilities, strict=False)}
-    cells |= {f"au_p_{unit}": p for unit, p in zip(about.units, row.units, strict=False)}
+    cells |= {f"p_{name}": p for name, p in zip(info.classes, row.probabilities, strict=False)}
+    cells |= {f"au_p_{unit}": p for unit, p in zip(info.units, row.units, strict=False)}
     for rank, (sentence, similarity) in enumerate(row.nearest, start=1):
         cells |= {f"nearest_{rank}": sentence, f"similarity_{rank}": similarity}
     return cells
@@ -141,7 +142,7 @@ def _event_of(row: Row, timeline: Timeline) -> int | None:
 
 def values(timeline: Timeline) -> dict[str, Any]:
     """The content of timeline.json."""
-    about, source, end = timeline.about, timeline.source, timeline.end
+    info, source, end = timeline.info, timeline.source, timeline.end
     return {
         "input": {
             "name": source.name,
@@ -151,24 +152,24 @@ def values(timeline: Timeline) -> dict[str, Any]:
         },
         "model": {
             "name": timeline.model,
-            "system": about.system,
-            "classes": list(about.classes),
-            "units": list(about.units),
-            "frames": about.count,
-            "size": about.size,
-            "crop": about.crop,
-            "calibrated": about.calibrated,
-            "temperature": about.temperature,
+            "system": info.system,
+            "classes": list(info.classes),
+            "units": list(info.units),
+            "frames": info.count,
+            "size": info.size,
+            "crop": info.crop,
+            "calibrated": info.calibrated,
+            "temperature": info.temperature,
         },
         "settings": asdict(timeline.settings),
         "notices": timeline.notices,
-        "events": [_event(finding, about) for finding in timeline.findings],
-        "windows": [_window(row, about) for row in timeline.rows],
+        "events": [_event(finding, info) for finding in timeline.findings],
+        "windows": [_window(row, info) for row in timeline.rows],
         "speed": {f"{stage}_s": round(s, 3) for stage, s in timeline.seconds.items()},
     }
 
 
-def _event(finding: Finding, about: About) -> dict[str, Any]:
+def _event(finding: Finding, info: ModelInfo) -> dict[str, Any]:
     row, event = finding.row, finding.event
     return {
         "person": finding.person,
@@ -176,7 +177,7 @@ def _event(finding: Finding, about: About) -> dict[str, Any]:
         "apex_ms": event.apex_ms,
         "offset_ms": event.offset_ms,
         "score": event.score,
-        **_said(row, about),
+        **_said(row, info),
         "undecided": undecided(row.probabilities),
         "flags": list(row.flags),
         "explanation": _explanation(finding.explanation),
@@ -195,12 +196,12 @@ def _explanation(told: maps.Explanation | None) -> dict[str, Any] | None:
     }
 
 
-def _window(row: Row, about: About) -> dict[str, Any]:
+def _window(row: Row, info: ModelInfo) -> dict[str, Any]:
     return {
         "person": row.person,
         "start_ms": row.start_ms,
         "end_ms": row.end_ms,
-        **_said(row, about),
+        **_said(row, info),
         "motion": row.motion if row.is_read else None,
         "quality": {
             "face": _number(row.face),
@@ -212,12 +213,12 @@ def _window(row: Row, about: About) -> dict[str, Any]:
     }
 
 
-def _said(row: Row, about: About) -> dict[str, Any]:
+def _said(row: Row, info: ModelInfo) -> dict[str, Any]:
     """What the model says of a window; empty where it saw no face."""
     return {
-        "emotion": leading(row.probabilities, about.classes) or None,
-        "probabilities": dict(zip(about.classes, row.probabilities, strict=False)),
-        "units": dict(zip(about.units, row.units, strict=False)),
+        "emotion": leading(row.probabilities, info.classes) or None,
+        "probabilities": dict(zip(info.classes, row.probabilities, strict=False)),
+        "units": dict(zip(info.units, row.units, strict=False)),
         "nearest": [{"sentence": said, "similarity": cosine} for said, cosine in row.nearest],
     }
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-import jinja2
+from merclip_jax import templates
 
 OWN = "apache-2.0", "Apache License 2.0."
 FOREIGN = (
@@ -22,13 +22,8 @@ def model_card(cfg: Any, meta: Mapping[str, Any]) -> str:
         are from}, words_added (to the vocabulary after training); any may lack.
     """
     licence, note = FOREIGN if meta.get("made_from") else OWN
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("merclip_jax.models", "."),
-        trim_blocks=True,
-        keep_trailing_newline=True,
-    )
     system = "Micro-AU CLIP" if meta.get("units") else "MER-CLIP"
     title = f"{system} on {meta['dataset']}" if meta.get("dataset") else f"{system}, not fine-tuned"
-    return environment.get_template("card.md").render(
-        cfg=cfg, meta=meta, title=title, licence=licence, licence_note=note
+    return templates.fill(
+        "towers/card.md", cfg=cfg, meta=meta, title=title, licence=licence, licence_note=note
     )

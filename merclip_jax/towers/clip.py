@@ -10,8 +10,8 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
-from merclip_jax.models import attention, layers
-from merclip_jax.models.config import TextConfig
+from merclip_jax.towers import attention, layers
+from merclip_jax.towers.config import TextConfig
 
 
 class Mlp(nnx.Module):

@@ -14,7 +14,7 @@ from flax import nnx
 from flax.nnx.nn.dtypes import promote_dtype
 from jaxtyping import Array, Bool, Float
 
-from merclip_jax.models import layers
+from merclip_jax.towers import layers
 
 
 class PatchEmbedding(nnx.Module):

@@ -68,6 +68,12 @@ def config(directory: Path) -> dict[str, Any]:
     return values
 
 
+def metadata(name: str | os.PathLike) -> dict[str, Any]:
+    """What merclip.json says of saved weights: what they are of, and have seen; {} without one."""
+    file = locate(name) / "merclip.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+
 def read(name: str | os.PathLike) -> dict[str, np.ndarray]:
     """The tensors of a checkpoint by name, those of less than float32 widened to it.
 

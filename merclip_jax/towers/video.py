@@ -17,9 +17,9 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from merclip_jax.errors import ConfigError
-from merclip_jax.models import attention, clip, layers
-from merclip_jax.models.config import VisionConfig
-from merclip_jax.models.conv import DepthwiseConv, LocalMHRA, PatchEmbedding
+from merclip_jax.towers import attention, clip, layers
+from merclip_jax.towers.config import VisionConfig
+from merclip_jax.towers.conv import DepthwiseConv, LocalMHRA, PatchEmbedding
 
 # As released: attention packs q, k and v in one Xavier matrix with zero biases; the MLP keeps
 # PyTorch's defaults. A global block starts by adding nothing. (With no checkpoint at all the
@@ -260,7 +260,7 @@ class VideoTower(nnx.Module):
 
         return recomputed(block, inputs, mode.rngs)
 
-    def without_arms(self) -> None:
+    def without_adapters(self) -> None:
         """Take away the local and global blocks: CLIP's own tower on single time steps is left."""
         for block in self.blocks:
             block.lmhra1 = block.lmhra2 = None

@@ -3,18 +3,16 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
-
-from merclip_jax.au import attention
-from merclip_jax.au.attention import Attention
 
 
 class State(NamedTuple):
     """What a fold's training changes, and the key that its randomness comes from."""
 
     params: Any  # trained parameters
-    rest: Any  # BatchNorm's running statistics
+    model_state: Any  # all else of the model that is no parameter: BatchNorm, a fold's figures
     opt_state: Any
     step: Int[Array, ""]
     key: Any  # Key[Array, ""]; () in a checkpoint, as the seed and the fold give it again
@@ -28,7 +26,7 @@ class Batch(NamedTuple):
     sentences: Int[Array, " b"]  # row of the sentence table; negative: the clip has none
 
 
-class Prepared(NamedTuple):
+class AugmentedBatch(NamedTuple):
     """A batch with its frames gathered and augmented, and its texts looked up."""
 
     frames: Float[Array, "b t h w 3"]
@@ -49,19 +47,18 @@ class Predicted(NamedTuple):
     """Probabilities of classes or action units, and what else a task reports of each clip.
 
     MER-CLIP: `scores` is the cosine of clip and sentence for every sentence. Micro-AU CLIP: the
-    logit of every action unit, and where it looked.
+    logit of every action unit; `sums` is where it looked, summed over clips by `Task.aggregate`.
     """
 
     probabilities: Float[Array, "b c"] | Float[np.ndarray, "b c"]
     scores: Float[Array, "b s"] | Float[np.ndarray, "b s"]
-    attention: Attention | None = None
+    sums: Any = None  # a tree of arrays that add up over batches
 
 
 def joined(batches: Sequence[Predicted]) -> Predicted:
-    """Batches one after another; their attention, already summed over clips, added up."""
-    paid = [batch.attention for batch in batches if batch.attention is not None]
+    """Batches one after another; their sums added up."""
     return Predicted(
         np.concatenate([batch.probabilities for batch in batches]),
         np.concatenate([batch.scores for batch in batches]),
-        attention.total(paid) if paid else None,
+        jax.tree.map(lambda *parts: np.sum(parts, axis=0), *(batch.sums for batch in batches)),
     )

@@ -6,13 +6,20 @@ flipped byte without a word. With several processes all call alike; Orbax lets t
 
 import hashlib
 import json
-import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from orbax.checkpoint import v1 as ocp
+
+
+class Saved(NamedTuple):
+    """A checkpoint: the state after `step` steps, and the JSON-able position that goes with it."""
+
+    step: int
+    state: Any
+    position: dict[str, Any]
 
 
 class FoldCheckpoints:
@@ -35,43 +42,38 @@ class FoldCheckpoints:
         parts = {"state": leaves, "about": {"json": written}}
         self._checkpointer.save_checkpointables(step, parts)
 
-    def restore(self, state: Any) -> tuple[int, Any, dict] | None:
-        """The newest whole checkpoint as (step, state, position), or None if there is none.
+    def restore(self, state: Any) -> tuple[Saved | None, list[str]]:
+        """The newest whole checkpoint, None if there is none; and what is to be said of others.
 
         Args:
           state: a tree of arrays like the saved one; it gives structure, shapes and devices.
 
-        A checkpoint that cannot be read, or whose numbers changed, is passed over with a warning.
+        A checkpoint that cannot be read, or whose numbers changed, is passed over with a notice.
         """
-        wanted = _leaves(state)
+        expected, notices = _leaves(state), []
         for checkpoint in sorted(self._checkpointer.checkpoints, key=lambda c: -c.step):
             try:
-                found = self._checkpointer.load_checkpointables(
-                    checkpoint.step, {"state": wanted, "about": None}
+                parts = self._checkpointer.load_checkpointables(
+                    checkpoint.step, {"state": expected, "about": None}
                 )
-                leaves = found["state"]
-                about = json.loads(np.asarray(found["about"]["json"]).tobytes())
+                leaves = parts["state"]
+                about = json.loads(np.asarray(parts["about"]["json"]).tobytes())
             except Exception as error:  # noqa: BLE001 - Orbax raises many kinds for a damaged file
-                warnings.warn(
+                notices.append(
                     f"checkpoint {checkpoint.step} cannot be read ({error.__cause__ or error}); "
-                    "trying the one before it",
-                    stacklevel=2,
+                    "trying the one before it"
                 )
                 continue
             if _digest(leaves) != about["digest"]:
-                warnings.warn(
+                notices.append(
                     f"the numbers of checkpoint {checkpoint.step} changed since it was saved; "
-                    "trying the one before it",
-                    stacklevel=2,
+                    "trying the one before it"
                 )
                 continue
-            ordered = [leaves[name] for name in wanted]
-            return (
-                about["step"],
-                jax.tree.unflatten(jax.tree.structure(state), ordered),
-                about["position"],
-            )
-        return None
+            ordered = [leaves[name] for name in expected]
+            restored = jax.tree.unflatten(jax.tree.structure(state), ordered)
+            return Saved(about["step"], restored, about["position"]), notices
+        return None, notices
 
     def close(self) -> None:
         """Wait for what is still being written."""

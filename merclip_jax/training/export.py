@@ -3,90 +3,124 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
+import jax
 import numpy as np
 import pandas as pd
 from flax import nnx
 from ml_collections import ConfigDict
 
-from merclip_jax import clips, contamination, crops, step, workdir
-from merclip_jax.au import attention
-from merclip_jax.batch import Predicted
-from merclip_jax.cross_validation import Fold
-from merclip_jax.members import Member, Setup, results
+from merclip_jax import workdir
+from merclip_jax.data import crops, pack
+from merclip_jax.protocols import contamination
+from merclip_jax.protocols.folds import Fold
+from merclip_jax.training import parallel
+from merclip_jax.training.batch import Predicted, State
+from merclip_jax.training.fold import FoldState, RunContext, results
 
-MEASURED = 16  # clips whose first pictures tell how large faces are
+MARGIN_CLIPS = 16  # clips whose first pictures tell how large faces are
 
 
 def predictions(
-    setup: Setup, fold: Fold, held: Predicted, aside: Predicted | None, selection: str, epoch: int
+    context: RunContext,
+    fold: Fold,
+    test_pred: Predicted,
+    val_pred: Predicted | None,
+    selection: str,
+    epoch: int,
 ) -> pd.DataFrame:
     """The rows of predictions.csv of a fold's held-out clips."""
-    facts = ["clip_id", "dataset", "subject", *(["label"] if setup.protocol.classes else [])]
-    table = setup.table.iloc[fold.test][facts].assign(
-        fold=fold.name, seed=setup.seed, selection=selection, epoch=epoch
+    facts = ["clip_id", "dataset", "subject", *(["label"] if context.protocol.classes else [])]
+    table = context.table.iloc[fold.test][facts].assign(
+        fold=fold.name, seed=context.seed, selection=selection, epoch=epoch
     )
-    return table.assign(**setup.task.columns(fold, held, aside))
+    return table.assign(**context.task.columns(fold, test_pred, val_pred))
 
 
-def finish(setup: Setup, member: Member, held: Predicted, aside: Predicted | None) -> None:
+def finish(
+    context: RunContext, member: FoldState, test_pred: Predicted, val_pred: Predicted | None
+) -> None:
     """Write what a fold logged and predicted, and drop what is not to be kept."""
-    folder = setup.folder(member.fold)
-    last = setup.config.recipe.epochs - 1
-    table = predictions(setup, member.fold, held, aside, "last", last)
+    folder = context.folder(member.fold)
+    last = context.config.recipe.epochs - 1
+    table = predictions(context, member.fold, test_pred, val_pred, "last", last)
     if member.choice.rows:
         chosen = pd.DataFrame(member.choice.rows).astype(table.dtypes)
         table = pd.concat([table, chosen])
-    workdir.write_table(results(folder, "history", setup.seed), pd.DataFrame(member.history))
-    workdir.write_table(results(folder, "predictions", setup.seed), table)
-    if not setup.config.checkpoint.keep_finished:
+    workdir.write_table(results(folder, "history", context.seed), pd.DataFrame(member.history))
+    workdir.write_table(results(folder, "predictions", context.seed), table)
+    if not context.config.checkpoint.keep_finished:
         shutil.rmtree(folder / "checkpoints")
 
 
-def keep_attention(setup: Setup, fold: Fold, held: Predicted) -> None:
-    """Write where the model looked in a fold's held-out clips, if the task tells units."""
-    if held.attention is not None:
-        path = attention.file(setup.folder(fold), setup.seed)
-        attention.write(path, held.attention, setup.task.about()["units"])
+def keep(
+    context: RunContext,
+    fold: Fold,
+    state: State,
+    slot: int,
+    test_pred: Predicted,
+    val_pred: Predicted | None,
+) -> None:
+    """Keep what an epoch that counts leaves of a fold: what the task shows, and the model.
+
+    Args:
+      context: of the run; `checkpoint.export` asks for the model.
+      fold: whose epoch it is.
+      state: of all folds that step together; every process must call.
+      slot: the fold's place among them.
+      test_pred: of its held-out clips.
+      val_pred: of the clips that the task asked for.
+    """
+    exported = context.config.checkpoint.export
+    own = jax.tree.map(lambda leaf: leaf[slot], state._replace(key=())) if exported else None
+    final = parallel.fetch(own)
+    if not parallel.is_first():
+        return
+    context.task.keep(context.folder(fold), context.seed, test_pred)
+    if exported:
+        _export(context, fold, final, test_pred, val_pred)
 
 
-def export(
-    setup: Setup, fold: Fold, state: step.State, held: Predicted, aside: Predicted | None
+def _export(
+    context: RunContext, fold: Fold, state: State, test_pred: Predicted, val_pred: Predicted | None
 ) -> None:
     """Save a fold's model to predict with or to start from, and say what it has seen."""
-    tested = setup.table.iloc[fold.test]
-    seen = setup.table.iloc[np.concatenate([fold.train, fold.inner])]
-    about = {
-        **setup.task.about(),
-        **setup.task.learnt(fold, aside),
-        "protocol": setup.protocol.name,
-        "dataset": "+".join(setup.protocol.datasets),
-        "crop": setup.config.data.crop,
-        **_margin(setup, fold),
-        "seen": contamination.with_clips(setup.seen, seen),
-        "seed": setup.seed,
+    test = context.table.iloc[fold.test]
+    seen = context.table.iloc[np.concatenate([fold.train, fold.inner])]
+    metadata = {
+        **context.task.model_info(),
+        **context.task.fold_metadata(fold, val_pred),
+        "protocol": context.protocol.name,
+        "dataset": "+".join(context.protocol.datasets),
+        "crop": context.config.data.crop,
+        **_margin(context, fold),
+        "seen": contamination.with_clips(context.seen, seen),
+        "seed": context.seed,
         "scores": {
-            "n_clips": len(tested),
-            "n_subjects": len(tested[["dataset", "subject"]].drop_duplicates()),
-            **setup.task.scores(fold.test, held),
+            "n_clips": len(test),
+            "n_subjects": len(test[["dataset", "subject"]].drop_duplicates()),
+            **context.task.card_scores(fold.test, test_pred),
         },
-        "config": _without_places(setup.config),
+        "config": _without_places(context.config),
     }
-    model = nnx.merge(setup.learner.graphdef, state.params, setup.shared.frozen, state.rest)
-    model.save_pretrained(setup.folder(fold) / f"model-seed{setup.seed}", setup.tokenizer, about)
+    learner = context.learner
+    model = nnx.merge(learner.graphdef, state.params, context.shared.frozen, state.model_state)
+    folder = context.folder(fold) / f"model-seed{context.seed}"
+    model.save_pretrained(folder, context.tokenizer, metadata)
 
 
-def _margin(setup: Setup, fold: Fold) -> dict[str, float]:
+def _margin(context: RunContext, fold: Fold) -> dict[str, float]:
     """How large the faces of an owner's crop are, if it can be measured."""
-    if setup.config.data.crop != "owner":
+    if context.config.data.crop != "owner":
         return {}
-    starts, _ = clips.first_rows(setup.table)
-    chosen = starts[fold.train[:: max(1, len(fold.train) // MEASURED)]]
-    margin = crops.face_margin(list(np.asarray(setup.clips.frames[np.sort(chosen)])))
+    starts, _ = pack.first_rows(context.table)
+    chosen = starts[fold.train[:: max(1, len(fold.train) // MARGIN_CLIPS)]]
+    margin = crops.face_margin(list(np.asarray(context.clips.frames[np.sort(chosen)])))
     return {} if margin is None else {"margin": margin}
 
 
-def _without_places(config: ConfigDict) -> dict:
+def _without_places(config: ConfigDict) -> dict[str, Any]:
     """A config as JSON values; shared weights name no paths of the machine they are from."""
     values = json.loads(config.to_json())
     del values["data"]["manual_dir"], values["data"]["data_dir"]

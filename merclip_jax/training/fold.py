@@ -8,22 +8,23 @@ from flax import nnx
 from ml_collections import ConfigDict
 from tokenizers import Tokenizer
 
-from merclip_jax import clips, detection, parallel, recognition, sampling, step
-from merclip_jax.checkpoints import FoldCheckpoints
-from merclip_jax.cross_validation import Fold
-from merclip_jax.protocol_table import Protocol
-
-Task = recognition.Task | detection.Task
+from merclip_jax.data import pack, sampling
+from merclip_jax.protocols.folds import Fold
+from merclip_jax.protocols.table import Protocol
+from merclip_jax.training import parallel, step
+from merclip_jax.training.checkpoints import FoldCheckpoints
+from merclip_jax.training.task import Task
 
 
 @dataclass(frozen=True)
-class Setup:
+class RunContext:
     """What all folds of one seed share.
 
     Attributes:
       seen: corpus -> subjects that the weights at the start were trained on.
       task: what is learnt, and the labels of the clips of `table`.
-      params, rest: trained parameters and BatchNorm statistics before the first step.
+      params, model_state: trained parameters, and what else the model holds, before the first step.
+      notices: what the report must say of the run; restoring adds to it.
     """
 
     config: ConfigDict
@@ -31,15 +32,16 @@ class Setup:
     workdir: Path
     protocol: Protocol
     seen: dict[str, list[str]]
-    clips: clips.Clips
+    clips: pack.Clips
     table: pd.DataFrame
     task: Task
     learner: step.Learner
     engine: parallel.Engine
     shared: step.Shared
     params: nnx.State
-    rest: nnx.State
+    model_state: nnx.State
     tokenizer: Tokenizer
+    notices: list[str]
 
     def folder(self, fold: Fold) -> Path:
         """Where a fold keeps its files."""
@@ -52,7 +54,7 @@ class Choice:
 
     Attributes:
       epoch: counted from 0; -1 before the first.
-      score: UF1 that it was chosen by.
+      score: the task's score, which it was chosen by.
       rows: its predictions, column by column.
     """
 
@@ -62,7 +64,7 @@ class Choice:
 
 
 @dataclass
-class Member:
+class FoldState:
     """A fold in training: its sampler, its checkpoints and what it logged and chose so far."""
 
     fold: Fold

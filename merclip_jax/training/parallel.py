@@ -21,9 +21,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from ml_collections import ConfigDict
 
 from merclip_jax.errors import ConfigError
-from merclip_jax.step import Batch, Learner, Shared, State
-
-FORMS = ("jit", "pmap")
+from merclip_jax.training.step import Batch, Learner, Shared, State
 
 
 def join(settings: ConfigDict) -> None:
@@ -32,19 +30,12 @@ def join(settings: ConfigDict) -> None:
     Every process runs the same command; the first alone writes files, which all must see.
 
     Raises:
-      ConfigError: a process without its number, or no answer from the coordinator.
+      ConfigError: no answer from the coordinator.
     """
     if not settings.coordinator or jax.distributed.is_initialized():
         return
-    if settings.form == "pmap":
-        raise ConfigError("parallel.form='pmap' runs in one process; take 'jit' for several")
     given = {}
     if settings.coordinator != "auto":  # else the cluster's own environment tells
-        if not 0 <= settings.process < settings.processes:
-            raise ConfigError(
-                f"parallel.process={settings.process} of parallel.processes={settings.processes}: "
-                "number the processes from 0"
-            )
         given = {
             "coordinator_address": settings.coordinator,
             "num_processes": settings.processes,
@@ -53,7 +44,9 @@ def join(settings: ConfigDict) -> None:
     try:
         jax.distributed.initialize(**given)
     except (RuntimeError, ValueError) as error:
-        raise ConfigError(f"parallel.coordinator={settings.coordinator!r}: {error}") from error
+        raise ConfigError(
+            f"--config.parallel.coordinator={settings.coordinator!r}: {error}"
+        ) from error
 
 
 def is_first() -> bool:
@@ -71,25 +64,53 @@ def first_alone(what: str) -> Iterator[None]:
         multihost_utils.sync_global_devices(what)
 
 
+def check(config: ConfigDict) -> None:
+    """Refuse what cannot be spread over the devices, before any data is read.
+
+    Raises:
+      ConfigError: fewer devices than asked for, or a batch that does not divide over them.
+    """
+    wanted, there = config.parallel.devices, len(jax.devices())
+    if wanted > there:
+        raise ConfigError(f"--config.parallel.devices={wanted}: there are {there} here")
+    batch_size, over_data = config.recipe.batch_size, _spread(config, _folds(config))[1]
+    if batch_size % over_data:
+        raise ConfigError(
+            f"--config.recipe.batch_size={batch_size} does not divide over {over_data} devices; "
+            "change it, or set --config.parallel.devices"
+        )
+
+
+def folds_at_once(config: ConfigDict, pending: int) -> int:
+    """How many folds train at once: no more than are left, where that divides over the devices."""
+    fewer = min(_folds(config), pending)
+    fits = config.recipe.batch_size % _spread(config, fewer)[1] == 0
+    return fewer if fits else _folds(config)
+
+
+def _folds(config: ConfigDict) -> int:
+    if config.parallel.form == "pmap":
+        return 1
+    return config.folds.parallel or (1 if jax.default_backend() == "cpu" else 4)
+
+
+def _devices(config: ConfigDict) -> list[jax.Device]:
+    return jax.devices()[: config.parallel.devices or None]
+
+
+def _spread(config: ConfigDict, folds: int) -> tuple[int, int]:
+    """Over how many devices folds are spread, and each fold's batch."""
+    devices = len(_devices(config))
+    over_folds = math.gcd(folds, devices) if config.parallel.form == "jit" else 1
+    return over_folds, devices // over_folds
+
+
 class Engine:
     """A learner's step, compiled once for `folds` folds on the devices in use."""
 
     def __init__(self, learner: Learner, folds: int):
-        settings, batch_size = learner.config.parallel, learner.config.recipe.batch_size
-        devices = jax.devices()[: settings.devices or None]
-        if settings.form not in FORMS:
-            raise ConfigError(f"parallel.form={settings.form!r}: give one of {', '.join(FORMS)}")
-        over_folds = math.gcd(folds, len(devices)) if settings.form == "jit" else 1
-        over_data = len(devices) // over_folds
-        if batch_size % over_data:
-            raise ConfigError(
-                f"recipe.batch_size={batch_size} does not divide over {over_data} devices; change "
-                "it, or set parallel.devices"
-            )
-        if settings.form == "pmap" and folds > 1:
-            raise ConfigError(
-                "parallel.form='pmap' trains one fold at a time: set folds.parallel=1"
-            )
+        settings, devices = learner.config.parallel, _devices(learner.config)
+        over_folds, over_data = _spread(learner.config, folds)
         self.folds = folds
         self.form = settings.form
         # Explicit axes, the default of make_mesh, would need shardings on every operation.

@@ -5,7 +5,6 @@ optimiser's update are one function of (state, batch, shared), which is jitted o
 """
 
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 import jax
@@ -15,15 +14,18 @@ from flax import nnx
 from jaxtyping import Array, Int, Key
 from ml_collections import ConfigDict
 
-from merclip_jax import augment, detection, optim, recognition
-from merclip_jax.batch import Batch, Predicted, Prepared, Shared, State
+from merclip_jax.data import augment
+from merclip_jax.training import optim
+from merclip_jax.training.batch import AugmentedBatch, Batch, Predicted, Shared, State
+from merclip_jax.training.task import Task
 
 
 @dataclass(frozen=True)
 class Learner:
-    """The fixed side of training: the model's structure, the optimiser and the recipe."""
+    """The fixed side of training: the model's structure, the task, the optimiser and the recipe."""
 
     graphdef: Any
+    task: Task
     optimizer: optax.GradientTransformation
     schedule: optax.Schedule
     config: ConfigDict
@@ -31,9 +33,9 @@ class Learner:
 
     @classmethod
     def create(
-        cls, model: nnx.Module, config: ConfigDict, steps_per_epoch: int
+        cls, model: nnx.Module, task: Task, config: ConfigDict, steps_per_epoch: int
     ) -> tuple["Learner", Any, Any, Any]:
-        """Split a model into (learner, trained parameters, rest, frozen parameters)."""
+        """Split a model into (learner, trained parameters, model state, frozen parameters)."""
 
         def is_trained(path, leaf) -> bool:
             return isinstance(leaf, nnx.Param) and optim.trainable(
@@ -41,7 +43,7 @@ class Learner:
             )
 
         graphdef, *states = nnx.split(model, is_trained, nnx.Param, ...)
-        params, frozen, rest = states
+        params, frozen, model_state = states
         recipe = config.recipe
         rate, updates = recipe.learning_rate, steps_per_epoch // recipe.accumulate
         if recipe.lr_reference_batch:
@@ -56,21 +58,22 @@ class Learner:
         )
         if recipe.accumulate > 1:
             optimizer = optax.MultiSteps(optimizer, recipe.accumulate).gradient_transformation()
-        return cls(graphdef, optimizer, schedule, config, steps_per_epoch), params, rest, frozen
+        learner = cls(graphdef, task, optimizer, schedule, config, steps_per_epoch)
+        return learner, params, model_state, frozen
 
     def rate(self, step: int) -> float:
         """The learning rate in training step `step`."""
         return float(self.schedule(step // self.config.recipe.accumulate))
 
-    def start(self, params: Any, rest: Any, key: Key[Array, ""]) -> State:
+    def start(self, params: Any, model_state: Any, key: Key[Array, ""]) -> State:
         """The state before the first step."""
-        return State(params, rest, self.optimizer.init(params), jnp.int32(0), key)
+        return State(params, model_state, self.optimizer.init(params), jnp.int32(0), key)
 
     def train(self, state: State, batch: Batch, shared: Shared) -> tuple[State, dict[str, Array]]:
         """One step: (state, batch) -> (state, scalars to log)."""
         return self.update(state, self.prepare(state, batch, shared), shared.frozen)
 
-    def prepare(self, state: State, batch: Batch, shared: Shared) -> Prepared:
+    def prepare(self, state: State, batch: Batch, shared: Shared) -> AugmentedBatch:
         """Gather and augment the frames; draw one template for every clip's sentence."""
         augment_key, template_key, _ = self._keys(state)
         settings = self.config.augment
@@ -85,10 +88,10 @@ class Learner:
         )
         template = jax.random.randint(template_key, batch.sentences.shape, 0, shared.texts.shape[1])
         texts = shared.texts[jnp.maximum(batch.sentences, 0), template]
-        return Prepared(frames, batch.labels, batch.sentences, texts)
+        return AugmentedBatch(frames, batch.labels, batch.sentences, texts)
 
     def update(
-        self, state: State, batch: Prepared, frozen: Any, axis_name: str | None = None
+        self, state: State, batch: AugmentedBatch, frozen: Any, axis_name: str | None = None
     ) -> tuple[State, dict[str, Array]]:
         """Forward, backward and the optimiser's update.
 
@@ -100,30 +103,23 @@ class Learner:
         epoch = state.step // self.steps_per_epoch
 
         def loss(params):
-            model = nnx.merge(self.graphdef, params, frozen, state.rest, copy=True)
-            value, scalars = self._task.loss(
-                model, batch, epoch, dropout_key, self.config, axis_name
-            )
+            model = nnx.merge(self.graphdef, params, frozen, state.model_state, copy=True)
+            value, scalars = self.task.loss(model, batch, epoch, dropout_key, axis_name)
             return value, (scalars, nnx.state(model, nnx.Not(nnx.Param)))
 
-        grads, (scalars, rest) = jax.grad(loss, has_aux=True)(state.params)
+        grads, (scalars, model_state) = jax.grad(loss, has_aux=True)(state.params)
         if axis_name is not None:
             grads, scalars = jax.lax.pmean((grads, scalars), axis_name)
         updates, opt_state = self.optimizer.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         scalars["gradient_norm"] = optax.global_norm(grads)
-        return State(params, rest, opt_state, state.step + 1, state.key), scalars
+        return State(params, model_state, opt_state, state.step + 1, state.key), scalars
 
     def predict(self, state: State, rows: Int[Array, "b t"], shared: Shared) -> Predicted:
-        """What the model says of clips, in evaluation mode and without augmentation."""
-        model = nnx.merge(self.graphdef, state.params, shared.frozen, state.rest, copy=True)
+        """What the model predicts of clips, in evaluation mode and without augmentation."""
+        model = nnx.merge(self.graphdef, state.params, shared.frozen, state.model_state, copy=True)
         frames = augment.normalize(shared.frames[rows])
-        return self._task.predict(model, frames, shared.texts, self.config)
-
-    @property
-    def _task(self) -> ModuleType:
-        """What a step computes: `loss` and `predict`."""
-        return detection if self.config.model.system == "micro_au" else recognition
+        return self.task.predict(model, frames, shared.texts)
 
     def choose_rows(
         self,

@@ -1,1 +1,1 @@
-"""New videos: reading, aligned windows, what a model sees in them, and the page that shows it."""
+"""Videos: decoding, faces and windows, and what a model reads in them."""

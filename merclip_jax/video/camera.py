@@ -10,12 +10,12 @@ from tqdm import tqdm
 
 from merclip_jax import workdir
 from merclip_jax.errors import DataError
-from merclip_jax.video import read
+from merclip_jax.video import decode
 
 FILM, NOTE = "recording.avi", "recording.json"
 
 
-def recorded(source: read.Source, folder: Path, seconds: float) -> read.Source:
+def recorded(source: decode.Source, folder: Path, seconds: float) -> decode.Source:
     """Record a camera into a folder; a recording that is there is taken as it is.
 
     Ctrl-C ends it early. Motion JPEG keeps every frame by itself, without the smoothing over time
@@ -30,15 +30,15 @@ def recorded(source: read.Source, folder: Path, seconds: float) -> read.Source:
         rate = _record(source, film, seconds)
         workdir.write(note, json.dumps({"fps": rate}) + "\n")
     rate = json.loads(note.read_text())["fps"]
-    return replace(read.open_source(film, rate), name=source.name)
+    return replace(decode.open_source(film, rate), name=source.name)
 
 
-def _record(source: read.Source, film: Path, seconds: float) -> float:
+def _record(source: decode.Source, film: Path, seconds: float) -> float:
     """Write the film; its mean rate in frames per second."""
     writer, last_ms, count = None, 0.0, 0
     bar = tqdm(total=seconds, desc=source.name, unit="s", disable=None)
     try:
-        for frame in read.frames(source):
+        for frame in decode.frames(source):
             if frame.time_ms > 1000 * seconds:
                 break
             if writer is None:

@@ -7,7 +7,6 @@ at, so that variable frame rates are right. One frame is in memory at a time.
 import itertools
 import os
 import time
-import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -91,25 +90,26 @@ def open_source(path: str | Path | int, fps: float = 0.0) -> Source:
         raise _unreadable(path, error) from error
 
 
-def frames(source: Source) -> Iterator[Frame]:
+def frames(source: Source, notices: list[str] | None = None) -> Iterator[Frame]:
     """All frames in order; a camera's never end. What can be read of a damaged file is given.
 
-    Warns:
-      UserWarning: the file ended before the length that it states.
+    Args:
+      source: where they are.
+      notices: takes what is to be known afterwards: that the file ended too early.
 
     Raises:
       DataError: a picture cannot be read, or no frame at all.
     """
-    for index, (time_ms, image) in enumerate(_shown(source)):
+    for index, (time_ms, image) in enumerate(_shown(source, [] if notices is None else notices)):
         yield Frame(index, round(time_ms, 3), cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
 
 
-def _shown(source: Source) -> Iterator[Shown]:
+def _shown(source: Source, notices: list[str]) -> Iterator[Shown]:
     if isinstance(source.path, int):
         return _filmed(source.path)
     if source.path.is_dir():
         return pictures.shown(source.path, source.fps)
-    return _decoded(source, source.path)
+    return _decoded(source, source.path, notices)
 
 
 def sources(given: str, fps: float) -> list[Source]:
@@ -242,7 +242,7 @@ def _rate(times: list[float], stated: float) -> float:
     return stated if 0 < stated < _FASTEST else 25.0
 
 
-def _decoded(source: Source, path: Path) -> Iterator[Shown]:
+def _decoded(source: Source, path: Path, notices: list[str]) -> Iterator[Shown]:
     film = _open(path)
     stated, count = film.get(cv2.CAP_PROP_FPS), film.get(cv2.CAP_PROP_FRAME_COUNT)
     index, last = -1, -np.inf
@@ -264,10 +264,9 @@ def _decoded(source: Source, path: Path) -> Iterator[Shown]:
     lost = length - (last / 1000 + length / max(count, 1))
     # Containers cut to size state up to a few percent more than they show.
     if lost > max(min(0.05 * length, 1.0), 2 * length / max(count, 1)):
-        warnings.warn(
+        notices.append(
             f"{path}: the file is cut off: {index} frames could be read, it states "
-            f"{count:.0f}, and the last {lost:.1f} s are missing; what was read is used",
-            stacklevel=2,
+            f"{count:.0f}, and the last {lost:.1f} s are missing; what was read is used"
         )
 
 

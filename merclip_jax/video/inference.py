@@ -1,7 +1,6 @@
 """A video through the model: its windows become rows of a journal, batch by batch."""
 
 import time
-import warnings
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +10,10 @@ import numpy as np
 from jaxtyping import Float
 from tqdm import tqdm
 
-from merclip_jax.video import read, windows
+from merclip_jax.video import decode, windows
 from merclip_jax.video.journal import End, Journal, Row
+from merclip_jax.video.predictor import Predictor, Reading
 from merclip_jax.video.quality import LOST
-from merclip_jax.video.reader import Reader, Reading
 
 NEAREST = 3  # sentences kept per window
 
@@ -50,7 +49,7 @@ class Stopwatch:
 
 
 def record(
-    source: read.Source, reader: Reader, settings: Settings, journal: Journal, watch: Stopwatch
+    source: decode.Source, reader: Predictor, settings: Settings, journal: Journal, watch: Stopwatch
 ) -> None:
     """Read a video to its end; windows that the journal has are not put to the model again.
 
@@ -68,35 +67,33 @@ def record(
         tape.frames(),
         window_ms=settings.window_ms,
         stride_ms=settings.stride_ms,
-        count=reader.about.count,
-        size=reader.about.size,
-        crop=reader.about.crop,
+        count=reader.info.count,
+        size=reader.info.size,
+        crop=reader.info.crop,
         face=settings.face,
-        margin=reader.about.margin,
+        margin=reader.info.margin,
     )
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        for number, window in enumerate(_timed(stream, watch)):
-            if number >= known:
-                waiting.append(window)
-            if len(waiting) == reader.batch_size:
-                journal.append(_rows(reader, waiting, watch))
-                waiting = []
+    for number, window in enumerate(_timed(stream, watch)):
+        if number >= known:
+            waiting.append(window)
+        if len(waiting) == reader.batch_size:
+            journal.append(_rows(reader, waiting, watch))
+            waiting = []
     journal.append(_rows(reader, waiting, watch))
-    told = (str(one.message) for one in caught if one.category is UserWarning)
     duration = tape.last_ms + 1000 / source.fps
-    journal.close(End(tape.count, duration, tuple(dict.fromkeys(told))))
+    journal.close(End(tape.count, duration, tuple(tape.notices)))
 
 
 class _Tape:
     """The frames of a source on their way to the windows: counted, timed, with a progress bar."""
 
-    def __init__(self, source: read.Source, watch: Stopwatch):
+    def __init__(self, source: decode.Source, watch: Stopwatch):
         self.count, self.last_ms = 0, 0.0
+        self.notices: list[str] = []
         self._source, self._watch = source, watch
 
-    def frames(self) -> Iterator[read.Frame]:
-        stream = read.frames(self._source)
+    def frames(self) -> Iterator[decode.Frame]:
+        stream = decode.frames(self._source, self.notices)
         total, name = self._source.n_frames, self._source.name
         with tqdm(total=total, desc=name, unit="frame", mininterval=0.5, disable=None) as bar:
             while True:
@@ -121,7 +118,7 @@ def _timed(stream: Iterator[windows.Window], watch: Stopwatch) -> Iterator[windo
         yield window
 
 
-def _rows(reader: Reader, several: list[windows.Window], watch: Stopwatch) -> list[Row]:
+def _rows(reader: Predictor, several: list[windows.Window], watch: Stopwatch) -> list[Row]:
     """Rows of some windows; those without a face are not put to the model."""
     seen = [window for window in several if LOST not in window.quality.flags]
     if seen:
@@ -130,7 +127,7 @@ def _rows(reader: Reader, several: list[windows.Window], watch: Stopwatch) -> li
     with watch.on("model"):
         frames = [window.frames for window in seen]
         said = iter(_one_by_one(reader.read(np.stack(frames)))) if seen else iter(())
-    sentences = reader.about.sentences
+    sentences = reader.info.sentences
     return [
         _row(window, next(said) if LOST not in window.quality.flags else None, sentences)
         for window in several

@@ -13,11 +13,13 @@ from typing import Any, Literal, cast
 import numpy as np
 from jaxtyping import Float
 
-from merclip_jax import crops, face, facs, facs_text, text
+from merclip_jax import systems
+from merclip_jax.data import crops, face
 from merclip_jax.errors import ConfigError
-from merclip_jax.models import files
+from merclip_jax.facs import notation, phrases
+from merclip_jax.merclip import sentences as text
+from merclip_jax.towers import files
 
-SYSTEMS = {"merclip": "MER-CLIP", "micro_au": "Micro-AU CLIP"}
 UNKNOWN_RATE = 0.2  # misses and false alarms of a model that does not say its own
 BARE_HEAD = 51  # from this number on, units are movements of head and eyes
 
@@ -54,14 +56,15 @@ SYNTHETIC = (
 
 
 @dataclass(frozen=True)
-class About:
+class ModelInfo:
     """What is to be known of a model.
 
     Attributes:
-      system: 'merclip' or 'micro_au'.
-      classes: emotions; may be empty for Micro-AU CLIP.
-      units: action units; empty for MER-CLIP.
-      sentences: those a window is compared with; empty for Micro-AU CLIP.
+      system: its name in `systems.SYSTEMS`.
+      title: the same for people.
+      classes: emotions; may be empty where there are units.
+      units: action units; none where the model names emotions alone.
+      sentences: those a window is compared with; none where there are units.
       style: their wording.
       count: frames of a window.
       size: side of a frame in pixels.
@@ -75,6 +78,7 @@ class About:
     """
 
     system: str
+    title: str
     classes: tuple[str, ...]
     units: tuple[str, ...]
     sentences: tuple[str, ...]
@@ -90,7 +94,7 @@ class About:
     notices: tuple[str, ...]
 
 
-def read(directory: Path, crop: str = "auto") -> About:
+def read(directory: Path, crop: str = "auto") -> ModelInfo:
     """Ask a model's folder.
 
     Args:
@@ -102,13 +106,7 @@ def read(directory: Path, crop: str = "auto") -> About:
         that contradict each other.
     """
     values = files.config(directory)
-    system = values.get("model_type")
-    if system not in SYSTEMS:
-        raise ConfigError(
-            f"--model={directory}: config.json says model_type {system!r}, which tells no "
-            "emotions; give a model that training exported (checkpoint.export), or "
-            "assets/demo_model"
-        )
+    system = systems.of_folder(directory)
     notices: list[str] = []
     meta = _meta(directory, notices)
     units = tuple(values.get("units", ()))
@@ -124,8 +122,9 @@ def read(directory: Path, crop: str = "auto") -> About:
         notices.append(OTHER_RULES)
     guess = np.repeat([[UNKNOWN_RATE], [1 - UNKNOWN_RATE]], len(units), axis=1)
     try:
-        return About(
-            system=system,
+        return ModelInfo(
+            system=values["model_type"],
+            title=system.title,
             classes=tuple(meta.get("classes", ())) if units else _classes(meta, values, notices),
             units=units,
             sentences=() if units else _sentences(meta, style, notices),
@@ -186,8 +185,8 @@ def _sentences(
     if meta.get("sentences"):
         return tuple(meta["sentences"])
     notices.append(NO_SENTENCES)
-    numbers = (number for number in facs_text.NAMES if number < BARE_HEAD)
-    single = (facs.sentence(facs.parse(str(number)), style) for number in numbers)
+    numbers = (number for number in phrases.NAMES if number < BARE_HEAD)
+    single = (notation.sentence(notation.parse(str(number)), style) for number in numbers)
     return tuple(dict.fromkeys(filter(None, single)))
 
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Float32, UInt8
 
-from merclip_jax.au import regions
+from merclip_jax.facs import regions
 
 SIDE = 112  # pixels: larger pictures are reduced to it
 GRID = 16  # cells along a side

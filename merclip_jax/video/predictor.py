@@ -11,11 +11,13 @@ from flax import nnx
 from jaxtyping import Array, Float, UInt8
 from scipy import special
 
-from merclip_jax import augment, losses, text
-from merclip_jax.au import emotion_rules
-from merclip_jax.models import MerClip, files
-from merclip_jax.models.micro_au import MicroAu
-from merclip_jax.video import about
+from merclip_jax import systems
+from merclip_jax.data import augment
+from merclip_jax.facs import emotion_rules
+from merclip_jax.merclip import sentences
+from merclip_jax.scoring import calibration
+from merclip_jax.towers import files
+from merclip_jax.video import model_info
 
 
 class Reading(NamedTuple):
@@ -23,8 +25,8 @@ class Reading(NamedTuple):
 
     Attributes:
       probabilities: of the classes.
-      units: probability of each action unit; no columns for MER-CLIP.
-      similarity: cosine with each sentence; no columns for Micro-AU CLIP.
+      units: probability of each action unit; no columns where the model names emotions alone.
+      similarity: cosine with each sentence; no columns where there are units.
     """
 
     probabilities: Float[np.ndarray, "b c"]
@@ -32,7 +34,7 @@ class Reading(NamedTuple):
     similarity: Float[np.ndarray, "b s"]
 
 
-class Reader:
+class Predictor:
     """A model ready to read windows in batches of one fixed size; `about` says what it is."""
 
     def __init__(self, directory: str | os.PathLike, batch_size: int = 8, crop: str = "auto"):
@@ -48,11 +50,11 @@ class Reader:
           DataError: its weights are damaged.
         """
         directory = files.locate(directory)
-        self.about = about.read(directory, crop)
+        self.info = model_info.read(directory, crop)
         self.batch_size = batch_size
-        self.model = _load(directory, self.about.system)
-        known = self.about
-        self._fitted = emotion_rules.Fitted(known.threshold, known.temperature)
+        self.model = systems.of_folder(directory).load(directory)
+        known = self.info
+        self._fitted = calibration.Fitted(known.threshold, known.temperature)
         has_rules = known.units and known.classes
         self._rules = emotion_rules.read(known.classes, known.units) if has_rules else ()
         self._graph, self._state = nnx.split(self.model)
@@ -62,11 +64,12 @@ class Reader:
     def compile(self) -> None:
         """Compile the model for one batch, once; `read` does so by itself if nobody has."""
         if self._compiled is None:
-            size = self.about.size
-            shape = (self.batch_size, self.about.count, size, size, 3)
+            size = self.info.size
+            shape = (self.batch_size, self.info.count, size, size, 3)
             frames = jax.ShapeDtypeStruct(shape, jnp.uint8)
-            said = jax.jit(_said, static_argnums=0)
-            lowered = said.lower(self._graph, self._state, frames, self._texts)
+            lowered = jax.jit(_scores, static_argnums=0).lower(
+                self._graph, self._state, frames, self._texts
+            )
             self._compiled = lowered.compile()
 
     def read(self, frames: UInt8[np.ndarray, "n t s s 3"]) -> Reading:
@@ -81,42 +84,24 @@ class Reader:
             found.append([np.asarray(values, np.float64)[: len(part)] for values in said])
         logits, similarity = (np.concatenate(parts) for parts in zip(*found, strict=True))
         nothing = np.zeros((len(frames), 0))
-        if self.about.system == "merclip":
-            classes = special.softmax(logits / self.about.temperature, axis=1)
+        if not self.info.units:
+            classes = special.softmax(logits / self.info.temperature, axis=1)
             return Reading(classes, nothing, similarity)
         units = self._fitted.probabilities(logits)
         if not self._rules:
             return Reading(nothing, units, nothing)
-        return Reading(emotion_rules.infer(self._rules, units, self.about.rates), units, nothing)
+        return Reading(emotion_rules.infer(self._rules, units, self.info.rates), units, nothing)
 
     def _embed(self, directory: Path) -> Float[Array, "n e"]:
         """The sentences in the model's space: the mean of their templates, as in training."""
-        sentences, forms = self.about.sentences, text.TEMPLATES[self.about.style]
-        if not sentences:
+        if not self.info.sentences:
             return jnp.zeros((0, self.model.cfg.vision.output_dim))
-        prompts = [form.format(said) for said in sentences for form in forms]
-        context = self.model.cfg.text.context
-        ids = text.tokenize(files.tokenizer(directory), prompts, context)
-        encode = nnx.jit(lambda model, one: model.encode_text(one))
-        each = ids.reshape(len(sentences), len(forms), context)
-        return jnp.stack(
-            [losses.unit(encode(self.model, jnp.asarray(one))).mean(axis=0) for one in each]
-        )
+        tokenizer = files.tokenizer(directory)
+        return sentences.embedded(self.model, tokenizer, self.info.sentences, self.info.style)
 
 
-def _load(directory: Path, system: str) -> MerClip | MicroAu:
-    if system == "micro_au":
-        return MicroAu.from_pretrained(directory)
-    on_cpu = jax.default_backend() == "cpu"  # where bfloat16 is slower than float32
-    return MerClip.from_pretrained(directory, "float32" if on_cpu else None)
-
-
-def _said(
+def _scores(
     graph: Any, state: Any, frames: UInt8[Array, "b t s s 3"], texts: Float[Array, "n e"]
 ) -> tuple[Float[Array, "b k"], Float[Array, "b n"]]:
     """Logits of classes or of action units, and the cosine with every sentence."""
-    model = nnx.merge(graph, state)
-    out = model(augment.normalize(frames))
-    if isinstance(model, MerClip):
-        return out.logits, losses.cosine(out.clip_embedding, texts)
-    return model.unit_logits(out.features), jnp.zeros((len(frames), 0))
+    return nnx.merge(graph, state).window_scores(augment.normalize(frames), texts)

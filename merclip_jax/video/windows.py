@@ -12,13 +12,13 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from merclip_jax import crops
-from merclip_jax import face as faces
+from merclip_jax.data import crops
+from merclip_jax.data import face as faces
 from merclip_jax.errors import ConfigError
 from merclip_jax.video import quality
+from merclip_jax.video.decode import Frame
 from merclip_jax.video.motion import motion_energy
 from merclip_jax.video.quality import Quality, Sight
-from merclip_jax.video.read import Frame
 from merclip_jax.video.tracks import Tracker
 
 LOOK_MS = 1000 / 30  # a face is looked at so often; it hardly moves in between

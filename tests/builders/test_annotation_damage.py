@@ -18,9 +18,9 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from merclip_jax.errors import DataError
-from tfds_builders.casme2.corpus import Casme2
-from tfds_builders.records import ABSENT
-from tfds_builders.samm.corpus import Samm
+from merclip_jax.tfds_builders.casme2.corpus import Casme2
+from merclip_jax.tfds_builders.records import ABSENT
+from merclip_jax.tfds_builders.samm.corpus import Samm
 
 FIELDS = {  # field of a clip -> its column, by corpus
     Casme2: {"subject": 0, "clip": 1, "onset": 3, "apex": 4, "offset": 5, "aus": 7, "emotion": 8},

@@ -4,11 +4,11 @@ from dataclasses import replace
 import pytest
 from corpora import casme
 
-from merclip_jax import clips, prepare
+from merclip_jax.data import datasets, pack
 from merclip_jax.errors import DataError
-from tfds_builders import sheets
-from tfds_builders.casme.corpus import Casme
-from tfds_builders.records import ABSENT
+from merclip_jax.tfds_builders import sheets
+from merclip_jax.tfds_builders.casme.corpus import Casme
+from merclip_jax.tfds_builders.records import ABSENT
 
 ROWS = casme.rows()
 
@@ -139,8 +139,8 @@ def test_all_faults_are_listed_at_once(tmp_path):
 
 def test_it_is_prepared_and_read(tmp_path):
     table = casme.make_casme(tmp_path / "CASME")
-    builder = prepare.prepare("casme", tmp_path / "CASME", tmp_path / "data", "cropped")
-    loaded = clips.load([builder], 32, tmp_path / "data", "host")
+    builder = datasets.prepare("casme", tmp_path / "CASME", tmp_path / "data", "cropped")
+    loaded = pack.load([builder], 32, tmp_path / "data", "host")
     assert list(loaded.table["clip_id"]) == [f"casme/{row.subject:02d}/{row.clip}" for row in table]
     assert list(loaded.table["n_frames"]) == [row.offset - row.onset + 1 for row in table]
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from corpora import casme2
 
-import tfds_builders
+from merclip_jax import tfds_builders
 from merclip_jax.errors import DataError
-from tfds_builders import frames, sheets
-from tfds_builders.casme2.corpus import SUBJECT, Casme2
-from tfds_builders.records import ABSENT
+from merclip_jax.tfds_builders import frames, sheets
+from merclip_jax.tfds_builders.casme2.corpus import SUBJECT, Casme2
+from merclip_jax.tfds_builders.records import ABSENT
 
 ROWS = casme2.rows(subjects=2, clips_per_subject=2)
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 import pytest
 from corpora import casme3
 
-from merclip_jax import clips, prepare
+from merclip_jax.data import datasets, pack
 from merclip_jax.errors import DataError
-from tfds_builders.casme3.corpus import Casme3
+from merclip_jax.tfds_builders.casme3.corpus import Casme3
 
 ROWS = casme3.rows()
 COLOR = f"{casme3.TREE}/{{}}/{{}}/color"
@@ -192,8 +192,8 @@ def test_from_disk_to_packed_clips(tmp_path, layout):
     root = tmp_path / "CASME3"
     table = casme3.make_casme3(root)
     casme3.write_frames(root, table, "cropped")
-    builder = prepare.prepare("casme3", root, tmp_path / "data", layout)
-    packed = clips.load([builder], 32, tmp_path / "data", "host")
+    builder = datasets.prepare("casme3", root, tmp_path / "data", layout)
+    packed = pack.load([builder], 32, tmp_path / "data", "host")
     lengths = [int(row.offset) - int(row.onset) + 1 for row in table]
     assert sorted(packed.table["n_frames"]) == sorted(lengths)
     assert len(packed.frames) == sum(lengths)

@@ -4,9 +4,10 @@ from dataclasses import replace
 import pytest
 from corpora import casme3_c
 
-from merclip_jax import clips, facs, prepare
+from merclip_jax.data import datasets, pack
 from merclip_jax.errors import DataError
-from tfds_builders.casme3_c.corpus import Casme3C
+from merclip_jax.facs import notation
+from merclip_jax.tfds_builders.casme3_c.corpus import Casme3C
 
 ROWS = casme3_c.rows()
 
@@ -20,7 +21,7 @@ def test_a_workbook_without_apexes(tmp_path):
     assert (first.onset, first.apex, first.offset) == (97, -1, 104)
     assert (first.apex_used, first.apex_valid, first.fps) == (100, False, 30)
     assert [clip.emotion for clip in sheet.clips][:2] == ["negative", "surprise"]
-    assert [facs.numbers(clip.aus) for clip in sheet.clips] == [{4, 5}, {14, 24}, {1}, {4, 11}]
+    assert [notation.numbers(clip.aus) for clip in sheet.clips] == [{4, 5}, {14, 24}, {1}, {4, 11}]
 
 
 @pytest.mark.parametrize(
@@ -90,6 +91,6 @@ def test_a_lost_frame_does_not_stop(tmp_path):
 
 def test_from_disk_to_packed_clips(tmp_path):
     casme3_c.make_casme3_c(tmp_path / "CASME3")
-    builder = prepare.prepare("casme3_c", tmp_path / "CASME3", tmp_path / "data", "color")
-    packed = clips.load([builder], 32, tmp_path / "data", "host")
+    builder = datasets.prepare("casme3_c", tmp_path / "CASME3", tmp_path / "data", "color")
+    packed = pack.load([builder], 32, tmp_path / "data", "host")
     assert sorted(packed.table["n_frames"]) == [7, 8, 8, 8]

@@ -4,9 +4,9 @@ from dataclasses import replace
 import pytest
 from corpora import casme_sq
 
-from merclip_jax import clips, prepare
+from merclip_jax.data import datasets, pack
 from merclip_jax.errors import DataError
-from tfds_builders.casme_sq.corpus import CasmeSq
+from merclip_jax.tfds_builders.casme_sq.corpus import CasmeSq
 
 ROWS = casme_sq.rows()
 MICRO = ROWS[1:]
@@ -157,7 +157,7 @@ def test_all_faults_are_listed_at_once(tmp_path):
 @pytest.mark.parametrize("layout", ["cropped", "raw"])
 def test_it_is_prepared_and_read(tmp_path, layout):
     casme_sq.make_casme_sq(tmp_path / "corpus", layout)
-    builder = prepare.prepare("casme_sq", tmp_path / "corpus", tmp_path / "data", layout)
-    loaded = clips.load([builder], 32, tmp_path / "data", "host")
+    builder = datasets.prepare("casme_sq", tmp_path / "corpus", tmp_path / "data", layout)
+    loaded = pack.load([builder], 32, tmp_path / "data", "host")
     assert list(loaded.table["emotion"]) == ["negative", "positive", "surprise", "others"]
     assert list(loaded.table["n_frames"]) == [row.offset - row.onset + 1 for row in MICRO]

@@ -4,9 +4,9 @@ from dataclasses import replace
 import pytest
 from corpora import dfme
 
-from merclip_jax import clips, prepare
+from merclip_jax.data import datasets, pack
 from merclip_jax.errors import DataError
-from tfds_builders.dfme.corpus import Dfme
+from merclip_jax.tfds_builders.dfme.corpus import Dfme
 
 TRAIN = dfme.rows()["train"]
 
@@ -116,6 +116,6 @@ def test_a_bad_row_is_a_fault_with_its_place(tmp_path, cells, message):
 
 def test_from_disk_to_packed_clips(tmp_path):
     dfme.make_dfme(tmp_path / "DFME")
-    builder = prepare.prepare("dfme", tmp_path / "DFME", tmp_path / "data", "raw")
-    packed = clips.load([builder], 32, tmp_path / "data", "host")
+    builder = datasets.prepare("dfme", tmp_path / "DFME", tmp_path / "data", "raw")
+    packed = pack.load([builder], 32, tmp_path / "data", "host")
     assert sorted(packed.table["n_frames"]) == [8, 8, 8, 8, 10]

@@ -12,7 +12,10 @@ import numpy as np
 import pytest
 from corpora import mmew
 
-from merclip_jax import audit, cross_validation, prepare, protocols, train, workdir
+from merclip_jax import train, workdir
+from merclip_jax.data import audit, datasets
+from merclip_jax.protocols import folds as cross_validation
+from merclip_jax.protocols import selection
 
 KEYS = {
     *("dataset", "annotation_file", "layout", "n_clips", "n_subjects", "emotions"),
@@ -132,12 +135,12 @@ def check_finite(written, predictions, history):
 
 
 def test_no_corpus_is_forgotten():
-    assert {*CASES, "synthetic_me"} == set(prepare.datasets())
+    assert {*CASES, "synthetic_me"} == set(datasets.datasets())
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_an_audit_counts_its_rows(name, root):
-    case, found = CASES[name], audit.audit(prepare.corpus(name, root / name))
+    case, found = CASES[name], audit.audit(datasets.corpus(name, root / name))
     assert json.loads(json.dumps(found)) == found
     assert found.keys() == KEYS
     assert (found["dataset"], found["n_clips"], found["n_subjects"]) == (
@@ -159,16 +162,16 @@ def test_an_audit_counts_its_rows(name, root):
 @pytest.mark.parametrize("name", CASES)
 def test_what_is_prepared_is_what_the_annotation_says(name, root, prepared_dir):
     case = CASES[name]
-    builder = prepare.prepare(name, root / name, prepared_dir)
+    builder = datasets.prepare(name, root / name, prepared_dir)
     records = {record["clip_id"].decode(): record for record in builder.as_data_source("train")}
-    table = prepare.annotations(name, str(root / name), prepared_dir)
+    table = datasets.annotations(name, str(root / name), prepared_dir)
     assert set(table["clip_id"]) == set(records) and len(records) == case.clips
     for record in records.values():
         numbers = list(record["frame_numbers"])
         assert numbers == list(range(record["onset_used"], record["offset_used"] + 1))
         assert len(record["frames"]) == len(numbers)
-    protocol = protocols.get(case.protocol)
-    rows = protocols.select(protocol, table)
+    protocol = selection.get(case.protocol)
+    rows = selection.select(protocol, table)
     assert rows["class"].value_counts().to_dict() == case.classes
     assert tuple(fold.name for fold in cross_validation.of_protocol(protocol, rows)) == case.folds
 

@@ -4,9 +4,10 @@ from dataclasses import replace
 import pytest
 from corpora import fourdme
 
-from merclip_jax import clips, facs, prepare
+from merclip_jax.data import datasets, pack
 from merclip_jax.errors import DataError
-from tfds_builders.fourdme.corpus import EXCHANGED, RELEASED, FourDme
+from merclip_jax.facs import notation
+from merclip_jax.tfds_builders.fourdme.corpus import EXCHANGED, RELEASED, FourDme
 
 ROWS = fourdme.rows()
 
@@ -26,7 +27,7 @@ def test_held_units_are_kept_and_do_not_count(tmp_path):
     fourdme.write_workbook(tmp_path, ROWS)
     found = FourDme(tmp_path).sheet().clips
     assert [clip.aus for clip in found[:2]] == ["AU4(k)+L7", "AUR2+12(k)+45"]
-    assert [facs.numbers(clip.aus) for clip in found] == [{7}, {2, 45}, {1, 2}, {4}]
+    assert [notation.numbers(clip.aus) for clip in found] == [{7}, {2, 45}, {1, 2}, {4}]
 
 
 @pytest.mark.parametrize("sign", ["+", "'", " ", ",", ";"])
@@ -128,6 +129,6 @@ def test_a_missing_folder_stops(tmp_path):
 
 def test_from_disk_to_packed_clips(tmp_path):
     fourdme.make_fourdme(tmp_path / "4DME")
-    builder = prepare.prepare("fourdme", tmp_path / "4DME", tmp_path / "data", "raw")
-    packed = clips.load([builder], 32, tmp_path / "data", "host")
+    builder = datasets.prepare("fourdme", tmp_path / "4DME", tmp_path / "data", "raw")
+    packed = pack.load([builder], 32, tmp_path / "data", "host")
     assert sorted(packed.table["n_frames"]) == [6, 8, 8, 8]

@@ -4,9 +4,10 @@ from dataclasses import replace
 import pytest
 from corpora import mmew, pictures
 
-from merclip_jax import clips, facs, prepare
+from merclip_jax.data import datasets, pack
 from merclip_jax.errors import DataError
-from tfds_builders.mmew.corpus import Mmew
+from merclip_jax.facs import notation
+from merclip_jax.tfds_builders.mmew.corpus import Mmew
 
 
 def _read(root, table=mmew.ROWS, name=mmew.BOOK):
@@ -29,7 +30,7 @@ def test_a_row(tmp_path):
 
 
 def test_sides_before_and_after_an_action_unit(tmp_path):
-    numbers = [facs.numbers(clip.aus) for clip in _read(tmp_path).clips]
+    numbers = [notation.numbers(clip.aus) for clip in _read(tmp_path).clips]
     assert numbers == [{12}, {4, 10}, {4, 7}, {5, 12}]
 
 
@@ -143,7 +144,7 @@ def test_no_annotation(tmp_path):
 
 def test_prepared_and_packed(tmp_path):
     table = mmew.make_mmew(tmp_path / "MMEW")
-    builder = prepare.prepare("mmew", tmp_path / "MMEW", tmp_path / "data", "cropped")
-    packed = clips.load([builder], 32, tmp_path / "data", "host")
+    builder = datasets.prepare("mmew", tmp_path / "MMEW", tmp_path / "data", "cropped")
+    packed = pack.load([builder], 32, tmp_path / "data", "host")
     assert len(packed.table) == len(table)
     assert len(packed.frames) == sum(row.offset for row in table)

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import real_faces
 from merclip_jax.errors import ConfigError, DataError
-from tfds_builders.synthetic_me import clips, photo
+from merclip_jax.tfds_builders.synthetic_me import clips, photo
 
 
 @pytest.fixture

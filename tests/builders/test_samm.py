@@ -4,7 +4,7 @@ import pytest
 from corpora import samm
 
 from merclip_jax.errors import DataError
-from tfds_builders.samm.corpus import Samm
+from merclip_jax.tfds_builders.samm.corpus import Samm
 
 ROWS = samm.rows(2)
 

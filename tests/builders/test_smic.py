@@ -2,11 +2,12 @@ import pandas as pd
 import pytest
 from corpora import smic
 
-from merclip_jax import clips, prepare, protocols
+from merclip_jax.data import datasets, pack
 from merclip_jax.errors import DataError
-from tfds_builders.records import ABSENT
-from tfds_builders.smic import names
-from tfds_builders.smic.corpus import Smic
+from merclip_jax.protocols import selection
+from merclip_jax.tfds_builders.records import ABSENT
+from merclip_jax.tfds_builders.smic import names
+from merclip_jax.tfds_builders.smic.corpus import Smic
 
 
 @pytest.mark.parametrize("layout", sorted(smic.FRAMES))
@@ -59,7 +60,7 @@ def test_the_megc2019_list_comes_out_of_the_real_counts(tmp_path):
         columns=["dataset", "subject", "clip", "class"],
     )
     assert table["subject"].nunique() == 16
-    assert protocols.match(protocols.fingerprint(table)) == "megc2019/smic"
+    assert selection.match(selection.fingerprint(table)) == "megc2019/smic"
 
 
 def test_a_copy_that_pads_its_subjects_names_the_same_clips(tmp_path):
@@ -158,7 +159,7 @@ def test_a_tree_that_says_neither_camera_nor_crop_is_taken_as_called(tmp_path):
 
 def test_prepared_and_packed(tmp_path):
     made = smic.make_smic(tmp_path / "SMIC", "nir_raw")
-    builder = prepare.prepare("smic", tmp_path / "SMIC", tmp_path / "data", "nir_raw")
-    packed = clips.load([builder], 32, tmp_path / "data", "host")
+    builder = datasets.prepare("smic", tmp_path / "SMIC", tmp_path / "data", "nir_raw")
+    packed = pack.load([builder], 32, tmp_path / "data", "host")
     assert len(packed.table) == len(made) == 7
     assert packed.frames.shape == (7 * 6, 32, 32, 3)

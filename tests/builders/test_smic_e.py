@@ -5,10 +5,10 @@ import openpyxl
 import pytest
 from corpora import smic, smic_e
 
-from merclip_jax import clips, prepare
+from merclip_jax.data import datasets, pack
 from merclip_jax.errors import DataError
-from tfds_builders.records import ABSENT
-from tfds_builders.smic_e.corpus import SmicE
+from merclip_jax.tfds_builders.records import ABSENT
+from merclip_jax.tfds_builders.smic_e.corpus import SmicE
 
 
 def _read(root, table=smic_e.ROWS, layout="hs", corrected=False, **quirks):
@@ -164,7 +164,7 @@ def test_no_frames_at_all(tmp_path):
 
 def test_prepared_and_packed(tmp_path):
     table = smic_e.make_smic_e(tmp_path / "SMIC-E")
-    builder = prepare.prepare("smic_e", tmp_path / "SMIC-E", tmp_path / "data", "hs")
-    packed = clips.load([builder], 32, tmp_path / "data", "host")
+    builder = datasets.prepare("smic_e", tmp_path / "SMIC-E", tmp_path / "data", "hs")
+    packed = pack.load([builder], 32, tmp_path / "data", "host")
     assert len(packed.table) == len(table)
     assert len(packed.frames) == sum(row.length for row in table)

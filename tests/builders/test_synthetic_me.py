@@ -15,13 +15,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from merclip_jax import facs
+from merclip_jax.data.datasets import prepare
 from merclip_jax.errors import ConfigError, DataError
-from merclip_jax.prepare import prepare
-from tfds_builders.synthetic_me import clips, photo, story
-from tfds_builders.synthetic_me.anatomy import ACTION_UNITS, forms
-from tfds_builders.synthetic_me.corpus import CASME2, PRIOR, THREE_CLASSES, Corpus
-from tfds_builders.synthetic_me.synthetic_me_dataset_builder import Builder, read_people
+from merclip_jax.facs import notation
+from merclip_jax.tfds_builders.synthetic_me import clips, photo, story
+from merclip_jax.tfds_builders.synthetic_me.anatomy import ACTION_UNITS, forms
+from merclip_jax.tfds_builders.synthetic_me.corpus import CASME2, PRIOR, THREE_CLASSES, Corpus
+from merclip_jax.tfds_builders.synthetic_me.synthetic_me_dataset_builder import Builder, read_people
 
 CLASSES = {"disgust": 0, "repression": 0, "happiness": 1, "surprise": 2}
 ALL_FORMS = [form for unit in ACTION_UNITS for form in forms(unit)]
@@ -185,7 +185,7 @@ def test_every_cell_of_the_prior_is_an_au_cell():
     for emotion, cells in PRIOR.items():
         assert sum(cells.values()) == 100, emotion
         for cell in cells:
-            assert facs.numbers(cell) <= set(ACTION_UNITS), cell
+            assert notation.numbers(cell) <= set(ACTION_UNITS), cell
             assert all(part in ALL_FORMS for part in cell.split("+")), cell
 
 

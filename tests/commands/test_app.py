@@ -73,7 +73,7 @@ def parse(monkeypatch):
     config_flags.DEFINE_config_file("config", flag_values=own)
     flags.DEFINE_string("workdir", None, "", flag_values=own)
     monkeypatch.setattr(flags, "FLAGS", own)
-    monkeypatch.chdir(Path(__file__).parents[1])
+    monkeypatch.chdir(Path(__file__).parents[2])
 
     def parsed(*arguments):
         # absl's config flag reads its overrides from sys.argv.

@@ -7,8 +7,9 @@ import sys
 import pytest
 from corpora import casme2 as corpus
 
-from configs import casme2
-from merclip_jax import app, prepare, train
+from merclip_jax import app, train
+from merclip_jax.configs import casme2
+from merclip_jax.data import datasets
 
 FIRST = "Cropped/sub01/EP01_01f"  # frames 8 to 15
 
@@ -49,7 +50,7 @@ def refused(config, root, monkeypatch, capsys):
         one_paragraph(told.err, *words)
         assert tuple(path.name for path in sorted(workdir.rglob("*"))) == left
         assert not list(root.parent.rglob("*.partial*"))
-        assert not list(root.parent.rglob(f"{prepare.SCRATCH}*"))
+        assert not list(root.parent.rglob(f"{datasets.SCRATCH}*"))
 
     return run
 
@@ -176,7 +177,7 @@ def test_an_apex_outside_its_interval_is_no_fault(config, root):
     corpus.write_workbook(root, corpus.change(corpus.rows(2, 3), 0, apex=99))
     _, table = train.load_clips(config, train.protocols.get(config.data.protocol))
     assert table.loc[table["clip"] == "EP01_01f", "apex_used"].tolist() == [11]
-    record = prepare.prepare("casme2", "", config.data.data_dir).as_data_source("train")[0]
+    record = datasets.prepare("casme2", "", config.data.data_dir).as_data_source("train")[0]
     assert (record["apex"], record["apex_used"], record["apex_valid"]) == (99, 11, False)
 
 

@@ -6,12 +6,22 @@ from pathlib import Path
 
 import pytest
 
-import configs
-from configs import ablations, au_ablations, casme2, casme3, corpus_au, samm, synthetic_au
-from merclip_jax import prepare, protocols, text, train
-from merclip_jax.models.start import VARIANTS
+from merclip_jax import configs, train
+from merclip_jax.configs import (
+    ablations,
+    au_ablations,
+    casme2,
+    casme3,
+    corpus_au,
+    samm,
+    synthetic_au,
+)
+from merclip_jax.data import datasets
+from merclip_jax.merclip import sentences
+from merclip_jax.merclip.start import VARIANTS
+from merclip_jax.protocols import selection
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 NAMES = [module.name for module in pkgutil.iter_modules(configs.__path__)]
 ARGUMENTS = {
     "casme2": tuple(casme2.PROTOCOLS),
@@ -27,7 +37,7 @@ ELSEWHERE = {  # choices that train's own table leaves to the part that makes th
     "data.placement": ("auto", "device", "host", "memmap"),
     "model.variant": VARIANTS,
     "parallel.form": ("jit", "pmap"),
-    "text.style": tuple(text.TEMPLATES),
+    "text.style": tuple(sentences.TEMPLATES),
 }
 
 
@@ -55,14 +65,14 @@ def test_unknown_fields_cannot_be_set(config):
 
 
 def test_its_protocol_goes_with_its_dataset(config):
-    assert "+".join(protocols.get(config.data.protocol).datasets) == config.data.dataset
+    assert "+".join(selection.get(config.data.protocol).datasets) == config.data.dataset
 
 
 def test_its_datasets_and_builder_configs_exist(config):
     names = config.data.dataset.split("+")
-    assert set(names) <= set(prepare.datasets())
-    for name, variant in prepare.shares(config.data.builder_config, names, "").items():
-        module = importlib.import_module(f"tfds_builders.{name}.{name}_dataset_builder")
+    assert set(names) <= set(datasets.datasets())
+    for name, variant in datasets.shares(config.data.builder_config, names, "").items():
+        module = importlib.import_module(f"merclip_jax.tfds_builders.{name}.{name}_dataset_builder")
         assert variant in ("", *module.Builder.builder_configs)
 
 

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from merclip_jax import text
-from merclip_jax.models import MerClip, leaves, weights
+from merclip_jax.merclip import sentences
+from merclip_jax.models import MerClip, weights
+from merclip_jax.towers import leaves
 
-GOLDENS = Path(__file__).parent / "goldens"
-CLIP, RELEASE = GOLDENS / "clip_tiny", GOLDENS / "tiny_state_dict.safetensors"
+GOLDENS = Path(__file__).parents[1] / "goldens"
+CLIP, RELEASE = GOLDENS / "clip_tiny", GOLDENS / "tiny" / "state_dict.safetensors"
 HEADS = ("--video_heads=4", "--global_heads=5", "--emotion_heads=2", "--text_heads=3")
 
 
@@ -27,7 +28,7 @@ def convert(*given):
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tokenizer")
-    text.small_tokenizer().save(str(folder / "tokenizer.json"))
+    sentences.small_tokenizer().save(str(folder / "tokenizer.json"))
     return folder
 
 

@@ -14,9 +14,9 @@ from corpora.casme2 import make_casme2
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
 
-from merclip_jax import face
+from merclip_jax.data import face
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "colab").glob("*.ipynb"))
 ON_COLAB = {"install", "mount"}  # tags of cells for which tests have other means
 SMALL = {

@@ -11,14 +11,16 @@ import pandas as pd
 import pytest
 from films import PEAK_MIB
 
-from merclip_jax import crops, predict
+from merclip_jax import predict
+from merclip_jax.data import crops
 from merclip_jax.errors import ConfigError, DataError
-from merclip_jax.video import camera, findings, read, recording, windows
-from merclip_jax.video.reader import Reader
-from merclip_jax.video.recording import Settings
+from merclip_jax.tfds_builders.synthetic_me import clips
+from merclip_jax.tfds_builders.synthetic_me.corpus import Corpus
+from merclip_jax.timeline import findings
+from merclip_jax.video import camera, decode, inference, windows
+from merclip_jax.video.inference import Settings
+from merclip_jax.video.predictor import Predictor
 from merclip_jax.video.spotting import Event
-from tfds_builders.synthetic_me import clips
-from tfds_builders.synthetic_me.corpus import Corpus
 
 SETTINGS = Settings(window_ms=200.0, stride_ms=50.0, face="largest")
 FPS = 100.0
@@ -87,10 +89,10 @@ def test_a_compressed_video_is_read_as_its_frames_are(nano_model, tmp_path, code
     (told,) = run(nano_model, path, tmp_path / "out", whole)
     middles = (len(frames) - 1) * (np.arange(8) + 0.5) / 8
     chosen = [crops.resize_and_crop(frames[round(i)], 32) for i in middles.tolist()]
-    expected = Reader(nano_model).read(np.stack(chosen)[None]).probabilities[0]
+    expected = Predictor(nano_model).read(np.stack(chosen)[None]).probabilities[0]
     assert len(told.rows) == 1
     np.testing.assert_allclose(told.rows[0].probabilities, expected, atol=tolerance)
-    other = Reader(nano_model).read(np.stack(chosen[::-1])[None]).probabilities[0]
+    other = Predictor(nano_model).read(np.stack(chosen[::-1])[None]).probabilities[0]
     assert np.abs(expected - other).max() < 1  # probabilities, and the order of frames is theirs
 
 
@@ -100,12 +102,12 @@ def test_a_compressed_face_is_aligned_as_the_rendered_one_is(nano_model, tmp_pat
     path = film(tmp_path / "clip.avi", shown, codec="mp4v")
     whole = Settings(window_ms=10.0 * len(frames), stride_ms=50.0, face="largest")
     (told,) = run(nano_model, path, tmp_path / "out", whole, crop="aligned")
-    stream = (read.Frame(i, 10.0 * i, picture) for i, picture in enumerate(shown))
+    stream = (decode.Frame(i, 10.0 * i, picture) for i, picture in enumerate(shown))
     (window,) = windows.windows(
         stream, window_ms=whole.window_ms, stride_ms=50.0, count=8, size=32, crop="aligned",
         face="largest",
     )  # fmt: skip
-    expected = Reader(nano_model).read(window.frames[None]).probabilities[0]
+    expected = Predictor(nano_model).read(window.frames[None]).probabilities[0]
     row = told.rows[0]
     assert row.face == 1 and row.place is not None
     np.testing.assert_allclose(row.place, window.matrix, atol=0.02 * 224)
@@ -139,7 +141,7 @@ def test_an_event_is_shown_from_onset_to_offset_as_its_window_saw_it(
     """Frames are told by their grey level."""
     pictures = [np.full((48, 64, 3), 30 + 2 * i, np.uint8) for i in range(100)]
     path = film(tmp_path / "grey.avi", pictures)
-    stream = read.frames(read.open_source(path))
+    stream = decode.frames(decode.open_source(path))
     time_of = {float(np.median(frame.image)): frame.time_ms for frame in stream}
     assert len(time_of) == 100
     event = Event(onset_ms=400.0, apex_ms=460.0, offset_ms=640.0, score=7.0)
@@ -151,7 +153,7 @@ def test_an_event_is_shown_from_onset_to_offset_as_its_window_saw_it(
     assert strip == [400, 420, 440, 460, 520, 580, 640]
     assert [time_of[float(np.median(picture))] for picture in one.frames] == list(one.row.times_ms)
     assert one.explanation is not None
-    assert one.explanation.target == told.about.classes[int(np.argmax(one.row.probabilities))]
+    assert one.explanation.target == told.info.classes[int(np.argmax(one.row.probabilities))]
     said = read_json(tmp_path / "out")["events"][0]
     assert (said["onset_ms"], said["apex_ms"], said["offset_ms"], said["score"]) == (
         400,
@@ -167,8 +169,8 @@ def test_an_event_is_shown_from_onset_to_offset_as_its_window_saw_it(
 
 def test_the_overlay_has_every_frame_and_names_the_class(nano_model, moving, tmp_path):
     run(nano_model, moving, tmp_path / "out", with_overlay=True)
-    shown = list(read.frames(read.open_source(tmp_path / "out/overlay.mp4")))
-    plain = list(read.frames(read.open_source(moving)))
+    shown = list(decode.frames(decode.open_source(tmp_path / "out/overlay.mp4")))
+    plain = list(decode.frames(decode.open_source(moving)))
     assert len(shown) == len(plain) == 120
     changed = np.abs(shown[60].image.astype(int) - plain[60].image).mean(axis=2)
     assert changed[8:20, 8:60].mean() > 3 * changed[30:].mean()
@@ -179,7 +181,7 @@ def test_the_overlay_has_every_frame_and_names_the_class(nano_model, moving, tmp
 
 def test_a_killed_run_goes_on_to_the_same_files(nano_model, moving, tmp_path, monkeypatch):
     run(nano_model, moving, tmp_path / "whole")
-    plain, put = Reader.read, []
+    plain, put = Predictor.read, []
 
     def killed(self, frames):
         if len(put) == 3:
@@ -187,7 +189,7 @@ def test_a_killed_run_goes_on_to_the_same_files(nano_model, moving, tmp_path, mo
         put.append(len(frames))
         return plain(self, frames)
 
-    monkeypatch.setattr(Reader, "read", killed)
+    monkeypatch.setattr(Predictor, "read", killed)
     with pytest.raises(KeyboardInterrupt):
         run(nano_model, moving, tmp_path / "parts")
     assert not (tmp_path / "parts/timeline.csv").exists()
@@ -195,7 +197,7 @@ def test_a_killed_run_goes_on_to_the_same_files(nano_model, moving, tmp_path, mo
     rows.write_bytes(rows.read_bytes()[:-9])  # the last row was on its way
     put.clear()
     monkeypatch.setattr(
-        Reader, "read", lambda self, frames: put.append(len(frames)) or plain(self, frames)
+        Predictor, "read", lambda self, frames: put.append(len(frames)) or plain(self, frames)
     )
     run(nano_model, moving, tmp_path / "parts")
     assert sum(put) == 21 - 11  # 12 rows were known, one of them by half
@@ -211,7 +213,7 @@ def test_a_finished_run_is_written_again_without_the_model(
 ):
     run(nano_model, moving, tmp_path / "out")
     before = (tmp_path / "out/timeline.csv").read_text()
-    monkeypatch.setattr(recording.windows, "windows", None)
+    monkeypatch.setattr(inference.windows, "windows", None)
     run(nano_model, moving, tmp_path / "out", batch_size=2)
     assert (tmp_path / "out/timeline.csv").read_text() == before
 
@@ -232,45 +234,45 @@ def test_another_configuration_is_refused_and_nothing_is_touched(nano_model, mov
 def test_of_several_inputs_the_good_ones_are_done(nano_model, moving, tmp_path, monkeypatch):
     other = film(tmp_path / "other.avi", waves(40, seed=1))
     (tmp_path / "list.txt").write_text(f"{moving}\n{other}\n")
-    plain = read.frames
+    plain = decode.frames
 
     def broken(source):
         if source.name == "moving":
             raise DataError("moving.avi: frame 7 is damaged")
         return plain(source)
 
-    monkeypatch.setattr(recording.read, "frames", broken)
+    monkeypatch.setattr(inference.read, "frames", broken)
     with pytest.raises(DataError, match="1 of 2 inputs.*\n.*frame 7 is damaged"):
         run(nano_model, tmp_path / "list.txt", tmp_path / "out")
     assert (tmp_path / "out/other/timeline.html").is_file()
     index = (tmp_path / "out/index.html").read_text()
     assert 'href="other/timeline.html"' in index and "frame 7 is damaged" in index
-    monkeypatch.setattr(recording.read, "frames", plain)
+    monkeypatch.setattr(inference.read, "frames", plain)
     done = run(nano_model, tmp_path / "list.txt", tmp_path / "out")
     assert [told.source.name for told in done] == ["moving", "other"]
     assert 'href="moving/timeline.html"' in (tmp_path / "out/index.html").read_text()
 
 
 def test_a_camera_is_recorded_once_at_the_rate_it_gave(tmp_path, monkeypatch):
-    source, plain, asked = read.Source("camera0", 0, 30.0, None), read.frames, []
+    source, plain, asked = decode.Source("camera0", 0, 30.0, None), decode.frames, []
 
     def filmed(given):
         if given.path != 0:
             return plain(given)
         asked.append(given)
-        return (read.Frame(i, 50.0 * i, picture) for i, picture in enumerate(waves(400)))
+        return (decode.Frame(i, 50.0 * i, picture) for i, picture in enumerate(waves(400)))
 
     monkeypatch.setattr(camera.read, "frames", filmed)
     taken = camera.recorded(source, tmp_path, seconds=1.0)
     assert taken.fps == pytest.approx(20.0) and taken.name == "camera0"
-    assert [frame.time_ms for frame in read.frames(taken)] == [50.0 * i for i in range(21)]
+    assert [frame.time_ms for frame in decode.frames(taken)] == [50.0 * i for i in range(21)]
     assert camera.recorded(source, tmp_path, seconds=1.0) == taken and len(asked) == 1
 
 
 def test_a_camera_that_gives_nothing_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr(camera.read, "frames", lambda source: iter(()))
     with pytest.raises(DataError, match="camera gave 0 frames"):
-        camera.recorded(read.Source("camera0", 0, 30.0, None), tmp_path, 1.0)
+        camera.recorded(decode.Source("camera0", 0, 30.0, None), tmp_path, 1.0)
 
 
 # --- the command ---

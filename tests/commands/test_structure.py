@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PACKAGES = ("merclip_jax", "tfds_builders", "configs")
 FILES = [path for name in PACKAGES for path in sorted((ROOT / name).rglob("*.py"))]
 

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from configs import ablations
-from merclip_jax import facs, train, workdir
+from merclip_jax import train, workdir
+from merclip_jax.configs import ablations
 from merclip_jax.errors import ConfigError
+from merclip_jax.facs import notation
 from merclip_jax.models import MerClip
 
 
@@ -63,7 +64,7 @@ def test_every_clip_is_predicted_once_by_the_fold_that_never_saw_its_subject(who
 def test_every_clip_is_told_the_nearest_sentences_of_other_people(whole_run):
     table, clips = predictions(whole_run), workdir.read_table(whole_run / "clips.csv")
     said = {
-        subject: {facs.sentence(facs.parse(cell), "ours") for cell in part["aus"]}
+        subject: {notation.sentence(notation.parse(cell), "ours") for cell in part["aus"]}
         for subject, part in clips.groupby("subject")
     }
     for subject, part in table.groupby("subject"):

@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 from corpora import casme2 as corpus
 
-from configs import casme2
-from merclip_jax import prepare, protocols, report, train, workdir
+from merclip_jax import train, workdir
+from merclip_jax.configs import casme2
+from merclip_jax.data import datasets
+from merclip_jax.protocols import selection
+from merclip_jax.reports import report
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +71,7 @@ def test_the_report_counts_the_protocols_clips(run):
 
 def test_the_clip_whose_apex_is_outside_its_interval_took_part(run):
     directory, config = run
-    records = prepare.prepare("casme2", "", config.data.data_dir).as_data_source("train")
+    records = datasets.prepare("casme2", "", config.data.data_dir).as_data_source("train")
     invalid = [record["clip_id"].decode() for record in records if not record["apex_valid"]]
     assert invalid == ["casme2/02/EP03_02f"]
     assert invalid[0] in set(workdir.read_table(directory / "predictions.csv")["clip_id"])
@@ -79,7 +82,7 @@ def test_the_clip_whose_apex_is_outside_its_interval_took_part(run):
 )
 def test_the_same_pack_serves_every_protocol(run, argument, clips, labels):
     _, config = run
-    _, table = train.load_clips(config, protocols.get(f"merclip/casme2/{argument}"))
+    _, table = train.load_clips(config, selection.get(f"merclip/casme2/{argument}"))
     assert (len(table), table["label"].nunique()) == (clips, labels)
     assert len(list((Path(config.data.data_dir) / "packed").iterdir())) == 1
 
@@ -92,9 +95,9 @@ def test_clips_that_are_no_published_list_are_said_to_be_none(run):
 
 def test_the_published_list_is_named_where_the_clips_are_its_own(run, tmp_path, monkeypatch):
     table = workdir.read_table(run[0] / "clips.csv")
-    own = protocols.fingerprint(table)
+    own = selection.fingerprint(table)
     known = {"merclip/casme2/5": {"sha256": "0" * 64}, "merclip/casme2/3": {"sha256": own}}
-    monkeypatch.setattr(protocols, "published", lambda: known)
+    monkeypatch.setattr(selection, "published", lambda: known)
     copy = shutil.copytree(run[0], tmp_path / "copy")
     report.write(copy)
     written = json.loads((copy / "report.json").read_text())["protocol"]

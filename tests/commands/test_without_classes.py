@@ -8,20 +8,13 @@ import numpy as np
 import pytest
 from corpora import casme, casme2, casme3, fourdme, mmew, samm
 
-from configs import cd6me, corpus_au
-from merclip_jax import (
-    audit,
-    audit_pages,
-    evaluate,
-    prepare,
-    protocols,
-    report,
-    results,
-    train,
-    workdir,
-)
-from merclip_jax.au import labels as au_labels
+from merclip_jax import train, workdir
+from merclip_jax.configs import cd6me, corpus_au
+from merclip_jax.data import audit, datasets
 from merclip_jax.errors import ConfigError, DataError
+from merclip_jax.facs import labels as au_labels
+from merclip_jax.protocols import selection
+from merclip_jax.reports import audit_page, comparison, report, results
 
 # Counted by hand in the rows of the fake corpora: clips with each unit.
 UNITS = {1: 5, 2: 6, 4: 11, 5: 2, 6: 0, 7: 8, 9: 0, 10: 4, 12: 7, 14: 4, 15: 4, 17: 0}
@@ -141,10 +134,10 @@ def test_the_verdict_is_about_the_best_guesser(finished):
 
 def test_a_run_against_itself(finished):
     run = results.read(finished[0])
-    compared = evaluate.compare(run, run)
+    compared = comparison.compare(run, run)
     assert list(compared) == ["au_f1", "au_f1_macro"]
     assert all(outcome.difference == 0 for outcome in compared.values())
-    assert "AU: F1 of both states" in evaluate.comparison_table(compared)
+    assert "AU: F1 of both states" in comparison.comparison_table(compared)
 
 
 def test_merclip_needs_classes(nano_model, tmp_path):
@@ -167,12 +160,12 @@ def test_a_table_that_tells_nothing_is_refused(finished, tmp_path):
 
 
 def test_an_audit_names_protocols_of_units_alone(root):
-    found = audit.audit(prepare.corpus("casme", root / "casme"))
+    found = audit.audit(datasets.corpus("casme", root / "casme"))
     assert found["protocols"]["casme/au"]["n_clips"] == 4
     assert found["protocols"]["casme/au"]["counts"] == {}
-    text = audit_pages.text(found)
+    text = audit_page.text(found)
     assert "action units alone, no classes" in text[text.index("casme/au") :]
-    assert "none: action units alone" in audit_pages.html(found)
+    assert "none: action units alone" in audit_page.html(found)
 
 
 # Counted by hand as above, over the units that within-corpus papers use.
@@ -186,8 +179,8 @@ OF_ONE = {
 @pytest.mark.parametrize("name", OF_ONE)
 def test_units_of_one_corpus(name, root):
     config = corpus_au.get_config(name)
-    table = prepare.annotations(name, str(root / name), "")
-    rows = protocols.select(protocols.get(config.data.protocol), table)
+    table = datasets.annotations(name, str(root / name), "")
+    rows = selection.select(selection.get(config.data.protocol), table)
     units = au_labels.units(config.au.units, config.au.sides)
     found = au_labels.matrix(list(rows["aus"]), units)
     assert len(rows) == CLIPS[name] and units == tuple(map(str, OF_ONE[name]))

@@ -3,8 +3,8 @@ import json
 import pandas as pd
 import pytest
 
-from configs import synthetic
 from merclip_jax import workdir
+from merclip_jax.configs import synthetic
 from merclip_jax.errors import ConfigError
 
 

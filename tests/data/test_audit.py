@@ -9,8 +9,9 @@ import sys
 import pytest
 from corpora import casme2, pictures, smic
 
-from merclip_jax import audit, audit_pages, prepare
+from merclip_jax.data import audit, datasets
 from merclip_jax.errors import DataError
+from merclip_jax.reports import audit_page
 
 CLIP = "Cropped/sub01/EP01_01f"  # frames 8 to 23
 
@@ -31,7 +32,7 @@ def root(tmp_path):
 
 
 def look(root, dataset="casme2", pixels=False):
-    return audit.audit(prepare.corpus(dataset, root), pixels)
+    return audit.audit(datasets.corpus(dataset, root), pixels)
 
 
 def test_counts_by_hand(root):
@@ -97,7 +98,7 @@ def test_a_complete_copy_is_known_as_the_published_one(tmp_path):
     high_speed = next(entry for entry in found["published"] if "HS" in entry["source"])
     assert high_speed["differences"] == []
     assert found["protocols"]["megc2019/smic"]["published"] == "megc2019/smic"
-    said = audit_pages.text(found)
+    said = audit_page.text(found)
     assert f"{high_speed['source']}: the same" in said
     assert "the published list megc2019/smic" in said
 
@@ -114,7 +115,7 @@ def test_corrections_are_listed_and_can_be_switched_off(root):
         "04/EP12_01f", "apex", "/", "279",
     )  # fmt: skip
     assert found["faults"] == []
-    corpus = prepare.corpus("casme2", root, "cropped_as_annotated")
+    corpus = datasets.corpus("casme2", root, "cropped_as_annotated")
     published = audit.audit(corpus)
     assert published["corrections"] == []
     assert [fault["kind"] for fault in published["faults"]] == ["apex"]
@@ -228,7 +229,7 @@ def test_pixels_are_decoded_and_faces_looked_for_only_if_asked(root):
 def test_the_terminal_shows_some_of_many_faults_and_those_that_stop_first(root):
     table = [casme2.replace(row, offset=row.onset + 14, apex=99) for row in rows()]
     casme2.write_workbook(root, casme2.change(table, 9, aus="Q1"))
-    said = audit_pages.text(look(root))
+    said = audit_page.text(look(root))
     assert said.index("annotation (1, STOPS A BUILD)") < said.index("apex (9, for your information")
     assert "    and 6 more; --html or --json lists them\n" in said
 
@@ -240,7 +241,7 @@ def test_the_page_needs_no_network_and_trusts_no_name(root):
     casme2.write_workbook(root, table)
     found = look(root)
     assert any(hostile in fault["key"] for fault in found["faults"])
-    page = audit_pages.html(found)
+    page = audit_page.html(found)
     assert "<script" not in page and "<img" not in page
     assert "&lt;img src=x onerror=alert(1)&gt;" in page
     assert not any(word in page for word in ("http:", "https:", 'src="', "url(", "@import"))
@@ -256,7 +257,7 @@ def test_the_command_on_a_sound_corpus(root, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     written = json.loads((tmp_path / "audit.json").read_text())
     assert written == look(root)
-    assert done.stdout == audit_pages.text(written)
+    assert done.stdout == audit_page.text(written)
     assert done.stdout.startswith("casme2: 10 clips of 2 subjects (CASME2-coding-20190701.xlsx")
     assert "faults: none" in done.stdout
 
@@ -275,7 +276,7 @@ def test_the_command_on_a_faulty_corpus_reports_and_fails(root, tmp_path):
     assert f"{BOOK}, row 4: action units '4+Q7'" in done.stdout
     assert done.stderr == f"error: {root}: 2 faults stop a build; they are listed above\n"
     assert json.loads(files["json"].read_text()) == look(root)
-    assert files["html"].read_text() == audit_pages.html(look(root))
+    assert files["html"].read_text() == audit_page.html(look(root))
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from merclip_jax import augment, augmix
+from merclip_jax.data import augment, augmix
 
-GOLDENS = Path(__file__).parent / "goldens"
-DRAWS = json.loads((GOLDENS / "small_draws.json").read_text())
+GOLDENS = Path(__file__).parents[1] / "goldens"
+DRAWS = json.loads((GOLDENS / "small" / "draws.json").read_text())
 NAMES = [operation.apply.__name__ for operation in augmix.OPERATIONS]
 KEY = jax.random.key(0)
 # Compiled once for all tests that share shapes; eager calls would compile every small step.
@@ -30,7 +30,7 @@ shift_hue = jax.jit(augment.shift_hue)
 
 
 def golden(name):
-    return np.load(GOLDENS / f"small_{name}.npz")
+    return np.load(GOLDENS / "small" / f"{name}.npz")
 
 
 def grey_levels_apart(ours, theirs):
@@ -49,7 +49,8 @@ def noise():
 
 class TestSampleFrames:
     @pytest.mark.parametrize(
-        "length, expected", json.loads((GOLDENS / "small_uniform_sample.json").read_text()).items()
+        "length, expected",
+        json.loads((GOLDENS / "small" / "uniform_sample.json").read_text()).items(),
     )
     def test_equals_the_release(self, length, expected):
         lengths = jnp.full(1000, int(length))

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from merclip_jax import crops, face, train, workdir
-from merclip_jax.models import start
-from tfds_builders.synthetic_me import clips
-from tfds_builders.synthetic_me.story import Corpus
+from merclip_jax import train, workdir
+from merclip_jax.data import crops, face
+from merclip_jax.merclip import start
+from merclip_jax.tfds_builders.synthetic_me import clips
+from merclip_jax.tfds_builders.synthetic_me.story import Corpus
 
 SIZE = 224
 

@@ -10,7 +10,7 @@ import pytest
 import tensorflow_datasets as tfds
 from corpora import casme2
 
-from merclip_jax import prepare
+from merclip_jax.data import datasets
 from merclip_jax.errors import ConfigError, DataError
 
 
@@ -22,7 +22,7 @@ def corpus(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def prepared(corpus, tmp_path_factory):
-    return prepare.prepare("casme2", corpus[0], tmp_path_factory.mktemp("data"))
+    return datasets.prepare("casme2", corpus[0], tmp_path_factory.mktemp("data"))
 
 
 def test_a_prepared_corpus_reads_back_without_our_code(corpus, prepared):
@@ -43,7 +43,7 @@ def test_tensorflow_is_never_imported(prepared):
 
 def test_a_prepared_dataset_is_used_as_it_is(prepared):
     before = _written(prepared)
-    again = prepare.prepare("casme2", "", Path(prepared.data_dir).parents[2])
+    again = datasets.prepare("casme2", "", Path(prepared.data_dir).parents[2])
     assert again.data_dir == prepared.data_dir
     assert _written(again) == before
 
@@ -55,7 +55,7 @@ def _written(builder):
 def test_the_raw_frames_are_a_dataset_of_their_own(corpus, prepared, tmp_path):
     root, table = corpus
     casme2.write_frames(root, table, "raw")
-    raw = prepare.prepare("casme2", root, tmp_path, "raw")
+    raw = datasets.prepare("casme2", root, tmp_path, "raw")
     assert raw.data_path.parent.name == "raw"
     assert raw.info.splits["train"].num_examples == len(table)
 
@@ -65,7 +65,7 @@ def test_faults_leave_nothing_behind(tmp_path):
     casme2.write_workbook(tmp_path / "CASME2", casme2.change(table, 0, aus="Q1"))
     (tmp_path / "CASME2/Cropped/sub02/EP01_02f/reg_img9.jpg").unlink()
     with pytest.raises(DataError) as caught:
-        prepare.prepare("casme2", tmp_path / "CASME2", tmp_path / "data")
+        datasets.prepare("casme2", tmp_path / "CASME2", tmp_path / "data")
     assert len(caught.value.faults) == 2
     assert list((tmp_path / "data").rglob("*")) == []
 
@@ -80,23 +80,23 @@ def test_faults_leave_nothing_behind(tmp_path):
 )
 def test_bad_arguments(tmp_path, given, message):
     with pytest.raises(ConfigError, match=message):
-        prepare.prepare(*given, tmp_path)
+        datasets.prepare(*given, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unknown_builder_config_lists_those_there_are(tmp_path):
     with pytest.raises(ConfigError, match="'small': casme2 has cropped, raw"):
-        prepare.prepare("casme2", "", tmp_path, "small")
+        datasets.prepare("casme2", "", tmp_path, "small")
 
 
 def test_only_abandoned_leftovers_are_removed(corpus, tmp_path):
-    for name, age in ((".preparing-old", 2 * prepare.ABANDONED_AFTER), (".preparing-new", 0)):
+    for name, age in ((".preparing-old", 2 * datasets.ABANDONED_AFTER), (".preparing-new", 0)):
         part = tmp_path / name / "casme2" / "part"
         part.parent.mkdir(parents=True)
         part.write_bytes(b"half")
         for path in (part, *part.parents[:2]):
             os.utime(path, (time.time() - age,) * 2)
-    prepare.prepare("casme2", corpus[0], tmp_path)
+    datasets.prepare("casme2", corpus[0], tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".preparing-new", "casme2"]
 
 
@@ -115,7 +115,7 @@ def test_killed_in_the_middle_it_starts_anew(corpus, tmp_path):
     killed = subprocess.run([sys.executable, "-c", dying, str(corpus[0]), str(tmp_path)])
     assert killed.returncode == -9
     assert not (tmp_path / "casme2").exists()
-    builder = prepare.prepare("casme2", corpus[0], tmp_path)
+    builder = datasets.prepare("casme2", corpus[0], tmp_path)
     assert builder.info.splits["train"].num_examples == len(corpus[1])
 
 
@@ -146,7 +146,7 @@ def test_the_command_counts_faults_that_do_not_stop_it(tmp_path):
 def test_bad_arguments_have_an_exit_code(tmp_path):
     failed = _command("--manual_dir=/no/such/folder", f"--data_dir={tmp_path}")
     assert (failed.returncode, failed.stdout) == (2, "")
-    assert failed.stderr == f"error: dataset '': give one of {', '.join(prepare.datasets())}\n"
+    assert failed.stderr == f"error: dataset '': give one of {', '.join(datasets.datasets())}\n"
 
 
 def test_bad_data_has_an_exit_code_of_its_own(tmp_path):
@@ -166,6 +166,6 @@ def test_help_shows_an_example():
 
 def test_a_corpus_larger_than_the_shuffling_buffer_needs_no_tensorflow(monkeypatch, tmp_path):
     monkeypatch.setattr("tensorflow_datasets.core.shuffle.MAX_MEM_BUFFER_SIZE", 1)  # 1 GB by itself
-    builder = prepare.prepare("synthetic_me", "", tmp_path, "tiny")
+    builder = datasets.prepare("synthetic_me", "", tmp_path, "tiny")
     assert len(builder.as_data_source("train")) == 15
     assert not any(path.name == "downloads" for path in Path(builder.data_dir).iterdir())

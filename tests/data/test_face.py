@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from merclip_jax import face
+from merclip_jax.data import face
 from merclip_jax.errors import ConfigError
-from tfds_builders.synthetic_me import clips, photo
-from tfds_builders.synthetic_me.story import Corpus
+from merclip_jax.tfds_builders.synthetic_me import clips, photo
+from merclip_jax.tfds_builders.synthetic_me.story import Corpus
 
 
 @pytest.fixture(scope="module")
@@ -212,7 +212,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatc
 
 
 def test_the_makefile_installs_the_version_that_the_message_names():
-    made = (Path(__file__).parents[1] / "Makefile").read_text()
+    made = (Path(__file__).parents[2] / "Makefile").read_text()
     assert f"FACE_MODELS := {face.PACKAGE}=={face.VERSION} " in made
 
 

@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 from corpora import casme2
 
-from merclip_jax import clips, crops, face, prepare
+from merclip_jax.data import crops, datasets, face
+from merclip_jax.data import pack as clips
 from merclip_jax.errors import ConfigError, DataError
 
-GOLDEN = np.load(Path(__file__).parent / "goldens" / "small_resize_crop.npz")
+GOLDEN = np.load(Path(__file__).parents[1] / "goldens" / "small" / "resize_crop.npz")
 
 
 @pytest.fixture(scope="module")
 def builder(tmp_path_factory):
     """Fifteen drawn clips whose onset or offset is not the first or the last stored frame."""
-    return prepare.prepare("synthetic_me", "", tmp_path_factory.mktemp("tiny"), "tiny")
+    return datasets.prepare("synthetic_me", "", tmp_path_factory.mktemp("tiny"), "tiny")
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +97,7 @@ def test_a_changed_record_is_another_pack_and_the_same_records_are_not(tmp_path)
     for build in ("first", "same", "changed"):
         if build == "changed":
             casme2.write_workbook(tmp_path / "CASME2", casme2.change(table, 0, aus="6+12"))
-        builder = prepare.prepare("casme2", tmp_path / "CASME2", tmp_path / build)
+        builder = datasets.prepare("casme2", tmp_path / "CASME2", tmp_path / build)
         clips.load([builder], 32, tmp_path, "memmap")
         assert len(packs(tmp_path)) == (2 if build == "changed" else 1)
 

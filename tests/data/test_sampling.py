@@ -1,7 +1,7 @@
 import numpy as np
 
-from merclip_jax import sampling
-from merclip_jax.cross_validation import Fold
+from merclip_jax.data import sampling
+from merclip_jax.protocols.folds import Fold
 
 LABELS = np.array([0] * 12 + [1] * 4 + [2] * 2)
 FOLD = Fold("01", np.arange(2, 18), np.arange(2))

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from merclip_jax.au import labels as au_labels
+from merclip_jax.facs import labels as au_labels
 
 
 @pytest.mark.parametrize(

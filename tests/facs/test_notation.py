@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from merclip_jax import facs
 from merclip_jax.errors import DataError
-from merclip_jax.facs import ActionUnit as AU
+from merclip_jax.facs import notation
+from merclip_jax.facs.notation import ActionUnit as AU
 
 # Every row of the published notations: cell -> numbers, terms.
 NOTATIONS = [
@@ -78,34 +78,34 @@ NOTATIONS = [
     ("cell", "numbers", "terms"), NOTATIONS, ids=[str(n[0]) for n in NOTATIONS]
 )
 def test_every_published_notation(cell, numbers, terms):
-    units = facs.parse(cell)
+    units = notation.parse(cell)
     assert list(units.terms) == terms
-    assert facs.numbers(cell) == numbers
-    assert facs.parse(facs.canonical(units)).terms == units.terms
+    assert notation.numbers(cell) == numbers
+    assert notation.parse(notation.canonical(units)).terms == units.terms
 
 
 def test_unknown_units_are_not_no_units():
-    assert facs.parse("?").unknown
-    assert facs.parse("4+?").unknown
-    assert not facs.parse(None).unknown
-    assert facs.canonical(facs.parse("?")) == "?"
+    assert notation.parse("?").unknown
+    assert notation.parse("4+?").unknown
+    assert not notation.parse(None).unknown
+    assert notation.canonical(notation.parse("?")) == "?"
 
 
 def test_dropped_tokens_are_named():
-    assert facs.parse("R14+17+soft focus").ignored == ("soft focus",)
-    assert facs.parse("7B+56").ignored == ("56",)
-    assert facs.canonical(facs.parse("L12 + 61")) == "L12"
+    assert notation.parse("R14+17+soft focus").ignored == ("soft focus",)
+    assert notation.parse("7B+56").ignored == ("56",)
+    assert notation.canonical(notation.parse("L12 + 61")) == "L12"
 
 
 def test_alternatives_stay_apart():
-    units = facs.parse("(R6 or R12)+R15")
+    units = notation.parse("(R6 or R12)+R15")
     assert units.units == (AU(15, "R"),)
     assert units.alternatives == ((AU(6, "R"), AU(12, "R")),)
 
 
 @pytest.mark.parametrize("cell", ["14,L24,", "14,L24 , ", "14\uff0cL24\uff0c"])
 def test_a_comma_behind_the_last_unit_says_nothing(cell):
-    assert facs.numbers(cell) == {14, 24}
+    assert notation.numbers(cell) == {14, 24}
 
 
 @pytest.mark.parametrize(
@@ -134,12 +134,12 @@ def test_a_comma_behind_the_last_unit_says_nothing(cell):
 )  # \u00b2, \u246b, \u0664: superscript 2, circled 12, Arabic 4
 def test_a_token_that_is_not_understood_is_an_error(cell):
     with pytest.raises(DataError, match="not understood"):
-        facs.parse(cell)
+        notation.parse(cell)
 
 
 def test_the_error_names_token_and_cell():
     with pytest.raises(DataError, match=r"'4\+Q7'.*'q7'"):
-        facs.parse("4+Q7")
+        notation.parse("4+Q7")
 
 
 def test_names():
@@ -149,8 +149,8 @@ def test_names():
 
 @st.composite
 def _units(draw):
-    number = draw(st.sampled_from(sorted(facs.NAMES)))
-    head = number in facs.HEAD
+    number = draw(st.sampled_from(sorted(notation.NAMES)))
+    head = number in notation.HEAD
     return AU(
         number=number,
         side=draw(st.sampled_from(["", "L", "R"])),
@@ -167,8 +167,8 @@ _TERMS = st.one_of(_units(), st.lists(_units(), min_size=2, max_size=3).map(tupl
 
 @given(st.lists(_TERMS, max_size=5).map(tuple), st.booleans())
 def test_the_normal_form_parses_back_to_itself(terms, unknown):
-    units = facs.ActionUnits(terms, unknown)
-    assert facs.parse(facs.canonical(units)) == units
+    units = notation.ActionUnits(terms, unknown)
+    assert notation.parse(notation.canonical(units)) == units
 
 
 _PIECES = st.sampled_from(
@@ -191,24 +191,24 @@ def _written(cell):
 @settings(max_examples=250)
 def test_any_text_is_read_as_it_is_written_or_not_at_all(cell):
     try:
-        units = facs.parse(cell)
+        units = notation.parse(cell)
     except DataError as error:
         assert repr(cell) in str(error)
         return
     single = [*units.units, *(unit for group in units.alternatives for unit in group)]
     assert {unit.number for unit in single} <= _written(cell)
-    assert facs.numbers(cell) <= {unit.number for unit in single}
-    normal = facs.canonical(units)
-    again = facs.parse(normal)
+    assert notation.numbers(cell) <= {unit.number for unit in single}
+    normal = notation.canonical(units)
+    again = notation.parse(normal)
     assert (again.terms, again.unknown) == (units.terms, units.unknown)
-    assert facs.canonical(again) == normal
-    assert facs.numbers(normal) == facs.numbers(cell)
+    assert notation.canonical(again) == normal
+    assert notation.numbers(normal) == notation.numbers(cell)
 
 
 @given(st.one_of(st.integers(), st.floats(), st.booleans(), st.none()))
 def test_any_number_is_one_unit_none_or_an_error(cell):
     try:
-        found = facs.numbers(cell)
+        found = notation.numbers(cell)
     except DataError:
         return
     assert found in (set(), {cell})
@@ -217,7 +217,7 @@ def test_any_number_is_one_unit_none_or_an_error(cell):
 def test_a_long_damaged_cell_is_refused_at_once():
     for cell in ("ref(" + " " * 30_000 + "x", "4+" * 10_000, " or " * 8_000):
         with pytest.raises(DataError, match="not understood"):
-            facs.parse(cell)
+            notation.parse(cell)
 
 
 @pytest.mark.parametrize(
@@ -245,13 +245,13 @@ def test_a_long_damaged_cell_is_refused_at_once():
     ],
 )  # fmt: skip
 def test_released_sentences_are_the_published_ones(cell, published):
-    assert facs.sentence(facs.parse(cell), "released") == published
+    assert notation.sentence(notation.parse(cell), "released") == published
 
 
 def test_our_sentences_do_not_depend_on_the_order_of_the_cell():
-    first, second = facs.parse("4+7+6"), facs.parse("6+4+7")
-    assert facs.sentence(first, "ours") == facs.sentence(second, "ours")
-    assert facs.sentence(first) != facs.sentence(second)
+    first, second = notation.parse("4+7+6"), notation.parse("6+4+7")
+    assert notation.sentence(first, "ours") == notation.sentence(second, "ours")
+    assert notation.sentence(first) != notation.sentence(second)
 
 
 @pytest.mark.parametrize(
@@ -267,24 +267,24 @@ def test_our_sentences_do_not_depend_on_the_order_of_the_cell():
     ],
 )
 def test_our_sentences_mend_the_published_ones(cell, fixed):
-    assert facs.sentence(facs.parse(cell), "ours") == fixed
+    assert notation.sentence(notation.parse(cell), "ours") == fixed
 
 
 @pytest.mark.parametrize("style", ["released", "ours"])
 @pytest.mark.parametrize("cell", [None, "", "?", "4+?", "12(k)"])
 def test_nothing_certain_is_no_sentence(cell, style):
-    assert facs.sentence(facs.parse(cell), style) == ""
+    assert notation.sentence(notation.parse(cell), style) == ""
 
 
 @pytest.mark.parametrize("style", ["released", "ours"])
 def test_left_right_and_both_read_differently(style):
     for number in (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 16, 17, 18, 20, 24, 25):
         cells = (f"{number}", f"L{number}", f"R{number}")
-        assert len({facs.sentence(facs.parse(cell), style) for cell in cells}) == 3
+        assert len({notation.sentence(notation.parse(cell), style) for cell in cells}) == 3
 
 
 def test_templates_have_one_slot_each():
-    for templates in (facs.TEMPLATES, facs.TEMPLATES_RELEASED):
+    for templates in (notation.TEMPLATES, notation.TEMPLATES_RELEASED):
         assert len(set(templates)) == 7
         assert all(template.count("{}") == 1 for template in templates)
-    assert not set(facs.TEMPLATES) & set(facs.TEMPLATES_RELEASED)
+    assert not set(notation.TEMPLATES) & set(notation.TEMPLATES_RELEASED)

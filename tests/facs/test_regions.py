@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 
-from merclip_jax import facs_text
-from merclip_jax.au import regions
 from merclip_jax.errors import ConfigError
-from tfds_builders.synthetic_me.anatomy import ACTION_UNITS
-from tfds_builders.synthetic_me.face import anchors
-from tfds_builders.synthetic_me.traits import Traits
+from merclip_jax.facs import phrases, regions
+from merclip_jax.tfds_builders.synthetic_me.anatomy import ACTION_UNITS
+from merclip_jax.tfds_builders.synthetic_me.face import anchors
+from merclip_jax.tfds_builders.synthetic_me.traits import Traits
 
 GRID = 14
 FACES = [anchors(Traits.sample(np.random.default_rng(seed))) for seed in range(20)]
@@ -38,7 +37,7 @@ def test_left_and_right_are_mirrors_and_make_the_whole(unit):
 
 def test_every_region_is_part_of_the_face_and_on_a_coarse_grid_too():
     for unit in regions.REGIONS:
-        assert unit in facs_text.NAMES
+        assert unit in phrases.NAMES
         for grid in (2, 7, 14, 16):
             assert 0 < regions.mask(unit, "L", grid).mean() <= (0.75 if grid == 2 else 0.4)
 

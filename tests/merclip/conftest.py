@@ -14,7 +14,7 @@ from merclip_jax.models import MerClip, weights
 @pytest.fixture(scope="session")
 def checkpoint() -> Path:
     """Random weights in the official layout; every count of heads differs on purpose."""
-    return GOLDENS / "tiny_state_dict.safetensors"
+    return GOLDENS / "tiny" / "state_dict.safetensors"
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +37,7 @@ def golden() -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="session")
 def training() -> dict:
-    return json.loads((GOLDENS / "tiny_training.json").read_text())
+    return json.loads((GOLDENS / "tiny" / "training.json").read_text())
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ import safetensors.numpy
 from golden_tiny import GOLDENS
 
 from merclip_jax.errors import ConfigError, DataError
-from merclip_jax.models import MerClip, files, leaves, weights
-from merclip_jax.models.foreign import Heads
+from merclip_jax.merclip.foreign import Heads
+from merclip_jax.models import MerClip, weights
+from merclip_jax.towers import files, leaves
 
 FOLDER = GOLDENS / "clip_tiny"
 # float32 noise of a tower of two layers, relative to the largest value: both sides sum in float32.

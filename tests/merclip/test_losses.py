@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax.test_util import check_grads
 
-from merclip_jax import losses
+from merclip_jax.merclip import losses
 
-GOLDENS = Path(__file__).parent / "goldens"
-FOCAL = json.loads((GOLDENS / "small_focal_loss.json").read_text())
-SCHEDULES = json.loads((GOLDENS / "small_schedules.json").read_text())
+GOLDENS = Path(__file__).parents[1] / "goldens"
+FOCAL = json.loads((GOLDENS / "small" / "focal_loss.json").read_text())
+SCHEDULES = json.loads((GOLDENS / "small" / "schedules.json").read_text())
 
 
 def normal(*shape, seed=0):
@@ -82,7 +82,7 @@ class TestAlignmentTargets:
 
 class TestAlignmentLoss:
     def test_equals_the_release(self):
-        golden = np.load(GOLDENS / "small_alignment.npz")
+        golden = np.load(GOLDENS / "small" / "alignment.npz")
         with jax.enable_x64(True):
             videos, texts = jnp.asarray(golden["videos"]), jnp.asarray(golden["texts"])
             scale = jnp.asarray(golden["scale"])

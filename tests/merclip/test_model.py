@@ -11,14 +11,9 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
 from merclip_jax.errors import ConfigError, DataError
-from merclip_jax.models import (
-    EmotionConfig,
-    MerClip,
-    MerClipConfig,
-    TextConfig,
-    VisionConfig,
-    leaves,
-)
+from merclip_jax.models import MerClip
+from merclip_jax.towers import leaves
+from merclip_jax.towers.config import EmotionConfig, MerClipConfig, TextConfig, VisionConfig
 
 VISION = VisionConfig.tiny(
     frames=4, image_size=16, width=16, layers=2, global_layers=(1,), output_dim=8, local_width=10

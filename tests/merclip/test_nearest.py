@@ -2,15 +2,17 @@ import numpy as np
 import pytest
 from workdirs import edit, make_workdir
 
-from merclip_jax import explain, facs, report, results
+from merclip_jax.facs import notation
+from merclip_jax.merclip import nearest
+from merclip_jax.reports import explanations, report, results
 
 SENTENCES = ("brow", "corner", "lid")
-FOUR = facs.sentence(facs.parse("4"), "released")
+FOUR = notation.sentence(notation.parse("4"), "released")
 
 
 def test_only_sentences_of_the_training_side_are_named():
     similarity = np.array([[0.9, 0.1, 0.5], [-0.2, 0.3, 0.8]])
-    named = explain.columns(similarity, SENTENCES, np.array([1, 2, -1, 2]))
+    named = nearest.columns(similarity, SENTENCES, np.array([1, 2, -1, 2]))
     assert named == {
         "nearest_1": ["lid", "lid"],
         "similarity_1": [0.5, 0.8],
@@ -20,7 +22,7 @@ def test_only_sentences_of_the_training_side_are_named():
 
 
 def test_without_sentences_there_is_nothing_to_name():
-    assert explain.columns(np.zeros((2, 0)), (), np.array([-1, -1])) == {}
+    assert nearest.columns(np.zeros((2, 0)), (), np.array([-1, -1])) == {}
 
 
 @pytest.fixture
@@ -56,7 +58,7 @@ def test_agreement_by_hand(explained):
         (shown.loc[shown["fold"] != clip["fold"], "aus"] == clip["aus"]).mean()
         for _, clip in shown.iterrows()
     ]
-    found = explain.agreement(run)
+    found = explanations.agreement(run)
     assert found["nearest"] == pytest.approx(of_four)
     assert found["chance"] == pytest.approx(np.mean(chances))
     low, high = found["ci95"]
@@ -69,14 +71,14 @@ def test_subjects_that_all_gain_the_same_have_an_interval_of_one_point(tmp_path)
     cells = {"clips.csv": {"aus": "4"}, "predictions.csv": {"nearest_1": FOUR, "similarity_1": 0.5}}
     for name, columns in cells.items():
         edit(workdir, name, lambda table, columns=columns: table.assign(**columns))
-    found = explain.agreement(_with_text(results.read(workdir)))
+    found = explanations.agreement(_with_text(results.read(workdir)))
     assert found == {"nearest": 1.0, "chance": 1.0, "difference": 0.0, "ci95": [0.0, 0.0]}
 
 
 def test_no_agreement_without_action_units_in_the_texts(explained, tmp_path):
-    assert explain.agreement(_with_text(results.read(explained), "emotions")) is None
+    assert explanations.agreement(_with_text(results.read(explained), "emotions")) is None
     bare = _with_text(results.read(make_workdir(tmp_path / "bare")))
-    assert explain.agreement(bare) is None
+    assert explanations.agreement(bare) is None
 
 
 def test_a_fold_that_knows_no_sentence_has_blanks(explained):
@@ -110,7 +112,7 @@ def test_a_fold_that_knows_no_sentence_has_blanks(explained):
     run = _with_text(results.read(explained))
     named = ~blank & (run.clips["aus"] != "").to_numpy()
     expected = (run.clips["aus"][named] == "4").mean()
-    assert explain.agreement(run)["nearest"] == pytest.approx(expected)
+    assert explanations.agreement(run)["nearest"] == pytest.approx(expected)
 
 
 def test_the_report_shows_the_sentences(explained):

@@ -13,8 +13,10 @@ import pytest
 from flax import nnx
 from golden_tiny import clips, in_float64, load, relative
 
-from merclip_jax import losses, optim
-from merclip_jax.models import MerClip, files, leaves, torch_keys
+from merclip_jax.merclip import losses, torch_keys
+from merclip_jax.models import MerClip
+from merclip_jax.towers import files, leaves
+from merclip_jax.training import optim
 
 EPOCHS = (0, 1, 5, 27, 54, 55, 70)
 

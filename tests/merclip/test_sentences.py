@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
 
-from merclip_jax import facs_text, text
 from merclip_jax.errors import ConfigError
+from merclip_jax.facs import phrases as facs_text
+from merclip_jax.merclip import sentences
 
 
 def test_every_sentence_we_compose_is_in_the_small_vocabulary():
-    tokenizer = text.small_tokenizer()
+    tokenizer = sentences.small_tokenizer()
     phrases = [*facs_text.OURS.values(), *facs_text.RELEASED.values()]
     for phrase in phrases:
         for side in ("left", "right"):
@@ -19,7 +20,7 @@ def test_every_sentence_we_compose_is_in_the_small_vocabulary():
 
 
 def test_the_end_of_text_token_has_the_highest_id_even_when_cut():
-    ids = text.tokenize(text.small_tokenizer(), ["raising the chin", "raising " * 50], 8)
+    ids = sentences.tokenize(sentences.small_tokenizer(), ["raising the chin", "raising " * 50], 8)
     assert ids.shape == (2, 8)
     assert ids[0].tolist().index(ids.max()) == 4
     assert ids[1, -1] == ids.max()
@@ -27,7 +28,9 @@ def test_the_end_of_text_token_has_the_highest_id_even_when_cut():
 
 
 def test_equal_au_sets_share_a_sentence_and_unknown_ones_have_none():
-    table = text.sentence_table(["4", "12", "?", "4", ""], text.small_tokenizer(), 64, "ours")
+    table = sentences.sentence_table(
+        ["4", "12", "?", "4", ""], sentences.small_tokenizer(), 64, "ours"
+    )
     assert len(table.sentences) == 2
     assert table.token_ids.shape == (2, 7, 64)
     assert table.of_clip[0] == table.of_clip[3] >= 0
@@ -37,4 +40,4 @@ def test_equal_au_sets_share_a_sentence_and_unknown_ones_have_none():
 
 def test_an_unknown_style_is_refused():
     with pytest.raises(ConfigError, match=r"text\.style"):
-        text.sentence_table(["4"], text.small_tokenizer(), 64, "prose")
+        sentences.sentence_table(["4"], sentences.small_tokenizer(), 64, "prose")

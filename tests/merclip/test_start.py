@@ -2,10 +2,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from configs import demo
+from merclip_jax.configs import demo
 from merclip_jax.errors import ConfigError
-from merclip_jax.models import MerClip, leaves, start
-from merclip_jax.models.start import motion_kernel
+from merclip_jax.merclip import start
+from merclip_jax.merclip.start import motion_kernel
+from merclip_jax.models import MerClip
+from merclip_jax.towers import leaves
 
 CLASSES = ("negative", "positive", "surprise")
 

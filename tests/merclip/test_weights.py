@@ -5,7 +5,9 @@ import pytest
 import safetensors.numpy
 
 from merclip_jax.errors import ConfigError, DataError
-from merclip_jax.models import files, leaves, torch_keys, weights
+from merclip_jax.merclip import torch_keys
+from merclip_jax.models import weights
+from merclip_jax.towers import files, leaves
 
 HEADS = {"video_heads": 4, "global_heads": 5, "emotion_heads": 2, "text_heads": 3}
 

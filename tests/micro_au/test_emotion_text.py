@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from merclip_jax.au import emotion_rules
-from merclip_jax.au.emotion_text import TEMPERATURE, Texts
 from merclip_jax.errors import ConfigError
+from merclip_jax.facs import emotion_rules
+from merclip_jax.micro_au.emotion_text import TEMPERATURE, Texts
 
 SHARED = np.array([0.0, 0.0, 5.0])  # what all sentences have in common
 TEXTS = Texts(

@@ -7,7 +7,7 @@ import pytest
 from jax.test_util import check_grads
 from scipy import special
 
-from merclip_jax.au import losses as au_losses
+from merclip_jax.micro_au import losses as au_losses
 
 RNG = np.random.default_rng(0)
 B, K, E = 6, 4, 8

@@ -10,13 +10,13 @@ from flax import nnx
 from jax.test_util import check_grads
 from scipy import special
 
-from merclip_jax.models import TextConfig, VisionConfig
-from merclip_jax.models.micro_au import (
+from merclip_jax.micro_au.model import (
     GlobalDependencyAttention,
     MicroAu,
     MicroAuConfig,
     PatchTokenAttention,
 )
+from merclip_jax.towers.config import TextConfig, VisionConfig
 
 UNITS = ("1", "L12", "R12", "17")
 B, T, GRID, E = 3, 2, 8, 32

@@ -5,11 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from merclip_jax import cross_validation, detection, protocols, results, step, train, workdir
-from merclip_jax.au import labels as au_labels
+from merclip_jax import train, workdir
 from merclip_jax.errors import ConfigError
-from merclip_jax.models import start
-from merclip_jax.models.micro_au import MicroAu
+from merclip_jax.facs import labels as au_labels
+from merclip_jax.merclip import start
+from merclip_jax.micro_au import task as detection
+from merclip_jax.micro_au.model import MicroAu
+from merclip_jax.protocols import folds, selection
+from merclip_jax.reports import results
+from merclip_jax.training import step
 
 UNITS = (1, 2, 4, 12, 14)
 
@@ -103,11 +107,11 @@ def test_left_and_right_are_units_of_their_own(au_config, tmp_path):
 
 def test_what_a_fold_knows_comes_from_its_training_side():
     aus = ["12", "6+12", "4", "12", "?", "4+7"]
-    table = protocols.pd.DataFrame(
+    table = selection.pd.DataFrame(
         {"dataset": "a", "subject": list("ppqqrr"), "aus": aus, "label": 0}
     )
     labels = au_labels.matrix(aus, ("4", "12"))
-    fold = cross_validation.leave_one_subject_out(table)[0]
+    fold = folds.leave_one_subject_out(table)[0]
     changed = labels.copy()
     changed[fold.test] = 1 - changed[fold.test]
     for found in (
@@ -129,7 +133,7 @@ def test_the_bias_of_a_fold_starts_at_the_correlation_of_its_training_side(au_co
     labels = rng.integers(0, 2, (12, len(UNITS))).astype(np.int8)
     units = tuple(map(str, UNITS))
     task = detection.Task(("a",), units, labels, (np.zeros((1, len(UNITS)), bool),), "zero")
-    fold = cross_validation.Fold("x", np.arange(8), np.arange(8, 12))
+    fold = folds.Fold("x", np.arange(8), np.arange(8, 12))
     before = np.array(params["gda"]["bias"][...])
     begun, figures = task.begin(fold, params, rest)
     expected = np.corrcoef(labels[:8].T) * 8 / (8 + au_labels.SHRINKAGE)

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from merclip_jax import contamination, train
-from merclip_jax.cross_validation import Fold
+from merclip_jax import train
 from merclip_jax.errors import ConfigError
+from merclip_jax.protocols import contamination
+from merclip_jax.protocols.folds import Fold
 
 TABLE = pd.DataFrame(
     {

@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from merclip_jax import cross_validation, protocols
 from merclip_jax.errors import ConfigError, DataError
+from merclip_jax.protocols import __main__ as protocol_list
+from merclip_jax.protocols import folds as cross_validation
+from merclip_jax.protocols import selection
 
 # Counts of the CASME II codings, and of what each published list keeps of them.
 CODED_2019 = {
@@ -41,19 +43,19 @@ def _coded_2019():
     return _table(rows)
 
 
-@pytest.mark.parametrize("name", [n for n in protocols.published() if "casme2" in n])
+@pytest.mark.parametrize("name", [n for n in selection.published() if "casme2" in n])
 def test_class_maps_give_the_published_counts(name):
     file = resources.files("merclip_jax") / "protocol_fingerprints.json"
     published = json.loads(file.read_text())["protocols"][name]
-    rows = protocols.select(protocols.get(name), _coded_2019())
+    rows = selection.select(selection.get(name), _coded_2019())
     assert rows["class"].value_counts().to_dict() == published["classes"]
     assert len(rows) == published["n_clips"]
 
 
 def test_labels_are_positions_of_classes_in_the_published_order():
-    protocol = protocols.get("merclip/casme2/4")
+    protocol = selection.get("merclip/casme2/4")
     assert protocol.classes == ("negative", "positive", "surprise", "others")
-    rows = protocols.select(protocol, _coded_2019())
+    rows = selection.select(protocol, _coded_2019())
     assert [protocol.classes[label] for label in rows["label"]] == list(rows["class"])
 
 
@@ -61,9 +63,9 @@ def test_megc2019_is_the_same_list_from_either_coding():
     coded_2014 = _coded_2019()
     changed = coded_2014["clip"].isin(["EP07_01", "EP07_04f", "EP10_03"])
     coded_2014.loc[changed, "emotion"] = "sadness"
-    protocol = protocols.get("megc2019/casme2")
+    protocol = selection.get("megc2019/casme2")
     hashes = [
-        protocols.fingerprint(protocols.select(protocol, table))
+        selection.fingerprint(selection.select(protocol, table))
         for table in (_coded_2019(), coded_2014)
     ]
     assert hashes[0] == hashes[1]
@@ -85,25 +87,25 @@ def test_fingerprint_of_three_rows_by_hand():
     )
     expected = hashlib.sha256(by_hand.encode()).hexdigest()
     assert expected == "939975c4e6eb6cc81ab8db820a884109479a8c2ce89b19590e8036da7ee4ff58"
-    assert protocols.fingerprint(table) == expected
-    assert protocols.fingerprint(table[::-1]) == expected
-    assert protocols.fingerprint(table.assign(**{"class": "disgust"})) != expected
+    assert selection.fingerprint(table) == expected
+    assert selection.fingerprint(table[::-1]) == expected
+    assert selection.fingerprint(table.assign(**{"class": "disgust"})) != expected
 
 
 def test_a_list_with_a_published_fingerprint_is_recognised(monkeypatch):
-    rows = protocols.select(protocols.get("merclip/casme2/5"), _coded_2019())
-    own = protocols.fingerprint(rows)
-    assert protocols.match(own) is None
+    rows = selection.select(selection.get("merclip/casme2/5"), _coded_2019())
+    own = selection.fingerprint(rows)
+    assert selection.match(own) is None
     known = {"other": {"sha256": "0" * 64}, "a/list": {"sha256": own}}
-    monkeypatch.setattr(protocols, "published", lambda: known)
-    assert protocols.match(own) == "a/list"
-    assert protocols.match(protocols.fingerprint(rows[1:])) is None
+    monkeypatch.setattr(selection, "published", lambda: known)
+    assert selection.match(own) == "a/list"
+    assert selection.match(selection.fingerprint(rows[1:])) is None
 
 
 def test_rows_are_in_natural_order():
     names = [("s10", "c1"), ("s2", "c10"), ("s2", "c9"), ("s2", "a")]
     table = _table([("synthetic_me", *name, "surprise") for name in names])
-    rows = protocols.select(protocols.get("synthetic/3"), table)
+    rows = selection.select(selection.get("synthetic/3"), table)
     assert list(zip(rows["subject"], rows["clip"], strict=True)) == [
         ("s2", "a"), ("s2", "c9"), ("s2", "c10"), ("s10", "c1")
     ]  # fmt: skip
@@ -113,7 +115,7 @@ def test_rows_are_in_natural_order():
 @pytest.mark.parametrize(("spelling", "name"), [("Other", "others"), (" HAPPY ", "happiness")])
 def test_spellings_of_one_emotion(spelling, name):
     table = _table([("casme2", "01", "a", spelling), ("casme2", "02", "b", "disgust")])
-    rows = protocols.select(protocols.get("merclip/casme2/5"), table)
+    rows = selection.select(selection.get("merclip/casme2/5"), table)
     assert rows["class"][0] == name
     assert rows["emotion"][0] == spelling
 
@@ -122,29 +124,29 @@ def test_spellings_of_one_emotion(spelling, name):
 def test_an_emotion_nobody_decided_on_is_an_error(emotion):
     table = _table([("casme2", "01", "EP1", emotion), ("casme2", "02", "EP2", "disgust")])
     with pytest.raises(DataError, match=rf"merclip/casme2/5[^§]*01/EP1: emotion {emotion!r}"):
-        protocols.select(protocols.get("merclip/casme2/5"), table)
+        selection.select(selection.get("merclip/casme2/5"), table)
 
 
 def test_a_protocol_of_another_corpus_is_an_error():
     with pytest.raises(DataError, match="config.data.dataset and config.data.protocol"):
-        protocols.select(protocols.get("synthetic/3"), _coded_2019())
+        selection.select(selection.get("synthetic/3"), _coded_2019())
 
 
 def test_an_unknown_protocol_lists_those_there_are():
     with pytest.raises(ConfigError, match="merclip/casme2/6.*merclip/casme2/3.*synthetic/5"):
-        protocols.get("merclip/casme2/6")
+        selection.get("merclip/casme2/6")
 
 
 def test_synthetic_protocols():
     emotions = ["disgust", "happiness", "others", "repression", "surprise"]
     table = _table([("synthetic_me", f"{i}", "c", e) for i, e in enumerate(emotions)])
-    three = protocols.select(protocols.get("synthetic/3"), table)
+    three = selection.select(selection.get("synthetic/3"), table)
     assert list(three["class"]) == ["negative", "positive", "negative", "surprise"]
-    assert list(protocols.select(protocols.get("synthetic/5"), table)["class"]) == emotions
+    assert list(selection.select(selection.get("synthetic/5"), table)["class"]) == emotions
 
 
 def test_leave_one_subject_out_tests_every_clip_once():
-    rows = protocols.select(protocols.get("merclip/casme2/7"), _coded_2019())
+    rows = selection.select(selection.get("merclip/casme2/7"), _coded_2019())
     folds = cross_validation.leave_one_subject_out(rows)
     assert [fold.name for fold in folds] == list(rows["subject"].unique())
     tested = np.concatenate([fold.test for fold in folds])
@@ -179,9 +181,9 @@ def test_a_fold_without_training_clips_is_an_error(split, subjects):
 
 
 def test_every_protocol_is_sound():
-    names = [protocol.name for protocol in protocols.PROTOCOLS]
+    names = [protocol.name for protocol in selection.PROTOCOLS]
     assert len(set(names)) == len(names)
-    for protocol in protocols.PROTOCOLS:
+    for protocol in selection.PROTOCOLS:
         for part in protocol.parts:
             mapped = set((part.emotions or {}).values())
             assert mapped <= set(protocol.classes), protocol.name
@@ -191,10 +193,10 @@ def test_every_protocol_is_sound():
             assert everything == set(protocol.classes), protocol.name
 
 
-@pytest.mark.parametrize("name", [n for n in protocols.published() if "full" not in n])
+@pytest.mark.parametrize("name", [n for n in selection.published() if "full" not in n])
 def test_each_published_list_has_its_protocol_and_its_classes(name):
-    published = protocols.published()[name]
-    assert set(protocols.get(name).classes) == set(published["classes"])
+    published = selection.published()[name]
+    assert set(selection.get(name).classes) == set(published["classes"])
 
 
 COUNTS = {  # annotated emotions of whole corpora, as published
@@ -221,23 +223,23 @@ def _counted(dataset):
 
 
 @pytest.mark.parametrize(
-    "name", [n for n in protocols.published() if protocols.get(n).datasets[0] in COUNTS]
+    "name", [n for n in selection.published() if selection.get(n).datasets[0] in COUNTS]
 )
 def test_class_maps_of_other_corpora_give_the_published_counts(name):
-    protocol = protocols.get(name)
+    protocol = selection.get(name)
     table = pd.concat([_counted(dataset) for dataset in protocol.datasets if dataset in COUNTS])
     if "casme2" in protocol.datasets:
         table = pd.concat([table, _coded_2019()], ignore_index=True)
-    rows = protocols.select(protocol, table.reset_index(drop=True))
-    published = protocols.published()[name]
+    rows = selection.select(protocol, table.reset_index(drop=True))
+    published = selection.published()[name]
     assert rows["class"].value_counts().to_dict() == published["classes"]
     assert len(rows) == published["n_clips"]
     assert list(rows["dataset"].unique()) == list(protocol.datasets)
 
 
 def test_a_clip_coded_anew_goes_by_the_list_of_its_time():
-    later = protocols.select(protocols.get("merclip/casme2/5"), _coded_2019())
-    earlier = protocols.select(protocols.get("casme2/5/246"), _coded_2019())
+    later = selection.select(selection.get("merclip/casme2/5"), _coded_2019())
+    earlier = selection.select(selection.get("casme2/5/246"), _coded_2019())
     assert set(later["clip"]) - set(earlier["clip"]) == {"EP07_01", "EP07_04f", "EP10_03"}
     assert (len(later), len(earlier)) == (249, 246)
 
@@ -245,15 +247,15 @@ def test_a_clip_coded_anew_goes_by_the_list_of_its_time():
 def test_objective_classes_are_classes_too():
     table = _table([("casme2", "01", f"c{i}", "x") for i in range(8)])
     table["objective_class"] = range(8)
-    rows = protocols.select(protocols.get("casme2/objective"), table)
+    rows = selection.select(selection.get("casme2/objective"), table)
     assert list(rows["class"]) == ["1", "2", "3", "4", "5"]
     assert list(rows["label"]) == [0, 1, 2, 3, 4]
 
 
 def test_a_protocol_without_classes_takes_every_clip():
-    table = _table([(name, "1", "c", "anything") for name in protocols.get("cd6me").datasets])
-    rows = protocols.select(protocols.get("cd6me"), table)
-    assert list(rows["dataset"]) == list(protocols.get("cd6me").datasets)
+    table = _table([(name, "1", "c", "anything") for name in selection.get("cd6me").datasets])
+    rows = selection.select(selection.get("cd6me"), table)
+    assert list(rows["dataset"]) == list(selection.get("cd6me").datasets)
     assert set(rows["class"]) == {""} and set(rows["label"]) == {-1}
 
 
@@ -280,7 +282,7 @@ def test_the_owners_split_is_one_fold():
 def test_a_protocol_says_its_folds_and_a_config_may_say_others():
     table = _table([("dfme", f"{i}", "x", "") for i in range(3)])
     table["split"] = ["train", "testA", "testB"]
-    protocol = protocols.get("dfme/7")
+    protocol = selection.get("dfme/7")
     assert [fold.name for fold in cross_validation.of_protocol(protocol, table)] == ["official"]
     assert [fold.name for fold in cross_validation.of_protocol(protocol, table, "loso")] == [
         "0",
@@ -290,8 +292,8 @@ def test_a_protocol_says_its_folds_and_a_config_may_say_others():
 
 
 def test_the_listing_shows_every_protocol_with_its_counts():
-    table = protocols.listing().set_index("protocol")
-    assert len(table) == len(protocols.PROTOCOLS)
+    table = protocol_list.listing().set_index("protocol")
+    assert len(table) == len(selection.PROTOCOLS)
     assert tuple(table.loc["merclip/casme3/7", ["clips", "subjects"]]) == (857, 94)
     assert table.loc["merclip/casme3/7", "published list"].startswith("9c7ba0a627b2")
     assert table.loc["dfme/7", "folds"] == "official"

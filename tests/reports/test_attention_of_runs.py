@@ -7,10 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from merclip_jax import augment, clips, protocols, results, train
-from merclip_jax.au import attention
-from merclip_jax.au import labels as au_labels
-from merclip_jax.models.micro_au import MicroAu
+from merclip_jax import train
+from merclip_jax.data import augment, pack
+from merclip_jax.facs import labels as au_labels
+from merclip_jax.micro_au.model import MicroAu
+from merclip_jax.protocols import selection
+from merclip_jax.reports import results
+from merclip_jax.scoring import attention
 
 UNITS = ("1", "2", "4", "12", "14")
 
@@ -51,10 +54,10 @@ def files(directory: Path) -> dict[str, attention.Attention]:
 def by_hand(config, directory: Path, fold: str) -> attention.Attention:
     """The saved model of a fold, asked again about each of its clips."""
     model = MicroAu.from_pretrained(directory / "folds" / fold / "model-seed0")
-    packed, table = train.load_clips(config, protocols.get(config.data.protocol))
+    packed, table = train.load_clips(config, selection.get(config.data.protocol))
     told = results.read(directory).clips
     tested = table[table["clip_id"].isin(told["clip_id"][told["fold"] == fold])]
-    starts, lengths = clips.first_rows(tested)
+    starts, lengths = pack.first_rows(tested)
     chosen = augment.sample_frames(
         jax.random.key(0), jnp.asarray(lengths), config.data.frames, False, config.data.temporal
     )

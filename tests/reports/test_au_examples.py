@@ -1,8 +1,7 @@
 import numpy as np
 from au_workdirs import make_au_workdir
 
-from merclip_jax import results
-from merclip_jax.au import examples
+from merclip_jax.reports import au_examples, results
 
 
 def told(tmp_path, labels, said):
@@ -14,7 +13,7 @@ def told(tmp_path, labels, said):
 def test_missed_and_added_units_by_hand(tmp_path):
     labels = [[1, 1, 0], [1, 0, -1], [0, 0, 0], [0, 1, 0], [1, 0, 0]]
     said = [[1, 1, 0], [1, 1, 1], [0, 0, 0], [1, 0, 1], [1, 0, 0]]
-    found = examples.best_and_worst(told(tmp_path, labels, said))
+    found = au_examples.best_and_worst(told(tmp_path, labels, said))
     best, worst = found["best"], found["worst"]
     assert [clip["clip_id"][-4:] for clip in best] == ["EP00", "EP04"]
     assert [clip["clip_id"][-4:] for clip in worst] == ["EP03", "EP01"]
@@ -27,7 +26,7 @@ def test_missed_and_added_units_by_hand(tmp_path):
 def test_no_more_than_five_each_and_none_in_both(tmp_path):
     rng = np.random.default_rng(0)
     labels, said = rng.integers(0, 2, (2, 30, 3))
-    found = examples.best_and_worst(told(tmp_path, labels, said))
+    found = au_examples.best_and_worst(told(tmp_path, labels, said))
     names = [[clip["clip_id"] for clip in found[kind]] for kind in ("best", "worst")]
     assert len(names[0]) == len(names[1]) == 5 and not set(names[0]) & set(names[1])
     f1 = [[clip["f1"] for clip in found[kind]] for kind in ("best", "worst")]
@@ -36,7 +35,7 @@ def test_no_more_than_five_each_and_none_in_both(tmp_path):
 
 
 def test_nothing_to_tell_leaves_no_clips(tmp_path):
-    assert examples.best_and_worst(told(tmp_path, [[0, 0, 0]] * 2, [[0, 0, 0]] * 2)) == {
+    assert au_examples.best_and_worst(told(tmp_path, [[0, 0, 0]] * 2, [[0, 0, 0]] * 2)) == {
         "best": [],
         "worst": [],
     }

@@ -10,10 +10,14 @@ from au_workdirs import make_au_workdir
 from corpora import casme2
 from workdirs import edit, make_workdir
 
-from merclip_jax import audit, audit_pages, comparison, evaluate, predict, prepare, report, results
-from merclip_jax.video.recording import Settings
-from tfds_builders.synthetic_me import clips, long_videos
-from tfds_builders.synthetic_me.corpus import Corpus
+from merclip_jax import predict
+from merclip_jax.data import audit, datasets
+from merclip_jax.reports import audit_page as audit_pages
+from merclip_jax.reports import comparison, report, results
+from merclip_jax.reports import comparison as evaluate
+from merclip_jax.tfds_builders.synthetic_me import clips, long_videos
+from merclip_jax.tfds_builders.synthetic_me.corpus import Corpus
+from merclip_jax.video.inference import Settings
 
 pytest.importorskip("playwright", reason="pages are not opened: pip install playwright")
 
@@ -72,13 +76,13 @@ def audit_page(folder):
     for picture in sorted((root / "Cropped/sub01/EP02_01f").iterdir())[:3]:
         picture.unlink()
     page = folder / "audit.html"
-    page.write_text(audit_pages.html(audit.audit(prepare.corpus("casme2", root))))
+    page.write_text(audit_pages.html(audit.audit(datasets.corpus("casme2", root))))
     return page
 
 
 def timeline_page(folder):
     """The timeline of a drawn person, three seconds long, who smiles once."""
-    model = Path(__file__).parents[1] / "assets" / "demo_model"
+    model = Path(__file__).parents[2] / "assets" / "demo_model"
     corpus = Corpus.macro(size=224)
     scene = long_videos.tell(corpus, subject=4, index=5, seconds=3, events=1)
     video = folder / "drawn.mp4"

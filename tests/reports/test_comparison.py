@@ -9,7 +9,8 @@ import pytest
 from au_workdirs import make_au_workdir
 from workdirs import make_workdir
 
-from merclip_jax import comparison, evaluate, report, results
+from merclip_jax.reports import comparison, report, results
+from merclip_jax.reports import comparison as evaluate
 
 RNG = np.random.default_rng(0)
 LABELS = RNG.integers(0, 2, (36, 3))

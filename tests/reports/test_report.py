@@ -8,8 +8,10 @@ import pytest
 from sklearn import metrics as sk
 from workdirs import edit, make_workdir
 
-from merclip_jax import metrics, protocols, report, results
 from merclip_jax.errors import ConfigError, DataError
+from merclip_jax.protocols import selection
+from merclip_jax.reports import report, results
+from merclip_jax.scoring import metrics
 
 KEYS = [
     *("protocol", "selection", "metrics", "parts", "per_class", "per_subject", "confusion"),
@@ -134,7 +136,7 @@ def test_published_list_is_recognised(tmp_path, monkeypatch, finished):
     fingerprint = finished[1].values["protocol"]["fingerprint"]
     assert finished[1].values["protocol"]["matches"] is None
     assert "no published list" in finished[1].table()
-    monkeypatch.setattr(protocols, "published", lambda: {"somebody/list": {"sha256": fingerprint}})
+    monkeypatch.setattr(selection, "published", lambda: {"somebody/list": {"sha256": fingerprint}})
     written = report.write(make_workdir(tmp_path / "w"))
     assert written.values["protocol"]["matches"] == "somebody/list"
     for text in (written.table(), (tmp_path / "w" / "report.html").read_text()):

@@ -8,10 +8,10 @@ import pytest
 from au_workdirs import UNITS, make_au_workdir
 from workdirs import edit
 
-from merclip_jax import metrics, report, results
-from merclip_jax.au import attention
-from merclip_jax.au.attention import Attention
 from merclip_jax.errors import DataError
+from merclip_jax.reports import report, results
+from merclip_jax.scoring import attention, metrics
+from merclip_jax.scoring.attention import Attention
 
 RNG = np.random.default_rng(0)
 LABELS = RNG.integers(0, 2, (36, 3))

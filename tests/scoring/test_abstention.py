@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from merclip_jax import metrics
-from merclip_jax.au import abstention
+from merclip_jax.scoring import abstention, metrics
 
 LABELS = np.array([0, 0, 1, 1])
 GUESSES = np.array([[0, 1, 1, 1]])

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from merclip_jax.au import attention
-from merclip_jax.au.attention import Attention
 from merclip_jax.errors import DataError
+from merclip_jax.scoring import attention
+from merclip_jax.scoring.attention import Attention
 
 UNITS = ("4", "12")
 

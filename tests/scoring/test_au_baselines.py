@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from merclip_jax.au import guessers
+from merclip_jax.scoring import au_baselines
 
 LABELS = np.array([[1, 0, 0], [1, 1, 0], [0, -1, 0], [0, 1, 0], [1, 0, 0]])
 
 
 def test_always_by_hand():
-    marks = guessers.all_marks(LABELS, np.array(list("aabbb"), object))["always"]
+    marks = au_baselines.all_marks(LABELS, np.array(list("aabbb"), object))["always"]
     # 3 of 5 clips show the first unit, 2 of 4 known ones the second, none the third.
     first, second = 2 * 3 / (3 + 5), 2 * 2 / (2 + 4)
     assert marks["f1"] == pytest.approx((first + second) / 2)
@@ -18,15 +18,15 @@ def test_rates_come_from_the_other_folds():
     """Where the one fold shows a unit always and the other never, guesses are always wrong."""
     labels = np.array([[1], [1], [0], [0]])
     folds = np.array(list("aabb"), object)
-    assert guessers.all_marks(labels, folds)["base_rate"] == {"f1": 0, "f1_macro": 0}
+    assert au_baselines.all_marks(labels, folds)["base_rate"] == {"f1": 0, "f1_macro": 0}
 
 
 def test_clips_that_are_only_trained_on_tell_rates_and_are_not_scored():
     labels = np.array([[1], [1], [1], [0], [0]])
     folds = np.array(["", "", "", "a", "a"], object)
-    marks = guessers.all_marks(labels, folds)
+    marks = au_baselines.all_marks(labels, folds)
     assert marks["always"] == marks["base_rate"] == {"f1": 0, "f1_macro": 0}
-    marks = guessers.all_marks(np.array([[1], [1], [1], [1], [0]]), folds)
+    marks = au_baselines.all_marks(np.array([[1], [1], [1], [1], [0]]), folds)
     assert marks["always"] == pytest.approx(marks["base_rate"])
     assert marks["always"]["f1"] == pytest.approx(2 / 3)
 
@@ -36,8 +36,8 @@ def test_guesses_at_the_base_rate_reach_the_base_rate():
     rng = np.random.default_rng(0)
     labels = (rng.random((20_000, 2)) < (0.1, 0.4)).astype(np.int8)
     folds = rng.choice(["a", "b", "c"], 20_000).astype(object)
-    marks = guessers.all_marks(labels, folds)
+    marks = au_baselines.all_marks(labels, folds)
     assert marks["base_rate"]["f1"] == pytest.approx(0.25, abs=0.005)
     assert marks["base_rate"]["f1_macro"] == pytest.approx((0.25 + 0.75) / 2, abs=0.005)
     assert marks["always"]["f1"] > marks["base_rate"]["f1"]
-    assert marks == guessers.all_marks(labels, folds)
+    assert marks == au_baselines.all_marks(labels, folds)

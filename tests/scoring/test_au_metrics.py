@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from merclip_jax import metrics
-from merclip_jax.au import metrics as au_metrics
+from merclip_jax.scoring import au_metrics, metrics
 
 LABELS = np.array([[1, 0], [1, 1], [0, -1], [0, 1], [1, 0]])
 SAID = np.array([[1, 0], [0, 1], [1, 1], [0, 0], [1, 1]], bool)

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from corpora import casme, casme2, samm
 
-from configs import cd6me
-from merclip_jax import bounds, prepare, protocols
+from merclip_jax.configs import cd6me
+from merclip_jax.data import datasets
 from merclip_jax.errors import ConfigError, DataError
+from merclip_jax.protocols import selection
+from merclip_jax.scoring import bounds
 
 
 def fabricated(n=857, subjects=94, classes=7, units=88, seed=0):
@@ -55,8 +57,8 @@ def test_bounds_of_a_protocol_by_hand(tmp_path):
     for i in (3, 8):  # repression looks like disgust
         table = casme2.change(table, i, aus="4+7")
     casme2.write_workbook(tmp_path, table)
-    protocol = protocols.get("merclip/casme2/5")
-    found = bounds.of_protocol(protocol, prepare.annotations("casme2", str(tmp_path), ""))
+    protocol = selection.get("merclip/casme2/5")
+    found = bounds.of_protocol(protocol, datasets.annotations("casme2", str(tmp_path), ""))
     assert (found["protocol"], found["n_clips"]) == ("merclip/casme2/5", 10)
     assert found["majority"] == {"uf1": pytest.approx(1 / 3 / 5), "uar": pytest.approx(1 / 5)}
     # Of disgust and repression one is always right: F1 is 2/3 and 0, the other three are 1.
@@ -68,18 +70,18 @@ def test_bounds_of_a_protocol_by_hand(tmp_path):
 
 
 def test_a_corpus_without_action_units_has_no_oracle():
-    table = prepare.pd.DataFrame(
+    table = datasets.pd.DataFrame(
         [("a", "smic", "s1", "c1", "negative", ""), ("b", "smic", "s2", "c2", "surprise", "")],
         columns=["clip_id", "dataset", "subject", "clip", "emotion", "aus"],
     )
-    found = bounds.of_protocol(protocols.get("megc2019/smic"), table)
+    found = bounds.of_protocol(selection.get("megc2019/smic"), table)
     assert (found["au_oracle_loso"], found["au_oracle_ceiling"]) == (None, None)
     assert "AU oracle, LOSO         not defined" in bounds.printed(found)
 
 
 def test_a_protocol_without_classes_is_refused():
     with pytest.raises(ConfigError, match="cd6me has no classes.*action units are guessed"):
-        bounds.of_protocol(protocols.get("cd6me"), prepare.pd.DataFrame())
+        bounds.of_protocol(selection.get("cd6me"), datasets.pd.DataFrame())
 
 
 def test_marks_of_action_units_by_hand(tmp_path):
@@ -88,7 +90,7 @@ def test_marks_of_action_units_by_hand(tmp_path):
     config = cd6me.get_config()
     config.au.units = (1, 4, 9, 14)
     found = bounds.of_units(
-        protocols.get("casme/au"), prepare.annotations("casme", str(tmp_path), ""), config
+        selection.get("casme/au"), datasets.annotations("casme", str(tmp_path), ""), config
     )
     assert found["always"]["f1"] == pytest.approx((2 / 5 + 4 / 6 + 2 / 5) / 3)  # none shows 9
     assert found["base_rate"]["f1"] == 0  # whoever knows the one person is wrong of the other
@@ -127,16 +129,16 @@ def test_the_command_says_what_the_rules_of_a_micro_au_config_reach(tmp_path):
 
 
 def test_a_corpus_that_is_made_by_code_is_prepared_first(tmp_path):
-    table = prepare.annotations("synthetic_me", "", tmp_path, "tiny")
-    assert list(table.columns) == list(prepare.FACTS)
+    table = datasets.annotations("synthetic_me", "", tmp_path, "tiny")
+    assert list(table.columns) == list(datasets.FACTS)
     assert (len(table), table["subject"].nunique()) == (15, 5)
-    assert bounds.of_protocol(protocols.get("synthetic/5"), table)["n_clips"] == 15
+    assert bounds.of_protocol(selection.get("synthetic/5"), table)["n_clips"] == 15
 
 
 def test_rows_that_cannot_be_used_are_listed(tmp_path):
     casme2.write_workbook(tmp_path, casme2.change(casme2.rows(2), 1, aus="4+Q7"))
     with pytest.raises(DataError) as caught:
-        prepare.annotations("casme2", str(tmp_path), "")
+        datasets.annotations("casme2", str(tmp_path), "")
     assert "row 3: action units '4+Q7'" in caught.value.faults[0]
 
 
@@ -146,9 +148,9 @@ def test_several_corpora_lie_in_a_folder_each(tmp_path):
     casme2.write_workbook(tmp_path / "casme2", casme2.rows(2))
     samm.write_workbook(tmp_path / "elsewhere", samm.rows(1))
     places = f"casme2={tmp_path}/casme2,samm={tmp_path}/elsewhere"
-    table = prepare.annotations("casme2+samm", places, "")
+    table = datasets.annotations("casme2+samm", places, "")
     assert table["dataset"].value_counts().to_dict() == {"casme2": 10, "samm": 4}
     with pytest.raises(ConfigError, match=rf"manual_dir={tmp_path}/samm: no such folder"):
-        prepare.annotations("casme2+samm", str(tmp_path), "")
+        datasets.annotations("casme2+samm", str(tmp_path), "")
     with pytest.raises(ConfigError, match="manual_dir=smic=/x: smic is none of casme2, samm"):
-        prepare.annotations("casme2+samm", "smic=/x", "")
+        datasets.annotations("casme2+samm", "smic=/x", "")

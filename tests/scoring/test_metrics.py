@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics as sk
 
-from merclip_jax import metrics
+from merclip_jax.scoring import calibration, metrics
 
-GOLDEN = json.loads((Path(__file__).parent / "goldens" / "uf1_uar.json").read_text())
+GOLDEN = json.loads((Path(__file__).parents[1] / "goldens" / "small" / "uf1_uar.json").read_text())
 SCORES = list(metrics.HEADLINE.values())
 
 
@@ -274,8 +274,8 @@ def test_calibration_by_hand():
     # Two clips at 0.8 (one right), two at 0.6 (both right): |0.5 - 0.8| / 2 + |1 - 0.6| / 2.
     probabilities = np.array([[0.8, 0.2], [0.2, 0.8], [0.6, 0.4], [0.6, 0.4]])
     labels = np.array([0, 0, 0, 0])
-    assert metrics.calibration_error(probabilities, labels) == pytest.approx(0.35)
-    table = metrics.reliability(probabilities, labels)
+    assert calibration.calibration_error(probabilities, labels) == pytest.approx(0.35)
+    table = calibration.reliability(probabilities, labels)
     assert table.n.tolist() == [2, 2]
     assert table.accuracy.tolist() == [1.0, 0.5]
 
@@ -284,7 +284,7 @@ def test_calibrated_guesser_has_small_error():
     rng = np.random.default_rng(0)
     probabilities = rng.dirichlet(np.ones(3), 20_000)
     labels = (rng.random((20_000, 1)) > probabilities.cumsum(1)).sum(1)
-    assert metrics.calibration_error(probabilities, labels) < 0.015
+    assert calibration.calibration_error(probabilities, labels) < 0.015
 
 
 def test_a_temperature_undoes_what_made_the_probabilities_too_sure():
@@ -294,5 +294,5 @@ def test_a_temperature_undoes_what_made_the_probabilities_too_sure():
     true = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     labels = np.array([rng.choice(3, p=row) for row in true])
     sure = np.exp(3 * logits) / np.exp(3 * logits).sum(1, keepdims=True)
-    assert metrics.temperature(sure, labels) == pytest.approx(3.0, rel=0.08)
-    assert metrics.temperature(true, labels) == pytest.approx(1.0, rel=0.08)
+    assert calibration.temperature(sure, labels) == pytest.approx(3.0, rel=0.08)
+    assert calibration.temperature(true, labels) == pytest.approx(1.0, rel=0.08)

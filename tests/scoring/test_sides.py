@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from merclip_jax.au import sides
+from merclip_jax.scoring import sides
 
 UNITS = ("4", "L12", "R12", "L14", "R14")
 SUBJECTS = np.array(["a", "a", "b", "c"])

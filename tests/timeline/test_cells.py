@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from merclip_jax.video import cells as grid
+from merclip_jax.timeline import cells as grid
 
 
 @settings(max_examples=30, deadline=None)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from merclip_jax.video import heat, maps
+from merclip_jax.timeline import heat, maps
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ import pytest
 from flax import nnx
 from scipy import special
 
-from merclip_jax.augment import STD
+from merclip_jax.data.augment import STD
+from merclip_jax.merclip.model import Output
+from merclip_jax.micro_au.model import MicroAu, MicroAuConfig
 from merclip_jax.models import MerClip
-from merclip_jax.models.config import VisionConfig
-from merclip_jax.models.merclip import Output
-from merclip_jax.models.micro_au import MicroAu, MicroAuConfig
-from merclip_jax.video import maps
+from merclip_jax.timeline import maps
+from merclip_jax.towers.config import VisionConfig
 
 GRID, SIDE, FRAMES = 7, 28, 6
 CELL, WHEN = (2, 4), 3  # where and when the hand-made model looks

@@ -9,16 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merclip_jax.video import curves, page, read, timeline
-from merclip_jax.video.about import About
-from merclip_jax.video.findings import Finding
+from merclip_jax.timeline import curves, page, timeline
+from merclip_jax.timeline.findings import Finding
+from merclip_jax.timeline.maps import Explanation
+from merclip_jax.timeline.timeline import Timeline
+from merclip_jax.video import decode
+from merclip_jax.video.inference import Settings
 from merclip_jax.video.journal import End, Row
-from merclip_jax.video.maps import Explanation
-from merclip_jax.video.recording import Settings
+from merclip_jax.video.model_info import ModelInfo
 from merclip_jax.video.spotting import Event
-from merclip_jax.video.timeline import Timeline
 
-ABOUT = About(
+ABOUT = ModelInfo(
     system="merclip",
     classes=("negative", "positive"),
     units=(),
@@ -78,12 +79,12 @@ def finding(one, onset=100.0, apex=200.0, offset=300.0, shown=True, target="nega
     )
 
 
-def made(rows, found=(), about=ABOUT, fps=200.0, face="largest", length=1000.0):
+def made(rows, found=(), info=ABOUT, fps=200.0, face="largest", length=1000.0):
     return Timeline(
-        source=read.Source("film <1>", 0, fps, None),
+        source=decode.Source("film <1>", 0, fps, None),
         end=End(200, length, ()),
         model="mine",
-        about=about,
+        info=info,
         settings=Settings(300.0, 50.0, face),
         rows=rows,
         findings=found,
@@ -112,7 +113,7 @@ def test_columns_do_not_depend_on_what_was_read():
     columns = list(timeline.table(made(rows)).columns)
     assert columns == list(timeline.table(made([row(0.0)])).columns)
     assert columns[:5] == ["person", "start_ms", "end_ms", "event", "emotion"]
-    assert "au_p_L12" in timeline.table(made([row(0.0, units=(0.1, 0.9))], about=UNITS)).columns
+    assert "au_p_L12" in timeline.table(made([row(0.0, units=(0.1, 0.9))], info=UNITS)).columns
 
 
 def test_a_window_belongs_to_the_event_of_its_own_person_over_its_middle():

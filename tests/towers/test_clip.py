@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from merclip_jax.models import TextConfig, attention, clip, layers
+from merclip_jax.towers import attention, clip, layers
+from merclip_jax.towers.config import TextConfig
 
 INIT = layers.BlockInit(*[nnx.initializers.normal(0.3)] * 4, fc_bias=layers.torch_bias)
 

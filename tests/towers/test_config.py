@@ -6,8 +6,8 @@ import pytest
 from flax import nnx
 
 from merclip_jax.errors import ConfigError
-from merclip_jax.models import EmotionConfig, MerClipConfig, TextConfig, VisionConfig
-from merclip_jax.models.merclip import abstract
+from merclip_jax.towers.config import EmotionConfig, MerClipConfig, TextConfig, VisionConfig
+from merclip_jax.towers.folder import abstract
 
 VARIANTS = [MerClipConfig.b16(), MerClipConfig.l14(), MerClipConfig.tiny()]
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax.test_util import check_grads
 
-from merclip_jax.models import conv
+from merclip_jax.towers import conv
 
 
 def normal(seed: int, *shape: int) -> jax.Array:

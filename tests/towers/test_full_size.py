@@ -11,7 +11,9 @@ import safetensors.numpy
 from flax import nnx
 from golden_tiny import GOLDENS
 
-from merclip_jax.models import MerClip, MerClipConfig, leaves, weights
+from merclip_jax.models import MerClip, weights
+from merclip_jax.towers import leaves
+from merclip_jax.towers.config import MerClipConfig
 
 # Sizes of the golden checkpoint -> those of the release (B/16, 7 classes), by part of the model.
 LARGE = {
@@ -34,7 +36,7 @@ BUFFERS = r".*\.(running_mean|running_var|num_batches_tracked)"
 def released_shapes() -> dict[str, tuple[int, ...]]:
     """Names and shapes of the release's state dict, drawn up from those of the golden one."""
     shapes = {}
-    with safetensors.safe_open(GOLDENS / "tiny_state_dict.safetensors", "numpy") as file:
+    with safetensors.safe_open(GOLDENS / "tiny" / "state_dict.safetensors", "numpy") as file:
         small = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
     for name, shape in small.items():
         grown = LARGE[name.split(".")[0]]

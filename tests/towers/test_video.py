@@ -5,7 +5,8 @@ import pytest
 from flax import nnx
 
 from merclip_jax.errors import ConfigError
-from merclip_jax.models import VisionConfig, video
+from merclip_jax.towers import video
+from merclip_jax.towers.config import VisionConfig
 
 SMALL = dict(frames=4, image_size=16, width=16, layers=2, global_layers=(1,), output_dim=8)
 

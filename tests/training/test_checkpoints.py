@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from merclip_jax.checkpoints import FoldCheckpoints
+from merclip_jax.training.checkpoints import FoldCheckpoints
 
 
 def state(value: float) -> dict:

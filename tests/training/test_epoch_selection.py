@@ -6,7 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from merclip_jax import cross_validation, metrics, outcome, recognition, train, workdir
+from merclip_jax import train, workdir
+from merclip_jax.merclip import task
+from merclip_jax.protocols import folds
+from merclip_jax.scoring import metrics
+from merclip_jax.training import export
 
 HELD_OUT = "s00"
 
@@ -85,7 +89,7 @@ def test_inner_takes_the_epoch_that_is_best_on_subjects_set_aside(one_fold, tmp_
     def load(*given_arguments):
         packed, table = honest(*given_arguments)
         monkeypatch.setattr(
-            recognition.Task,
+            task.Task,
             "score",
             lambda _, tested, held: seen.append(set(table["subject"].iloc[tested])) or next(given),
         )
@@ -126,7 +130,7 @@ def test_a_run_that_was_cut_off_chooses_as_one_that_was_not(one_fold, tmp_path, 
     one_fold.eval.selection = "inner"
     train.run(one_fold, tmp_path / "whole")
     with monkeypatch.context() as cut:
-        cut.setattr(outcome, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        cut.setattr(export, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             train.run(one_fold, tmp_path / "cut")
     train.run(one_fold, tmp_path / "cut")
@@ -139,8 +143,8 @@ def test_a_run_that_was_cut_off_chooses_as_one_that_was_not(one_fold, tmp_path, 
 
 def test_the_inner_subjects_are_taken_from_the_training_side():
     table = pd.DataFrame({"dataset": "a", "subject": list("aabbccddeeff")})
-    for fold in cross_validation.leave_one_subject_out(table):
-        inner = cross_validation.with_inner(fold, table)
+    for fold in folds.leave_one_subject_out(table):
+        inner = folds.with_inner(fold, table)
         assert sorted([*inner.train, *inner.inner, *inner.test]) == list(range(12))
         assert list(inner.test) == list(fold.test)
         aside = set(table["subject"].iloc[inner.inner])

@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 from scipy import special
 
-from merclip_jax import crops, detection, face, recognition, text
-from merclip_jax.au import emotion_rules
-from merclip_jax.batch import Predicted
-from merclip_jax.cross_validation import Fold
-from tfds_builders.synthetic_me import clips
-from tfds_builders.synthetic_me.corpus import Corpus
+from merclip_jax.data import crops, face
+from merclip_jax.facs import emotion_rules
+from merclip_jax.merclip import sentences as text
+from merclip_jax.merclip import task as recognition
+from merclip_jax.micro_au import task as detection
+from merclip_jax.protocols.folds import Fold
+from merclip_jax.tfds_builders.synthetic_me import clips
+from merclip_jax.tfds_builders.synthetic_me.corpus import Corpus
+from merclip_jax.training.batch import Predicted
 
 CLASSES = ("negative", "positive")
 

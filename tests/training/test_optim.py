@@ -9,14 +9,14 @@ import optax
 import pytest
 from flax import nnx, traverse_util
 
-from merclip_jax import optim
 from merclip_jax.errors import ConfigError
-from merclip_jax.models import leaves
-from merclip_jax.models.config import MerClipConfig
-from merclip_jax.models.merclip import abstract
+from merclip_jax.towers import leaves
+from merclip_jax.towers.config import MerClipConfig
+from merclip_jax.towers.folder import abstract
+from merclip_jax.training import optim
 
-GOLDENS = Path(__file__).parent / "goldens"
-SCHEDULES = json.loads((GOLDENS / "small_schedules.json").read_text())
+GOLDENS = Path(__file__).parents[1] / "goldens"
+SCHEDULES = json.loads((GOLDENS / "small" / "schedules.json").read_text())
 
 
 class TestSchedule:
@@ -120,7 +120,7 @@ def decayed_kinds(params, form):
 
 class TestDecay:
     def test_released_groups_equal_the_release(self, params):
-        golden = json.loads((GOLDENS / "small_weight_decay.json").read_text())
+        golden = json.loads((GOLDENS / "small" / "weight_decay.json").read_text())
         kinds = {group: {kind(our_name(name)) for name in golden[group]} for group in golden}
         ours = {kind(leaves.dotted(path)) for path, _ in nnx.to_flat_state(params)}
         assert ours == kinds["decayed"] | kinds["not_decayed"]  # else the table above is wrong

@@ -9,9 +9,12 @@ import optax
 import pytest
 from flax import nnx
 
-from configs import base
-from merclip_jax import augment, recognition, step
-from merclip_jax.models import EmotionConfig, MerClip, MerClipConfig, TextConfig, VisionConfig
+from merclip_jax.configs import base
+from merclip_jax.data import augment
+from merclip_jax.merclip import task
+from merclip_jax.models import MerClip
+from merclip_jax.towers.config import EmotionConfig, MerClipConfig, TextConfig, VisionConfig
+from merclip_jax.training import step
 
 SIZES = MerClipConfig(
     VisionConfig.tiny(
@@ -117,11 +120,11 @@ def test_sentences_of_a_trained_text_tower_are_encoded_when_asked_for(config):
     model, learner, state, frozen = learner_of(config)
     ids = jax.random.randint(jax.random.key(1), (3, 7, 6), 0, 500)
     rows, pixels = jnp.arange(4)[None], jnp.zeros((4, 16, 16, 3), jnp.uint8)
-    texts = recognition.shared_texts(model, np.asarray(ids), trainable=False)
+    texts = task.shared_texts(model, np.asarray(ids), trainable=False)
     expected = jax.jit(learner.predict)(state, rows, step.Shared(pixels, texts, frozen)).scores
     config.text.trainable = True
     _, whole, state, frozen = learner_of(config)
-    shared = step.Shared(pixels, recognition.shared_texts(model, np.asarray(ids), True), frozen)
+    shared = step.Shared(pixels, task.shared_texts(model, np.asarray(ids), True), frozen)
     np.testing.assert_allclose(
         jax.jit(whole.predict)(state, rows, shared).scores, expected, atol=1e-5
     )
@@ -129,7 +132,7 @@ def test_sentences_of_a_trained_text_tower_are_encoded_when_asked_for(config):
 
 def test_clips_without_any_sentence_are_trained_and_predicted(config):
     model, learner, state, frozen = learner_of(config)
-    texts = recognition.shared_texts(model, np.zeros((0, 7, 6), np.int32), trainable=False)
+    texts = task.shared_texts(model, np.zeros((0, 7, 6), np.int32), trainable=False)
     pixels = jnp.zeros((4, 16, 16, 3), jnp.uint8)
     shared = step.Shared(pixels, texts, frozen)
     rows, none = jnp.arange(4)[None], jnp.array([-1])
@@ -147,7 +150,7 @@ def test_the_loss_over_eight_shards_is_that_of_the_whole_batch(config):
     batch = step.Prepared(jnp.zeros((16, 1, 1, 1, 3)), jnp.arange(16) % 3, sentences, texts)
 
     def loss(videos, texts, logits, scale, batch, axis_name=None):
-        value, _ = recognition.objective(
+        value, _ = task.objective(
             videos, texts, logits, scale, batch, jnp.int32(1), config.recipe, axis_name
         )
         return value

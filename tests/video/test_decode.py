@@ -7,11 +7,11 @@ import pytest
 from films import film, noise, shade
 
 from merclip_jax.errors import ConfigError, DataError
-from merclip_jax.video import read
+from merclip_jax.video import decode
 
 
 def all_of(path, fps=0.0):
-    return list(read.frames(read.open_source(path, fps)))
+    return list(decode.frames(decode.open_source(path, fps)))
 
 
 def times(frames):
@@ -61,17 +61,17 @@ def test_odd_sizes_are_kept(tmp_path, width, height):
 def test_variable_rates_keep_the_times_of_the_file(tmp_path, name):
     shown = [0, 10, 20, 60, 100, 110, 300]
     path = film(tmp_path / name, shown)
-    source = read.open_source(path)
+    source = decode.open_source(path)
     assert source.fps == pytest.approx(6 / 0.3)  # six steps in 300 ms
     assert source.n_frames == 7
-    assert times(read.frames(source)) == shown
+    assert times(decode.frames(source)) == shown
 
 
 def test_a_guessed_count_is_put_right_by_the_measured_rate(tmp_path):
     path = film(tmp_path / "a.mkv", range(0, 2000, 20))  # the file states 1,000 per second
     film_of = cv2.VideoCapture(str(path))
     assert film_of.get(cv2.CAP_PROP_FPS) == 1000 and film_of.get(cv2.CAP_PROP_FRAME_COUNT) > 1900
-    source = read.open_source(path)
+    source = decode.open_source(path)
     assert source.fps == pytest.approx(50)
     assert source.n_frames == pytest.approx(100, abs=2)
 
@@ -82,9 +82,9 @@ def test_a_film_that_begins_late_begins_at_nought(tmp_path):
 
 def test_a_given_rate_goes_before_the_files_times(tmp_path):
     path = film(tmp_path / "slow_motion.mp4", range(0, 200, 40))
-    source = read.open_source(path, fps=200.0)
+    source = decode.open_source(path, fps=200.0)
     assert source.fps == 200
-    assert times(read.frames(source)) == [0, 5, 10, 15, 20]
+    assert times(decode.frames(source)) == [0, 5, 10, 15, 20]
 
 
 class Stream:
@@ -124,15 +124,15 @@ class Stream:
 def test_files_without_times_run_at_their_stated_rate_or_at_25(tmp_path, monkeypatch, said, step):
     path = tmp_path / "raw.h264"
     path.touch()
-    monkeypatch.setattr(read, "_open", lambda path: Stream([0.0] * 5, **said))
+    monkeypatch.setattr(decode, "_open", lambda path: Stream([0.0] * 5, **said))
     assert times(all_of(path)) == [0, step, 2 * step, 3 * step, 4 * step]
-    assert read.open_source(path).n_frames == 5
+    assert decode.open_source(path).n_frames == 5
 
 
 def test_a_step_back_in_time_is_mended(tmp_path, monkeypatch):
     path = tmp_path / "a.avi"
     path.touch()
-    monkeypatch.setattr(read, "_open", lambda path: Stream([0.0, 40.0, 30.0, 200.0], fps=25.0))
+    monkeypatch.setattr(decode, "_open", lambda path: Stream([0.0, 40.0, 30.0, 200.0], fps=25.0))
     assert times(all_of(path)) == [0, 40, 80, 200]
 
 
@@ -147,8 +147,8 @@ def test_pictures_are_turned_upright(tmp_path, rotation):
 
 def test_one_frame_is_in_memory_at_a_time(tmp_path, monkeypatch):
     """Frames that the reader keeps could not be overwritten unseen: none is the same array."""
-    source = read.open_source(film(tmp_path / "a.mp4", range(0, 100, 10)))
-    stream = read.frames(source)
+    source = decode.open_source(film(tmp_path / "a.mp4", range(0, 100, 10)))
+    stream = decode.frames(source)
     first = next(stream)
     kept = first.image.copy()
     ids = {frame.image.__array_interface__["data"][0] for frame in stream}
@@ -217,7 +217,7 @@ def test_what_cannot_be_read_is_one_clear_error(tmp_path, capfd, name, make, mes
 def test_what_cannot_be_meant_is_one_clear_error(tmp_path, path, message):
     cv2.imwrite(str(tmp_path / "picture.png"), shade(0))
     with pytest.raises(ConfigError, match=message):
-        read.open_source(tmp_path / path)
+        decode.open_source(tmp_path / path)
 
 
 def test_missing_rights_are_said(tmp_path, monkeypatch):
@@ -228,13 +228,13 @@ def test_missing_rights_are_said(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(DataError, match=r"a\.mp4: cannot be read \(Permission denied\); check"):
-        read.open_source(path)
+        decode.open_source(path)
 
 
 @pytest.mark.parametrize("fps", [-1.0, float("inf"), float("nan")])
 def test_a_rate_must_be_a_rate(tmp_path, fps):
     with pytest.raises(ConfigError, match="--fps="):
-        read.open_source(tmp_path, fps)
+        decode.open_source(tmp_path, fps)
 
 
 # Folders of pictures.
@@ -252,9 +252,9 @@ def test_pictures_come_in_the_order_of_their_last_number(tmp_path):
     (clip / "Thumbs.db").write_bytes(b"x")
     (clip / "._s01_img7.png").write_bytes(b"x")  # left behind by an archiver
     (clip / "cover.png").write_bytes(b"no number: not looked at")
-    source = read.open_source(clip, fps=200.0)
+    source = decode.open_source(clip, fps=200.0)
     assert (source.name, source.fps, source.n_frames) == ("sub01", 200, 3)
-    frames = list(read.frames(source))
+    frames = list(decode.frames(source))
     assert times(frames) == [0, 5, 10]
     assert [frame.image[-1, -1, 0] for frame in frames] == [30, 40, 20]
 
@@ -288,13 +288,13 @@ def test_grey_four_channel_and_sixteen_bit_pictures_become_rgb(tmp_path):
 )
 def test_folders_without_an_order_or_a_rate(tmp_path, names, fps, error, message):
     with pytest.raises(error, match=message):
-        read.open_source(folder(tmp_path / "a", names), fps)
+        decode.open_source(folder(tmp_path / "a", names), fps)
 
 
 def test_a_damaged_picture_is_named_after_those_before_it(tmp_path):
     clip = folder(tmp_path / "a", ["1.png", "2.png"])
     (clip / "3.png").write_bytes(b"no picture")
-    stream = read.frames(read.open_source(clip, fps=25.0))
+    stream = decode.frames(decode.open_source(clip, fps=25.0))
     assert [next(stream).index, next(stream).index] == [0, 1]
     with pytest.raises(DataError, match=r"3\.png: the picture cannot be read; copy it again"):
         next(stream)
@@ -312,17 +312,17 @@ def test_pictures_of_two_sizes_are_no_clip(tmp_path):
 
 def test_a_camera_is_opened_by_its_index_and_keeps_time_itself(monkeypatch):
     clock = iter([5.0, 5.0, 5.04, 5.1])
-    monkeypatch.setattr(read.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(decode.time, "monotonic", lambda: next(clock))
     monkeypatch.setattr(cv2, "VideoCapture", lambda index: Stream([0.0] * 3, fps=30.0))
     for given in (0, "0"):
-        source = read.open_source(given)
+        source = decode.open_source(given)
         assert (source.name, source.path, source.fps, source.n_frames) == ("camera0", 0, 30, None)
-    assert times(read.frames(source)) == [0, 40, 100]
+    assert times(decode.frames(source)) == [0, 40, 100]
 
 
 def test_no_camera_is_said():
     with pytest.raises(ConfigError, match="no camera 87, nor a file of this name"):
-        read.open_source("87")
+        decode.open_source("87")
 
 
 # Lists.
@@ -335,10 +335,10 @@ def test_a_list_gives_its_clips_with_names_apart(tmp_path):
     (tmp_path / "list.txt").write_text("clip.mp4\n\n  b/clip.mp4\n")
     (tmp_path / "list.csv").write_text("who,path\nA,clip.mp4\nB,b/clip.mp4\n")
     for listed in ("list.txt", "list.csv"):
-        found = read.sources(str(tmp_path / listed), 0.0)
+        found = decode.sources(str(tmp_path / listed), 0.0)
         assert [source.name for source in found] == ["clip", "clip-2"]
         assert [source.fps for source in found] == [25, 50]
-    (single,) = read.sources(str(tmp_path / "clip.mp4"), 0.0)
+    (single,) = decode.sources(str(tmp_path / "clip.mp4"), 0.0)
     assert single.name == "clip"
 
 
@@ -347,7 +347,7 @@ def test_all_faults_of_a_list_are_said_at_once(tmp_path):
     (tmp_path / "empty.mp4").write_bytes(b"")
     (tmp_path / "list.txt").write_text("clip.mp4\ngone.mp4\nempty.mp4\nclip.mp4\n")
     with pytest.raises(DataError, match=r"list\.txt: mend these lines") as error:
-        read.sources(str(tmp_path / "list.txt"), 0.0)
+        decode.sources(str(tmp_path / "list.txt"), 0.0)
     assert [fault.split(": ")[1][:21] for fault in error.value.faults] == [
         "there is no such file",
         "the file is empty (0 ",
@@ -366,10 +366,10 @@ def test_all_faults_of_a_list_are_said_at_once(tmp_path):
 def test_lists_that_list_nothing(tmp_path, name, text, message):
     (tmp_path / name).write_text(text)
     with pytest.raises(ConfigError, match=message):
-        read.sources(str(tmp_path / name), 0.0)
+        decode.sources(str(tmp_path / name), 0.0)
 
 
 def test_a_list_that_is_no_text_is_said(tmp_path):
     (tmp_path / "a.txt").write_bytes(b"\xff\xfe\x00clip")
     with pytest.raises(DataError, match=r"a\.txt: cannot be read as a list of paths"):
-        read.sources(str(tmp_path / "a.txt"), 0.0)
+        decode.sources(str(tmp_path / "a.txt"), 0.0)

@@ -9,12 +9,13 @@ import pytest
 from flax import nnx
 from scipy import special
 
-from merclip_jax import augment
+from merclip_jax.data import augment
 from merclip_jax.errors import ConfigError
-from merclip_jax.models import MerClip, start
-from merclip_jax.models.micro_au import MicroAu
-from merclip_jax.video import about
-from merclip_jax.video.reader import Reader
+from merclip_jax.merclip import start
+from merclip_jax.micro_au.model import MicroAu
+from merclip_jax.models import MerClip
+from merclip_jax.video import model_info
+from merclip_jax.video.predictor import Predictor
 
 CLASSES = ("negative", "positive", "surprise")
 
@@ -61,19 +62,19 @@ def windows(count, seed=0):
 
 def test_windows_are_read_as_the_model_reads_clips(nano_model):
     frames = windows(5)
-    reading = Reader(nano_model, batch_size=2).read(frames)
+    reading = Predictor(nano_model, batch_size=2).read(frames)
     model = MerClip.from_pretrained(nano_model)
     out = run_model(model, frames)
     np.testing.assert_allclose(
         reading.probabilities, special.softmax(np.asarray(out.logits, float), axis=1), atol=1e-5
     )
     assert reading.units.shape == (5, 0)
-    assert reading.similarity.shape == (5, len(about.read(nano_model).sentences))
+    assert reading.similarity.shape == (5, len(model_info.read(nano_model).sentences))
     assert (np.abs(reading.similarity) <= 1 + 1e-6).all()
 
 
 def test_one_compilation_serves_any_number_of_windows(nano_model):
-    reader = Reader(nano_model, batch_size=3)
+    reader = Predictor(nano_model, batch_size=3)
     reader.compile()
     first = reader._compiled  # a program for one shape: it refuses any other
     for count in (1, 3, 7):
@@ -82,20 +83,20 @@ def test_one_compilation_serves_any_number_of_windows(nano_model):
 
 
 def test_a_window_is_read_alike_in_any_company(nano_model):
-    reader, frames = Reader(nano_model, batch_size=4), windows(7)
+    reader, frames = Predictor(nano_model, batch_size=4), windows(7)
     together = reader.read(frames)
     alone = reader.read(frames[5:6])
     np.testing.assert_allclose(together.probabilities[5], alone.probabilities[0], atol=1e-6)
 
 
 def test_what_a_folder_lacks_is_said(nano_model, copied):
-    told = about.read(nano_model)
+    told = model_info.read(nano_model)
     assert told.classes == CLASSES
     assert told.crop == "aligned"
-    assert about.NO_CROP in told.notices and about.NO_SENTENCES in told.notices
-    assert about.NOT_CALIBRATED in told.notices and not told.calibrated
+    assert model_info.NO_CROP in told.notices and model_info.NO_SENTENCES in told.notices
+    assert model_info.NOT_CALIBRATED in told.notices and not told.calibrated
     assert "lowering the brows" in told.sentences and "moving the head back" not in told.sentences
-    whole = about.read(
+    whole = model_info.read(
         copied(
             crop="none",
             sentences=["raising the chin"],
@@ -110,7 +111,7 @@ def test_what_a_folder_lacks_is_said(nano_model, copied):
 def test_a_folder_without_any_word_of_itself_is_read_with_numbered_classes(copied):
     folder = copied()
     (folder / "merclip.json").unlink()
-    told = about.read(folder)
+    told = model_info.read(folder)
     assert told.classes == ("class 1", "class 2", "class 3")
     assert "no merclip.json" in told.notices[0]
     assert any("3 classes; they are numbered" in notice for notice in told.notices)
@@ -121,56 +122,56 @@ def test_a_folder_without_any_word_of_itself_is_read_with_numbered_classes(copie
     [
         ("aligned", "auto", "aligned", None),
         ("none", "auto", "none", None),
-        ("owner", "auto", "aligned", about.OWNER_CROP.format(about.OTHER_SIZE)),
+        ("owner", "auto", "aligned", model_info.OWNER_CROP.format(model_info.OTHER_SIZE)),
         ("owner", "owner", "owner", None),
-        ("round", "auto", "aligned", about.NO_CROP),
+        ("round", "auto", "aligned", model_info.NO_CROP),
     ],
 )
 def test_the_crop_is_the_models_unless_the_user_says_so(copied, known, wanted, crop, said):
-    told = about.read(copied(crop=known), wanted)
+    told = model_info.read(copied(crop=known), wanted)
     assert told.crop == crop
     assert [notice for notice in told.notices if "cropped" in notice] == [said] * bool(said)
 
 
 def test_an_owners_crop_is_matched_where_the_size_of_its_faces_is_known(copied):
-    told = about.read(copied(crop="owner", margin=0.08))
+    told = model_info.read(copied(crop="owner", margin=0.08))
     assert (told.crop, told.margin) == ("aligned", 0.08)
-    assert about.OWNER_CROP.format(about.SAME_SIZE) in told.notices
+    assert model_info.OWNER_CROP.format(model_info.SAME_SIZE) in told.notices
 
 
 def test_a_temperature_flattens_the_probabilities(copied):
     frames = windows(3)
-    plain = Reader(copied()).read(frames).probabilities
-    warm = Reader(copied(calibration={"temperature": 3.0})).read(frames).probabilities
+    plain = Predictor(copied()).read(frames).probabilities
+    warm = Predictor(copied(calibration={"temperature": 3.0})).read(frames).probabilities
     expected = special.softmax(np.log(plain) / 3, axis=1)
     np.testing.assert_allclose(warm, expected, atol=1e-6)
 
 
 def test_synthetic_training_is_said(copied):
-    assert about.SYNTHETIC in about.read(copied(dataset="synthetic_me")).notices
-    assert about.SYNTHETIC not in about.read(copied(dataset="casme2+samm")).notices
+    assert model_info.SYNTHETIC in model_info.read(copied(dataset="synthetic_me")).notices
+    assert model_info.SYNTHETIC not in model_info.read(copied(dataset="casme2+samm")).notices
 
 
 def test_classes_that_contradict_the_model_are_refused(copied):
     with pytest.raises(ConfigError, match="names 2 classes .*config.json says 3"):
-        about.read(copied(classes=["a", "b"]))
+        model_info.read(copied(classes=["a", "b"]))
 
 
 def test_a_plain_clip_is_refused(copied):
     folder = copied()
     (folder / "config.json").write_text('{"model_type": "clip"}')
     with pytest.raises(ConfigError, match="model_type 'clip'.*assets/demo_model"):
-        about.read(folder)
+        model_info.read(folder)
 
 
 def test_action_units_become_classes_by_rule(micro_au):
-    reader, frames = Reader(micro_au, batch_size=2), windows(3)
+    reader, frames = Predictor(micro_au, batch_size=2), windows(3)
     reading = reader.read(frames)
     logits = reader.model.unit_logits(run_model(reader.model, frames).features)
     np.testing.assert_allclose(reading.units, special.expit(np.asarray(logits)), atol=1e-5)
     np.testing.assert_allclose(reading.probabilities.sum(1), 1, atol=1e-9)
     assert reading.similarity.shape == (3, 0)
-    assert about.NO_RATES in reader.about.notices
+    assert model_info.NO_RATES in reader.info.notices
 
 
 def test_recorded_thresholds_decide_what_moves(micro_au):
@@ -182,9 +183,9 @@ def test_recorded_thresholds_decide_what_moves(micro_au):
     known = {"calibration": {"threshold": threshold, "temperature": 2.0}}
     known |= {"rates": [[0.1] * 3, [0.9] * 3]}
     file.write_text(json.dumps(json.loads(file.read_text()) | known))
-    reader = Reader(micro_au)
+    reader = Predictor(micro_au)
     reading = reader.read(frames)
-    assert reader.about.calibrated and about.NO_RATES not in reader.about.notices
+    assert reader.info.calibrated and model_info.NO_RATES not in reader.info.notices
     np.testing.assert_allclose(reading.units[0], 0.5, atol=1e-4)
     np.testing.assert_allclose(reading.units, special.expit((logits - logits[0]) / 2), atol=1e-4)
 
@@ -192,13 +193,13 @@ def test_recorded_thresholds_decide_what_moves(micro_au):
 @pytest.mark.parametrize("own", [{"emotion": "text"}, {"rules": "mine.yaml"}])
 def test_another_way_to_emotions_is_said(micro_au, own):
     file = micro_au / "merclip.json"
-    assert about.OTHER_RULES not in about.read(micro_au).notices
+    assert model_info.OTHER_RULES not in model_info.read(micro_au).notices
     file.write_text(json.dumps(json.loads(file.read_text()) | {"config": {"au": own}}))
-    assert about.OTHER_RULES in about.read(micro_au).notices
+    assert model_info.OTHER_RULES in model_info.read(micro_au).notices
 
 
 def test_units_without_classes_are_told_alone(micro_au):
     file = micro_au / "merclip.json"
     file.write_text(json.dumps({"units": ["1", "4", "12"]}))
-    reading = Reader(micro_au).read(windows(2))
+    reading = Predictor(micro_au).read(windows(2))
     assert reading.probabilities.shape == (2, 0) and reading.units.shape == (2, 3)

@@ -10,7 +10,7 @@ from films import PEAK_MIB
 
 from benchmarks import real_faces
 from merclip_jax.errors import ConfigError
-from merclip_jax.video import read
+from merclip_jax.video import decode
 from merclip_jax.video.quality import BLINKS, LOST
 from merclip_jax.video.tracks import Tracker
 from merclip_jax.video.windows import windows
@@ -41,7 +41,7 @@ def videos(tmp_path_factory):
 def found(path, count=None):
     """Per frame, whether a face is followed in it."""
     tracker = Tracker(largest=True)
-    frames = islice(read.frames(read.open_source(path)), count)
+    frames = islice(decode.frames(decode.open_source(path)), count)
     seen = [tracker.look(frame.image, frame.time_ms) for frame in frames]
     return np.array([any(mesh is not None for mesh in each.values()) for each in seen])
 
@@ -69,11 +69,11 @@ def test_faces_are_found_where_they_are_and_nowhere_else(videos, file, faces, le
 
 
 def test_a_face_that_goes_leaves_windows_that_say_so(videos):
-    source = read.open_source(videos / PYTHON / "face_noface.mov")
+    source = decode.open_source(videos / PYTHON / "face_noface.mov")
     flags = [
         (window.start_ms, LOST in window.quality.flags)
         for window in windows(
-            read.frames(source),
+            decode.frames(source),
             window_ms=500.0,
             stride_ms=500.0,
             count=4,
@@ -88,8 +88,8 @@ def test_a_face_that_goes_leaves_windows_that_say_so(videos):
 
 def test_four_blinks_of_the_talking_face_are_seen(videos):
     """He closes his eyes at 6.8, 9.2 to 11.1 and 24.6 s: frames 164, 220 to 267 and 591."""
-    source = read.open_source(videos / NODE / "franck.mp4")
-    frames = [frame for frame in islice(read.frames(source), 640) if frame.time_ms > 4000]
+    source = decode.open_source(videos / NODE / "franck.mp4")
+    frames = [frame for frame in islice(decode.frames(source), 640) if frame.time_ms > 4000]
     blinks = [
         window.start_ms
         for window in windows(

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from merclip_jax.errors import ConfigError, DataError
-from merclip_jax.video import spotting_scores
+from merclip_jax.scoring import spotting
+from merclip_jax.scoring.spotting import iou, match, megc_scores
+from merclip_jax.tfds_builders.synthetic_me import clips, long_videos, story
+from merclip_jax.tfds_builders.synthetic_me.corpus import THREE_CLASSES, Corpus
 from merclip_jax.video.motion import motion_energy
 from merclip_jax.video.spotting import spot
-from merclip_jax.video.spotting_scores import iou, match, megc_scores
-from tfds_builders.synthetic_me import clips, long_videos, story
-from tfds_builders.synthetic_me.corpus import THREE_CLASSES, Corpus
 
 CORPUS = Corpus.micro(frames=16, emotions=THREE_CLASSES)
 PEOPLE = range(400_000, 400_003)
@@ -203,7 +203,7 @@ def test_bad_tables_are_told():
 
 
 def test_false_alarms_per_minute():
-    rate = spotting_scores.false_alarms_per_minute
+    rate = spotting.false_alarms_per_minute
     np.testing.assert_allclose(rate(np.array([3, 0]), 90_000.0), [2, 0])
     with pytest.raises(DataError, match="some time"):
         rate(np.array([0]), 0.0)

@@ -8,12 +8,12 @@ from faces_on_film import SIZE, filmed, larger, nobody, person
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from merclip_jax import crops, face
+from merclip_jax.data import crops, face
 from merclip_jax.errors import ConfigError
 from merclip_jax.video import quality, tracks
+from merclip_jax.video.decode import Frame
 from merclip_jax.video.quality import BLINKS, BLURRED, LOST, MOVES, Sight
-from merclip_jax.video.read import Frame
-from merclip_jax.video.windows import windows
+from merclip_jax.video.windows import _patch, windows
 
 
 def cut(frames, window_ms=400.0, stride_ms=200.0, count=4, size=16, crop="none", **given):
@@ -205,7 +205,6 @@ def test_a_large_face_is_kept_smaller_with_little_loss():
 
 
 def test_kept_patches_are_bounded_by_the_models_size():
-    from merclip_jax.video.windows import _patch
 
     frame = np.zeros((2000, 3000, 3), np.uint8)
     area = np.array([-500.0, -500, 1900, 1900])  # the face in it is 1,200 pixels high

@@ -6,9 +6,9 @@ part and bare in its first. Releases of the workbook have 189, 193 or 195 rows.
 
 from pathlib import Path
 
-from tfds_builders import sheets
-from tfds_builders.casme2.corpus import Casme2
-from tfds_builders.corpus import Corpus
+from merclip_jax.tfds_builders import sheets
+from merclip_jax.tfds_builders.casme2.corpus import Casme2
+from merclip_jax.tfds_builders.corpus import Corpus
 
 
 class Casme(Casme2):

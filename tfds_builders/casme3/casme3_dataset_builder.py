@@ -2,8 +2,8 @@
 
 import tensorflow_datasets as tfds
 
-from tfds_builders import builder
-from tfds_builders.casme3.corpus import Casme3
+from merclip_jax.tfds_builders import builder
+from merclip_jax.tfds_builders.casme3.corpus import Casme3
 
 
 class Builder(builder.CorpusBuilder):

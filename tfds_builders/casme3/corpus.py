@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from merclip_jax.errors import DataError
-from tfds_builders import frames, sheets
-from tfds_builders.corpus import Corpus
-from tfds_builders.records import ABSENT, Clip
+from merclip_jax.tfds_builders import frames, sheets
+from merclip_jax.tfds_builders.corpus import Corpus
+from merclip_jax.tfds_builders.records import ABSENT, Clip
 
 SUBJECT = r"spNO\.\d+"
 WORKBOOK = "cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx"

@@ -2,8 +2,8 @@
 
 import tensorflow_datasets as tfds
 
-from tfds_builders import builder
-from tfds_builders.casme3_c.corpus import Casme3C
+from merclip_jax.tfds_builders import builder
+from merclip_jax.tfds_builders.casme3_c.corpus import Casme3C
 
 
 class Builder(builder.CorpusBuilder):

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from merclip_jax.errors import DataError
-from tfds_builders import frames, sheets
-from tfds_builders.corpus import Corpus
-from tfds_builders.records import Clip
+from merclip_jax.tfds_builders import frames, sheets
+from merclip_jax.tfds_builders.corpus import Corpus
+from merclip_jax.tfds_builders.records import Clip
 
 SUBJECT = r"(?:spNO\.|sub|s)?(\d+)"
 OTHER_PARTS = r"part.?[ab](?![a-z])|me_a(?![a-z])"

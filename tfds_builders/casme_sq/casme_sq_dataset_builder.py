@@ -2,8 +2,8 @@
 
 import tensorflow_datasets as tfds
 
-from tfds_builders import builder
-from tfds_builders.casme_sq.corpus import CasmeSq
+from merclip_jax.tfds_builders import builder
+from merclip_jax.tfds_builders.casme_sq.corpus import CasmeSq
 
 
 class Builder(builder.CorpusBuilder):

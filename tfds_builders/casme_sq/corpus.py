@@ -15,9 +15,9 @@ from typing import Any
 import pandas as pd
 
 from merclip_jax.errors import DataError
-from tfds_builders import frames, sheets
-from tfds_builders.corpus import Corpus, Sheet
-from tfds_builders.records import ABSENT, Clip, Fault
+from merclip_jax.tfds_builders import frames, sheets
+from merclip_jax.tfds_builders.corpus import Corpus, Sheet
+from merclip_jax.tfds_builders.records import ABSENT, Clip, Fault
 
 SUBJECT = r"s?\d{1,2}"
 FIELDS = ("subject", "clip", "onset", "apex", "offset", "aus", "emotion", "type")  # in this order

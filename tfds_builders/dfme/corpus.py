@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from merclip_jax.errors import DataError
-from tfds_builders import frames, sheets
-from tfds_builders.corpus import Corpus, Sheet
-from tfds_builders.records import Clip, Fault
+from merclip_jax.tfds_builders import frames, sheets
+from merclip_jax.tfds_builders.corpus import Corpus, Sheet
+from merclip_jax.tfds_builders.records import Clip, Fault
 
 CLIP = r"sub\d+_\d+"
 PARTS = {  # split -> pattern of its workbook, the owner's name of it, and of its frames

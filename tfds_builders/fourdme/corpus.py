@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from merclip_jax.errors import DataError
-from tfds_builders import frames, sheets
-from tfds_builders.corpus import Corpus, Sheet
-from tfds_builders.records import Clip, Fault
+from merclip_jax.tfds_builders import frames, sheets
+from merclip_jax.tfds_builders.corpus import Corpus, Sheet
+from merclip_jax.tfds_builders.records import Clip, Fault
 
 WORKBOOK = "4DME_Labelling_Micro_release v1.xlsx"
 OTHER_VIDEO = r"long|macro|rgb|colou?r|depth|4d(?!me)|3d"

@@ -2,8 +2,8 @@
 
 import tensorflow_datasets as tfds
 
-from tfds_builders import builder
-from tfds_builders.fourdme.corpus import FourDme
+from merclip_jax.tfds_builders import builder
+from merclip_jax.tfds_builders.fourdme.corpus import FourDme
 
 
 class Builder(builder.CorpusBuilder):

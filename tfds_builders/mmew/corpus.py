@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from merclip_jax.errors import DataError
-from tfds_builders import frames, sheets
-from tfds_builders.corpus import Corpus, Sheet
-from tfds_builders.records import Clip, Fault
+from merclip_jax.tfds_builders import frames, sheets
+from merclip_jax.tfds_builders.corpus import Corpus, Sheet
+from merclip_jax.tfds_builders.records import Clip, Fault
 
 CLIP = r"S(\d+)-(\d+)-\d+"
 EMOTIONS = {  # second number of a clip's name -> how the emotion is written

@@ -2,8 +2,8 @@
 
 import tensorflow_datasets as tfds
 
-from tfds_builders import builder
-from tfds_builders.samm.corpus import Samm
+from merclip_jax.tfds_builders import builder
+from merclip_jax.tfds_builders.samm.corpus import Samm
 
 
 class Builder(builder.CorpusBuilder):

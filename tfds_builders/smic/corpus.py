@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from merclip_jax.errors import DataError
-from tfds_builders import frames, sheets
-from tfds_builders.corpus import Corpus
-from tfds_builders.records import Clip
-from tfds_builders.smic import names
+from merclip_jax.tfds_builders import frames, sheets
+from merclip_jax.tfds_builders.corpus import Corpus
+from merclip_jax.tfds_builders.records import Clip
+from merclip_jax.tfds_builders.smic import names
 
 FPS = {"hs": 100.0, "vis": 25.0, "nir": 25.0}
 

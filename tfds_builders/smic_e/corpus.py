@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from merclip_jax.errors import DataError
-from tfds_builders import frames, sheets
-from tfds_builders.corpus import Corpus, Sheet
-from tfds_builders.records import ABSENT, Clip, Fault
-from tfds_builders.smic import names
-from tfds_builders.smic.corpus import FPS
+from merclip_jax.tfds_builders import frames, sheets
+from merclip_jax.tfds_builders.corpus import Corpus, Sheet
+from merclip_jax.tfds_builders.records import ABSENT, Clip, Fault
+from merclip_jax.tfds_builders.smic import names
+from merclip_jax.tfds_builders.smic.corpus import FPS
 
 
 class SmicE(Corpus):

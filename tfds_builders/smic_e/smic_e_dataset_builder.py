@@ -2,8 +2,8 @@
 
 import tensorflow_datasets as tfds
 
-from tfds_builders import builder
-from tfds_builders.smic_e.corpus import SmicE
+from merclip_jax.tfds_builders import builder
+from merclip_jax.tfds_builders.smic_e.corpus import SmicE
 
 
 class Builder(builder.CorpusBuilder):

@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from tfds_builders.records import Clip
-from tfds_builders.synthetic_me import face, story
-from tfds_builders.synthetic_me.corpus import Corpus
-from tfds_builders.synthetic_me.motion import Rig
-from tfds_builders.synthetic_me.story import Story
-from tfds_builders.synthetic_me.traits import Traits
+from merclip_jax.tfds_builders.records import Clip
+from merclip_jax.tfds_builders.synthetic_me import face, story
+from merclip_jax.tfds_builders.synthetic_me.corpus import Corpus
+from merclip_jax.tfds_builders.synthetic_me.motion import Rig
+from merclip_jax.tfds_builders.synthetic_me.story import Story
+from merclip_jax.tfds_builders.synthetic_me.traits import Traits
 
 
 @lru_cache(maxsize=16)

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from tfds_builders.synthetic_me import features
-from tfds_builders.synthetic_me.canvas import GAMMA, Canvas, linear, over
-from tfds_builders.synthetic_me.relief import lighting, outline, relief
-from tfds_builders.synthetic_me.traits import Traits
+from merclip_jax.tfds_builders.synthetic_me import features
+from merclip_jax.tfds_builders.synthetic_me.canvas import GAMMA, Canvas, linear, over
+from merclip_jax.tfds_builders.synthetic_me.relief import lighting, outline, relief
+from merclip_jax.tfds_builders.synthetic_me.traits import Traits
 
 SIDE = 448  # pixels; twice the usual frame, so that frames are sampled from a finer picture
 

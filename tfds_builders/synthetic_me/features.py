@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tfds_builders.synthetic_me.canvas import Canvas, Map, Picture, linear, over
-from tfds_builders.synthetic_me.traits import Traits
+from merclip_jax.tfds_builders.synthetic_me.canvas import Canvas, Map, Picture, linear, over
+from merclip_jax.tfds_builders.synthetic_me.traits import Traits
 
 HAIRS = 170  # per brow
 

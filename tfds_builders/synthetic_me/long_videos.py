@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from merclip_jax.errors import ConfigError
-from tfds_builders.synthetic_me import story
-from tfds_builders.synthetic_me.corpus import PRIOR, Corpus
-from tfds_builders.synthetic_me.motion import Rig
+from merclip_jax.tfds_builders.synthetic_me import story
+from merclip_jax.tfds_builders.synthetic_me.corpus import PRIOR, Corpus
+from merclip_jax.tfds_builders.synthetic_me.motion import Rig
 
 DURATION = (0.15, 0.5)  # seconds: micro-expressions last up to half a second (Yan et al. 2013)
 APART = 0.5  # seconds of rest around every event

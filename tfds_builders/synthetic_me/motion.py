@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Float32
 
-from tfds_builders.synthetic_me.anatomy import ACTION_UNITS, ActionUnit, unit_and_sides
-from tfds_builders.synthetic_me.face import Face
+from merclip_jax.tfds_builders.synthetic_me.anatomy import ACTION_UNITS, ActionUnit, unit_and_sides
+from merclip_jax.tfds_builders.synthetic_me.face import Face
 
 REFERENCE = 224  # amplitudes are stated in pixels of a frame this wide
 SUPERSAMPLING = 2  # frames are sampled from a picture this much finer

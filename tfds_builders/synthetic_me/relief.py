@@ -4,9 +4,9 @@ import numpy as np
 from jaxtyping import Float32
 from scipy.interpolate import PchipInterpolator
 
-from tfds_builders.synthetic_me.canvas import Canvas
-from tfds_builders.synthetic_me.features import lip_shape
-from tfds_builders.synthetic_me.traits import Traits
+from merclip_jax.tfds_builders.synthetic_me.canvas import Canvas
+from merclip_jax.tfds_builders.synthetic_me.features import lip_shape
+from merclip_jax.tfds_builders.synthetic_me.traits import Traits
 
 Column = Float32[np.ndarray, "n 1"]
 Map = Float32[np.ndarray, "n n"]

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from tfds_builders.synthetic_me.anatomy import ACTION_UNITS, forms, unit_and_sides
-from tfds_builders.synthetic_me.corpus import PRIOR, Corpus
+from merclip_jax.tfds_builders.synthetic_me.anatomy import ACTION_UNITS, forms, unit_and_sides
+from merclip_jax.tfds_builders.synthetic_me.corpus import PRIOR, Corpus
 
 FPS = 100.0  # nominal: the envelope lasts as long as a micro-expression at this rate
 SPEECH = "26"  # the jaw: no emotion of the prior uses it

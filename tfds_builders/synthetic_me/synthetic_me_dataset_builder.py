@@ -10,10 +10,10 @@ from jaxtyping import UInt8
 from tqdm import tqdm
 
 from merclip_jax.errors import DataError
-from tfds_builders import records
-from tfds_builders.synthetic_me import clips, photo, story
-from tfds_builders.synthetic_me.corpus import Corpus
-from tfds_builders.synthetic_me.motion import Rig
+from merclip_jax.tfds_builders import records
+from merclip_jax.tfds_builders.synthetic_me import clips, photo, story
+from merclip_jax.tfds_builders.synthetic_me.corpus import Corpus
+from merclip_jax.tfds_builders.synthetic_me.motion import Rig
 
 
 @dataclass(eq=False)

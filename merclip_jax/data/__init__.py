@@ -1,0 +1,1 @@
+"""Corpora to packed frames: preparing, packing, faces, crops, sampling and augmentation."""

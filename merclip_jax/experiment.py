@@ -1,0 +1,239 @@
+"""A run from its config to its report.
+
+Order: checks, data, folds, training, tables, report. A fold that is done is never trained again;
+one that was interrupted goes on from its last checkpoint.
+"""
+
+import importlib.metadata
+import json
+import platform
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pandas as pd
+from ml_collections import ConfigDict
+from tqdm import tqdm
+
+import merclip_jax
+from merclip_jax import systems, workdir
+from merclip_jax.data import datasets, pack, strips
+from merclip_jax.errors import ConfigError
+from merclip_jax.protocols import contamination, folds, selection
+from merclip_jax.protocols.folds import Fold
+from merclip_jax.protocols.table import Protocol
+from merclip_jax.reports import report, results
+from merclip_jax.reports.report import Report
+from merclip_jax.settings import checks
+from merclip_jax.towers import files
+from merclip_jax.training import fold as fold_files
+from merclip_jax.training import loop, parallel, step
+from merclip_jax.training.fold import RunContext
+
+RANDOM_START = (
+    "The model is small and started from random weights: its scores show that the run works, and "
+    "say nothing of MER-CLIP."
+)
+
+
+def run(config: ConfigDict, directory: str | Path) -> Report:
+    """Run a config to its report; `directory` is created, or resumed if it holds the same run.
+
+    Raises:
+      ConfigError: a field that cannot be used, or a workdir that cannot be written.
+      DataError: data that cannot be used.
+    """
+    began, directory = time.monotonic(), Path(directory)
+    protocol = check(config)
+    parallel.join(config.parallel)
+    parallel.check(config)
+    if parallel.is_first():
+        workdir.open_run(directory, config)
+    with parallel.first_alone("packing"):  # it prepares and packs what is missing
+        clips, table = load_clips(config, protocol)
+    run_folds = _folds(config, protocol, table)
+    weights = files.metadata(config.model.init_from) if config.model.init_from else {"seen": {}}
+    seen = weights.get("seen")
+    notices = contamination.check(seen, table, run_folds, config.eval.allow_seen)
+    notices += _other_crop(weights, config) + pack.faceless(table)
+    for notice in notices if parallel.is_first() else ():
+        sys.stderr.write(f"note: {notice}\n")
+    if parallel.is_first():
+        strips.write(directory, clips, table, run_folds)
+    timing = {"build_s": time.monotonic() - began, "compile_s": 0.0}
+    _train(config, directory, protocol, clips, table, run_folds, seen or {}, notices, timing)
+    with parallel.first_alone("reporting"):
+        if not parallel.is_first():
+            return report.build(results.read(directory))
+        _collect(directory, config, protocol, run_folds, timing, notices)
+        return report.write(directory)
+
+
+def check(config: ConfigDict) -> Protocol:
+    """Refuse, before any data is read, what cannot run; say on stderr what has no effect.
+
+    Raises:
+      ConfigError: the first fault found, with the flag's full name.
+    """
+    for word in checks.check(config):
+        sys.stderr.write(f"{word}\n")
+    system = systems.get(config.model.system)
+    protocol = selection.get(config.data.protocol)
+    if not protocol.classes and system.needs_classes:
+        raise ConfigError(
+            f"--config.data.protocol={protocol.name} has no emotion classes, and {system.title} "
+            "learns them: set --config.model.system=micro_au, which learns action units, or "
+            "choose another protocol"
+        )
+    datasets.check(config.data, protocol)
+    system.check(config, protocol.classes)
+    return protocol
+
+
+def load_clips(config: ConfigDict, protocol: Protocol) -> tuple[pack.Clips, pd.DataFrame]:
+    """The packed corpus of a config, prepared if need be, and the protocol's rows of its table."""
+    data = config.data
+    builders = datasets.prepare_all(
+        data.dataset, data.manual_dir, data.data_dir, data.builder_config
+    )
+    clips = pack.load(builders, data.image_size, Path(data.data_dir), data.placement, data.crop)
+    return clips, selection.select(protocol, clips.table)
+
+
+def _other_crop(weights: dict, config: ConfigDict) -> list[str]:
+    """What the report says of weights that have seen faces cropped otherwise than the run's."""
+    then, now = weights.get("crop"), config.data.crop
+    if then in (None, now):
+        return []
+    return [
+        f"The weights that it started from were trained with data.crop={then!r}, this run has "
+        f"{now!r}: faces differ in size and place from those that the weights know."
+    ]
+
+
+def _folds(config: ConfigDict, protocol: Protocol, table: pd.DataFrame) -> list[Fold]:
+    found = folds.of_protocol(protocol, table, config.folds.scheme)
+    if config.eval.selection == "inner":
+        return [folds.with_inner(fold, table) for fold in found]
+    return found
+
+
+def _train(
+    config: ConfigDict,
+    directory: Path,
+    protocol: Protocol,
+    clips: pack.Clips,
+    table: pd.DataFrame,
+    run_folds: list[Fold],
+    seen: contamination.Seen,
+    notices: list[str],
+    timing: dict[str, float],
+) -> None:
+    """Train what is not done, seed by seed, under one progress bar."""
+    per_epoch = _steps_per_epoch(config, run_folds)
+    of_a_fold = config.recipe.epochs * per_epoch * config.recipe.batch_size
+    with tqdm(
+        total=len(config.seeds) * len(run_folds) * of_a_fold,
+        desc="training",
+        unit="clip",
+        mininterval=0.5 if sys.stderr.isatty() else 30,
+        disable=not parallel.is_first(),
+    ) as bar:
+        for seed in config.seeds:
+            pending = [f for f in run_folds if not _is_done(directory, f, seed)]
+            bar.update((len(run_folds) - len(pending)) * of_a_fold)
+            if not pending:
+                continue
+            system = systems.get(config.model.system)
+            model, tokenizer = system.start(config, protocol.classes, seed)
+            task = system.task(config, table, protocol.classes, model, tokenizer)
+            texts = task.texts(model)
+            learner, params, model_state, frozen = step.Learner.create(
+                model, task, config, per_epoch
+            )
+            engine = parallel.Engine(learner, parallel.folds_at_once(config, len(pending)))
+            frames = clips.frames if clips.on_device else np.zeros((0,), np.uint8)
+            context = RunContext(
+                config=config,
+                seed=seed,
+                workdir=directory,
+                protocol=protocol,
+                seen=seen,
+                clips=clips,
+                table=table,
+                task=task,
+                learner=learner,
+                engine=engine,
+                shared=engine.put(step.Shared(frames, texts, frozen)),
+                params=params,
+                model_state=model_state,
+                tokenizer=tokenizer,
+                notices=notices,
+            )
+            loop.train_folds(context, pending, bar)
+            timing["compile_s"] += engine.compile_s
+
+
+def _steps_per_epoch(config: ConfigDict, run_folds: list[Fold]) -> int:
+    """Those of the mean fold, so that folds step together; whole updates, of at least one."""
+    together = config.recipe.batch_size * config.recipe.accumulate
+    updates = max(1, round(np.mean([len(fold.train) for fold in run_folds]) / together))
+    return updates * config.recipe.accumulate
+
+
+def _is_done(directory: Path, fold: Fold, seed: int) -> bool:
+    return fold_files.results(directory / "folds" / fold.name, "predictions", seed).exists()
+
+
+def _collect(
+    directory: Path,
+    config: ConfigDict,
+    protocol: Protocol,
+    run_folds: list[Fold],
+    timing: dict[str, float],
+    notices: list[str],
+) -> None:
+    """Join the folds' tables, mark the folds done, and write run.json."""
+    for kind in ("predictions", "history"):
+        paths = [
+            fold_files.results(directory / "folds" / fold.name, kind, seed)
+            for seed in config.seeds
+            for fold in run_folds
+        ]
+        workdir.write_table(directory / f"{kind}.csv", pd.concat(map(workdir.read_table, paths)))
+    for fold in run_folds:
+        workdir.write(directory / "folds" / fold.name / "DONE", "")
+    history = workdir.read_table(directory / "history.csv")
+    train_s = float(history["seconds"].sum())
+    trained = len(history) * _steps_per_epoch(config, run_folds) * config.recipe.batch_size
+    timing |= {
+        "train_s": train_s,
+        "clips_per_s": trained / train_s,
+        "folds_per_hour": len(run_folds) * len(config.seeds) * 3600 / train_s,
+    }
+    facts = {
+        "system": systems.get(config.model.system).title,
+        "protocol": {"name": protocol.name, "classes": list(protocol.classes)},
+        "selection": config.eval.selection,
+        "seeds": list(config.seeds),
+        "config": json.loads(config.to_json()),
+        "timing": timing,
+        "environment": _environment(),
+        "notices": notices + ([] if config.model.init_from else [RANDOM_START]),
+    }
+    workdir.write(directory / "run.json", json.dumps(facts, indent=2) + "\n")
+
+
+def _environment() -> dict[str, str]:
+    packages = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
+    versions = {name: importlib.metadata.version(name) for name in packages}
+    devices = jax.devices()
+    return {
+        "merclip_jax": merclip_jax.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "devices": f"{len(devices)} x {devices[0].device_kind}",
+        **versions,
+    }

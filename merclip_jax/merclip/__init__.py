@@ -1,0 +1,1 @@
+"""MER-CLIP: the model, its task, its sentences, its weights."""

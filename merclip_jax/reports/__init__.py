@@ -1,0 +1,1 @@
+"""A finished run's files to its report, pages and comparisons."""

@@ -1,0 +1,1 @@
+"""Scores, intervals, calibration and what needs no model; numpy in, numbers out."""

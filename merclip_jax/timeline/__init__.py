@@ -1,0 +1,1 @@
+"""What was seen in a video: events, maps, curves, the page."""

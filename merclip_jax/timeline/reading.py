@@ -1,0 +1,209 @@
+"""Videos to timelines: every input read, its events found, and its files written."""
+
+import hashlib
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from merclip_jax import workdir
+from merclip_jax.errors import ConfigError, DataError
+from merclip_jax.timeline import findings, overlay, page, timeline
+from merclip_jax.timeline.timeline import Timeline
+from merclip_jax.towers import files
+from merclip_jax.video import camera, decode
+from merclip_jax.video.inference import Settings, Stopwatch, record
+from merclip_jax.video.journal import Journal
+from merclip_jax.video.predictor import Predictor
+
+
+def run(
+    model: str,
+    given: str,
+    output: str | Path,
+    settings: Settings,
+    *,
+    fps: float = 0.0,
+    crop: str = "auto",
+    batch_size: int = 8,
+    seconds: float = 20.0,
+    with_overlay: bool = False,
+) -> list[Timeline]:
+    """Read every input and write what was found; what the command calls.
+
+    Args:
+      model: a model's folder, or an id of the Hugging Face hub.
+      given: a video, a folder of pictures, a list of such, or the number of a camera.
+      output: of one input the folder of its files; of several, of a folder for each and an index.
+      settings: how videos are cut into windows.
+      fps: frames per second, for folders of pictures, or in place of what a file says.
+      crop: 'auto' as the model was trained, or one of `crops.WAYS`.
+      batch_size: windows that the model reads at once.
+      seconds: how long a camera is recorded.
+      with_overlay: also write overlay.mp4.
+
+    Raises:
+      ConfigError: an argument that cannot be used, or an output folder of another configuration.
+      DataError: inputs that cannot be read; of several the others are done first.
+    """
+    output = Path(output)
+    directory = files.locate(model)
+    sources = decode.sources(given, fps)
+    reader = Predictor(directory, batch_size, crop)
+    done, told, faults = [], [], []
+    for source in sources:
+        folder = output / source.name if len(sources) > 1 else output
+        try:
+            if isinstance(source.path, int):
+                source = camera.recorded(source, _made(folder), seconds)
+            done.append(_one(directory, reader, source, folder, settings, with_overlay))
+            told.append(_in_short(done[-1]))
+            sys.stdout.write(summary(done[-1], folder) + "\n")
+        except DataError as error:
+            if len(sources) == 1:
+                raise
+            faults.append(f"{source.name}: {error}")
+            told.append({"name": source.name, "fault": str(error)})
+    if len(sources) > 1:
+        workdir.write(output / "index.html", page.render_index(told))
+        workdir.write(output / "index.json", json.dumps(told, indent=2) + "\n")
+    if faults:
+        raise DataError(f"{len(faults)} of {len(sources)} inputs could not be read", faults)
+    return done
+
+
+def _one(
+    directory: Path,
+    reader: Predictor,
+    source: decode.Source,
+    folder: Path,
+    settings: Settings,
+    with_overlay: bool,
+) -> Timeline:
+    """One video: its rows, then its events, then its files."""
+    _open(_made(folder), _identity(directory, reader, source, settings))
+    watch, journal = Stopwatch(), Journal(folder / "windows.jsonl")
+    resumed = bool(journal.rows)
+    warning = timeline.too_slow(source.fps)
+    if warning:
+        sys.stderr.write(f"{source.name}: {warning}\n")
+    record(source, reader, settings, journal, watch)
+    assert journal.end is not None  # `record` has closed it
+    found = findings.find(journal.rows, settings.face)
+    with watch.on("explain"):
+        found = findings.look_again(found, source, reader)
+    whole = Timeline(
+        source=source,
+        end=journal.end,
+        model=directory.name,
+        info=reader.info,
+        settings=settings,
+        rows=journal.rows,
+        findings=found,
+        seconds={} if resumed else dict(watch.seconds),
+    )
+    timeline.write(whole, folder)
+    workdir.write(folder / "timeline.html", page.render(whole))
+    if with_overlay:
+        overlay.write(source, journal.rows, reader.info, folder / "overlay.mp4")
+    return whole
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"--output={folder} cannot be used: {error.strerror}") from error
+    return folder
+
+
+def _identity(
+    directory: Path, reader: Predictor, source: decode.Source, settings: Settings
+) -> dict[str, Any]:
+    """What the rows of an output folder depend on."""
+    weights = hashlib.sha256()
+    for name in ("config.json", "merclip.json", "model.safetensors"):
+        if (directory / name).is_file():
+            with (directory / name).open("rb") as file:
+                weights.update(hashlib.file_digest(file, "sha256").digest())
+    path = Path(str(source.path))
+    return {
+        "model": weights.hexdigest()[:16],
+        "input": path.name,
+        "bytes": path.stat().st_size if path.is_file() else sum(1 for _ in path.iterdir()),
+        "fps": source.fps,
+        "crop": reader.info.crop,
+        "window_ms": settings.window_ms,
+        "stride_ms": settings.stride_ms,
+        "face": settings.face,
+    }
+
+
+def _open(folder: Path, wanted: dict[str, Any]) -> None:
+    """Begin an output folder, or go on with it if it holds the same run.
+
+    Raises:
+      ConfigError: it holds rows of another configuration.
+    """
+    file = folder / "settings.json"
+    if file.is_file() and (folder / "windows.jsonl").is_file():
+        try:
+            found = json.loads(file.read_text())
+        except ValueError as error:
+            raise ConfigError(f"{file}: {error}; give another --output") from error
+        changed = [
+            f"{name}: {found.get(name)!r} there, {wanted.get(name)!r} now"
+            for name in wanted
+            if found.get(name) != wanted[name]
+        ]
+        if changed:
+            raise ConfigError(
+                f"--output={folder} holds a timeline of another configuration "
+                f"({'; '.join(changed)}). Give the same to go on, or another --output."
+            )
+    workdir.write(file, json.dumps(wanted, indent=2) + "\n")
+
+
+def _in_short(told: Timeline) -> dict[str, Any]:
+    """One line of the index."""
+    names = Counter(
+        timeline.leading(one.row.probabilities, told.info.classes) for one in told.findings
+    )
+    return {
+        "name": told.source.name,
+        "fault": "",
+        "duration_ms": told.end.duration_ms,
+        "fps": told.source.fps,
+        "events": len(told.findings),
+        "emotions": ", ".join(f"{name} {count}" for name, count in names.most_common() if name),
+    }
+
+
+def summary(told: Timeline, folder: Path) -> str:
+    """What the terminal says of one video."""
+    length = told.end.duration_ms / 1000
+    lines = [f"{told.source.name}: {len(told.findings)} events in {length:.1f} s of video"]
+    for one in told.findings:
+        event = one.event
+        name = timeline.leading(one.row.probabilities, told.info.classes)
+        span = f"{event.onset_ms / 1000:.2f} to {event.offset_ms / 1000:.2f} s"
+        lines.append(f"  {span}  {name}  score {event.score:.2f}")
+    lines += [f"  note: {notice}" for notice in told.notices]
+    if told.seconds:
+        lines.append(f"  {_speed(length, told.seconds)}")
+    lines.append(f"  {folder / 'timeline.html'}")
+    return "\n".join(lines)
+
+
+def _speed(length: float, seconds: dict[str, float]) -> str:
+    """How fast a video of `length` seconds was read, as multiples of real time per stage."""
+    reading = {stage: seconds.get(stage, 0.0) for stage in ("decode", "windows", "model")}
+    stages = [f"{stage} {length / spent:.1f}" for stage, spent in reading.items() if spent > 1e-3]
+    once = [
+        f"{stage} {seconds[stage]:.1f} s" for stage in ("compile", "explain") if stage in seconds
+    ]
+    return (
+        f"read at {length / sum(reading.values()):.2f} times real time ({', '.join(stages)}); "
+        f"{', '.join(once)}"
+    )

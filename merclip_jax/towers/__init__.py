@@ -1,0 +1,1 @@
+"""CLIP's towers and the video tower grown from them; files of weights."""

@@ -1,0 +1,50 @@
+"""The folder of a model in Hugging Face's layout, written whole; and models as shapes only."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import safetensors
+import safetensors.numpy
+from flax import nnx
+from tokenizers import Tokenizer
+
+from merclip_jax import workdir
+from merclip_jax.towers import card, leaves
+
+
+def save(
+    model: Any, directory: Path, tokenizer: Tokenizer | None, meta: Mapping[str, Any] | None
+) -> None:
+    """Write the folder of a model that has a `cfg`: see `MerClip.save_pretrained`."""
+    directory.mkdir(parents=True, exist_ok=True)
+    arrays = safetensors.numpy.save(leaves.arrays(model), metadata={"format": "np"})
+    workdir.write(directory / "model.safetensors", arrays)
+    if tokenizer is not None:
+        workdir.write(directory / "tokenizer.json", tokenizer.to_str(pretty=True).encode())
+    if meta is not None:
+        workdir.write(directory / "merclip.json", _json(dict(meta)))
+        workdir.write(directory / "README.md", card.model_card(model.cfg, meta).encode())
+    workdir.write(directory / "config.json", _json(model.cfg.to_json()))
+
+
+class _OneKey(nnx.Rngs):
+    """The same key for every parameter, for a model of which only the shapes are wanted.
+
+    Flax counts its keys in a traced variable, at a cost that grows with the square of their number:
+    5 s for B/16.
+    """
+
+    def params(self):
+        return jax.random.key(0)
+
+
+def abstract(kind: type, cfg: Any) -> Any:
+    """A model of this kind as shapes only, at no cost in memory."""
+    return nnx.eval_shape(lambda: kind(cfg, rngs=_OneKey()))
+
+
+def _json(values: dict[str, Any]) -> bytes:
+    return (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode()

@@ -1,0 +1,1 @@
+"""Training and prediction of folds, for any task."""
