@@ -21,7 +21,8 @@ import numpy as np
 import pandas as pd
 from absl import app, flags, logging
 
-from merclip_jax.data import crops, datasets, pack
+from merclip_jax.data import datasets, pack
+from merclip_jax.faces import crops
 from merclip_jax.tfds_builders import corpus
 from merclip_jax.tfds_builders.builder import CorpusBuilder
 

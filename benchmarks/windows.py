@@ -20,7 +20,7 @@ from absl import flags
 
 from benchmarks import real_faces
 from merclip_jax import app
-from merclip_jax.data import face
+from merclip_jax.faces import face
 from merclip_jax.video import decode as read
 from merclip_jax.video import motion, quality
 from merclip_jax.video.tracks import SEARCH_MS

@@ -30,6 +30,7 @@ from merclip_jax.settings import checks
 from merclip_jax.towers import files
 from merclip_jax.training import fold as fold_files
 from merclip_jax.training import loop, parallel, step
+from merclip_jax.training.batch import Shared
 from merclip_jax.training.fold import RunContext
 
 RANDOM_START = (
@@ -47,8 +48,6 @@ def run(config: ConfigDict, directory: str | Path) -> Report:
     """
     began, directory = time.monotonic(), Path(directory)
     protocol = check(config)
-    parallel.join(config.parallel)
-    parallel.check(config)
     if parallel.is_first():
         workdir.open_run(directory, config)
     with parallel.first_alone("packing"):  # it prepares and packs what is missing
@@ -74,6 +73,8 @@ def run(config: ConfigDict, directory: str | Path) -> Report:
 def check(config: ConfigDict) -> Protocol:
     """Refuse, before any data is read, what cannot run; say on stderr what has no effect.
 
+    It joins the other processes of a run, if there are any, since only then devices are known.
+
     Raises:
       ConfigError: the first fault found, with the flag's full name.
     """
@@ -87,8 +88,10 @@ def check(config: ConfigDict) -> Protocol:
             "learns them: set --config.model.system=micro_au, which learns action units, or "
             "choose another protocol"
         )
-    datasets.check(config.data, protocol)
     system.check(config, protocol.classes)
+    parallel.join(config.parallel)
+    parallel.check(config)
+    datasets.check(config.data, protocol)
     return protocol
 
 
@@ -166,7 +169,7 @@ def _train(
                 task=task,
                 learner=learner,
                 engine=engine,
-                shared=engine.put(step.Shared(frames, texts, frozen)),
+                shared=engine.put(Shared(frames, texts, frozen)),
                 params=params,
                 model_state=model_state,
                 tokenizer=tokenizer,

@@ -16,8 +16,9 @@ import cv2
 import pandas as pd
 from tqdm import tqdm
 
-from merclip_jax.data import datasets, face
+from merclip_jax.data import datasets
 from merclip_jax.errors import ConfigError, DataError
+from merclip_jax.faces import face
 from merclip_jax.protocols import selection
 from merclip_jax.tfds_builders.corpus import Corpus
 from merclip_jax.tfds_builders.frames import NoFramesError

@@ -203,10 +203,10 @@ def apply_augmix(
     """
     branches = [operation.apply for operation in OPERATIONS] + [lambda x, _: x]
 
-    def step(chain, slot):
+    def step(chain: Array, slot: Any) -> tuple[Array, None]:
         return lax.switch(slot[0], branches, chain, slot[1]), None
 
-    def add_chain(mixed, chain):
+    def add_chain(mixed: Array, chain: Any) -> tuple[Array, None]:
         weight, slots = chain
         return mixed + weight * lax.scan(step, frames, slots)[0], None
 

@@ -21,8 +21,8 @@ from etils import epath
 from ml_collections import ConfigDict
 
 from merclip_jax import tfds_builders
-from merclip_jax.data import face
 from merclip_jax.errors import ConfigError, DataError
+from merclip_jax.faces import face
 from merclip_jax.facs import notation
 from merclip_jax.protocols.table import Protocol
 from merclip_jax.tfds_builders.builder import CorpusBuilder
@@ -141,8 +141,6 @@ def check(data: ConfigDict, protocol: Protocol) -> None:
     )
     for name in names:
         _known_config(name, _builder_class(name), variants[name])
-        if places[name] and not Path(places[name]).expanduser().is_dir():
-            raise ConfigError(f"--config.data.manual_dir={places[name]}: no such folder")
     lacking = [name for name in protocol.datasets if name not in names]
     if lacking:
         raise ConfigError(
@@ -151,6 +149,9 @@ def check(data: ConfigDict, protocol: Protocol) -> None:
         )
     if data.crop == "aligned":
         face.check_installed()
+    for place in filter(None, places.values()):
+        if not Path(place).expanduser().is_dir():
+            raise ConfigError(f"--config.data.manual_dir={place}: no such folder")
 
 
 def corpus(dataset: str, manual_dir: str | Path, config_name: str = "") -> Corpus:

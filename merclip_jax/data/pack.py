@@ -20,8 +20,9 @@ from jaxtyping import Array, Int, UInt8
 from tqdm import tqdm
 
 from merclip_jax import workdir
-from merclip_jax.data import crops, datasets
+from merclip_jax.data import datasets
 from merclip_jax.errors import ConfigError, DataError
+from merclip_jax.faces import crops
 from merclip_jax.facs import notation
 
 PACK_VERSION = 2  # raise when the packed pixels or columns of the same records change
@@ -69,7 +70,7 @@ def load(
 
     Raises:
       ConfigError: an unknown placement, or the face networks are needed and not installed.
-      DataError: frames that cannot be decoded, a clip without frames, or no face anywhere.
+      DataError: frames that cannot be decoded, or a clip without frames.
     """
     folder = data_dir / "packed" / _content_key(builders, image_size, crop)
     if not (folder / "clips.csv").exists():

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from merclip_jax import workdir
-from merclip_jax.data import crops, pack
+from merclip_jax.data import pack
+from merclip_jax.faces import crops
 from merclip_jax.facs import notation
 from merclip_jax.protocols import folds as cross_validation
 

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from merclip_jax.data import face
 from merclip_jax.errors import ConfigError
+from merclip_jax.faces import face
 from merclip_jax.settings import fields
 
 WAYS = fields.choices("data.crop")

@@ -1,8 +1,7 @@
 """Action units of the Facial Action Coding System (FACS): notation, names and sentences.
 
 One parser reads the action-unit cell of every corpus (CASME II '4+L10', SAMM 'ref(7B)+43C',
-MMEW '12L', CAS(ME)^3 part C '4,7', 4DME 'AU4(k)+L7', DFME 'AD38'). It keeps what the annotator
-wrote and adds nothing. The words are in facs_text.
+4DME 'AU4(k)+L7', DFME 'AD38'). It keeps what was written and adds nothing. Words are in phrases.
 """
 
 import re
@@ -140,8 +139,7 @@ class ActionUnits:
 def parse(cell: Cell) -> ActionUnits:
     """Read one action-unit cell.
 
-    Args:
-      cell: as the workbook gives it: text, a number (4 or 4.0), or None or NaN for no unit.
+    `cell` is as the workbook gives it: text, a number (4 or 4.0), or None or NaN for no unit.
 
     Raises:
       DataError: a token is no action unit; the message names the token and the cell.
@@ -240,11 +238,7 @@ def canonical(units: ActionUnits) -> str:
 
 
 def number_and_side(name: str) -> tuple[int, str]:
-    """The unit and side that a plain name stands for: '12' is (12, ''), 'L12' is (12, 'L').
-
-    Raises:
-      DataError: the name is that of no unit, or says more.
-    """
+    """The unit and side of a plain name: '12' is (12, ''), 'L12' is (12, 'L'); else a DataError."""
     terms = parse(name).terms
     unit = terms[0] if len(terms) == 1 else None
     if not isinstance(unit, ActionUnit) or str(unit) != f"{unit.side}{unit.number}":
@@ -270,7 +264,7 @@ def sentence(units: ActionUnits, style: Literal["released", "ours"] = "released"
 
     'released' reproduces the CASME II map of MER-CLIP @31037e9: order of the cell, units
     without a published phrase left out. (Its CAS(ME)^3 and DFME maps join by commas alone.)
-    'ours' mends the phrases (see facs_text), tells top from bottom lip, and orders by number,
+    'ours' mends the phrases (see phrases), tells top from bottom lip, and orders by number,
     so that '4+7+6' and '6+4+7' are one sentence. Both leave out intensity, asymmetry and
     static units, and say of a possible unit that it might be present.
 

@@ -1,6 +1,6 @@
 """Micro-AU CLIP (arXiv 2603.16302): each action unit from its own region, then from all others.
 
-The paper's abstract is all that is public. It names the parts; their form here is ours:
+We worked from the paper's abstract. It names the parts; their form here is ours:
 
   Patch Token Attention (PTA): one query per action unit pools the video tower's patch tokens of
     its own region, over all time steps, through projections that all units share. What lies

@@ -29,7 +29,9 @@ def get(name: str) -> Protocol:
         if protocol.name == name:
             return protocol
     known = ", ".join(protocol.name for protocol in PROTOCOLS)
-    raise ConfigError(f"config.data.protocol: no protocol {name!r}; known are {known}")
+    raise ConfigError(
+        f"--config.data.protocol={name}: no such protocol; known are {known}"
+    )
 
 
 def of_dataset(dataset: str) -> list[Protocol]:

@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from tqdm import tqdm
 
-from merclip_jax.data import crops
-from merclip_jax.data import face as faces
+from merclip_jax.faces import crops
+from merclip_jax.faces import face as faces
 from merclip_jax.timeline import maps
 from merclip_jax.video import decode, spotting
 from merclip_jax.video.journal import Row

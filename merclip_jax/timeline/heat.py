@@ -92,6 +92,6 @@ def _place(weights: Float[np.ndarray, "g g"]) -> str:
     sums = np.zeros((3, 3))
     np.add.at(sums, (third[:, None], third[None]), weights)
     row, column = np.unravel_index(sums.argmax(), sums.shape)
-    if (row, column) == (1, 1):
+    if row == 1 and column == 1:
         return "centre"
     return f"{ROWS[row]} {COLUMNS[column]}"

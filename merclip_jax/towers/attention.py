@@ -28,7 +28,9 @@ def attend(
     return _attend_forward(q, k, v, mask)[0]
 
 
-def _attend_forward(q, k, v, mask):
+def _attend_forward(
+    q: Array, k: Array, v: Array, mask: Array | None
+) -> tuple[Array, tuple[Array, ...]]:
     wide = jnp.promote_types(q.dtype, jnp.float32)
     scores = jnp.matmul(q, jnp.swapaxes(k, 2, 3), preferred_element_type=wide)
     if mask is not None:
@@ -40,7 +42,7 @@ def _attend_forward(q, k, v, mask):
     return out, (q, k, v, weights, total, out)
 
 
-def _attend_backward(residuals, grad):
+def _attend_backward(residuals: tuple[Array, ...], grad: Array) -> tuple[Array, Array, Array, None]:
     q, k, v, weights, total, out = residuals
     share = (grad / total).astype(v.dtype)
     along = (share * out).sum(-1, keepdims=True, dtype=total.dtype)

@@ -48,7 +48,7 @@ class VisionConfig:
     remat: bool = False
     dtype: str | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_heads(self.width, self.heads, "video tower")
         _check_heads(self.width, self.global_heads, "global blocks")
         if self.image_size % self.patch_size:
@@ -72,12 +72,12 @@ class VisionConfig:
         return self.image_size // self.patch_size
 
     @classmethod
-    def b16(cls, **changes) -> "VisionConfig":
+    def b16(cls, **changes: Any) -> "VisionConfig":
         """ViT-B/16, as released."""
         return cls(**changes)
 
     @classmethod
-    def l14(cls, **changes) -> "VisionConfig":
+    def l14(cls, **changes: Any) -> "VisionConfig":
         """ViT-L/14 with global blocks on the last eight layers."""
         large = cls(
             patch_size=14,
@@ -92,7 +92,7 @@ class VisionConfig:
         return replace(large, **changes)
 
     @classmethod
-    def tiny(cls, **changes) -> "VisionConfig":
+    def tiny(cls, **changes: Any) -> "VisionConfig":
         """A tower for tests and demonstrations."""
         small = cls(
             frames=8,
@@ -123,21 +123,21 @@ class TextConfig:
     output_dim: int = 512
     dtype: str | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_heads(self.width, self.heads, "text tower")
 
     @classmethod
-    def b16(cls, **changes) -> "TextConfig":
+    def b16(cls, **changes: Any) -> "TextConfig":
         """The text tower beside ViT-B/16."""
         return cls(**changes)
 
     @classmethod
-    def l14(cls, **changes) -> "TextConfig":
+    def l14(cls, **changes: Any) -> "TextConfig":
         """The text tower beside ViT-L/14."""
         return replace(cls(width=768, heads=12, output_dim=768), **changes)
 
     @classmethod
-    def tiny(cls, **changes) -> "TextConfig":
+    def tiny(cls, **changes: Any) -> "TextConfig":
         """A text tower for tests and demonstrations."""
         small = cls(vocab_size=512, context=32, width=64, layers=2, heads=2, output_dim=64)
         return replace(small, **changes)
@@ -167,7 +167,7 @@ class MerClipConfig:
     text: TextConfig = field(default_factory=TextConfig)
     emotion: EmotionConfig = field(default_factory=EmotionConfig)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.vision.output_dim != self.text.output_dim:
             raise ConfigError(
                 f"the video tower's output_dim {self.vision.output_dim} and the text tower's "

@@ -74,7 +74,7 @@ def depthwise(
     return out
 
 
-def _depthwise_forward(x: Array, kernel: Array):
+def _depthwise_forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
     return depthwise(x, kernel), (x, kernel)
 
 
@@ -82,7 +82,7 @@ def _depthwise_backward(residuals: tuple[Array, Array], grad: Array) -> tuple[Ar
     x, kernel = residuals
     padded = _pad(x, kernel.shape[:3])
 
-    def tap(offset):
+    def tap(offset: Array) -> Array:
         product = jax.lax.dynamic_slice(padded, offset, x.shape) * grad
         return product.sum((0, 1, 2, 3), dtype=jnp.promote_types(x.dtype, jnp.float32))
 
@@ -172,7 +172,7 @@ class BatchNorm(nnx.Module):
     @staticmethod
     def _batch_statistics(
         x: Float[Array, "*batch c"], axis_name: str | None, where: Bool[Array, "..."] | None
-    ):
+    ) -> tuple[Array, Array, Array | int]:
         axes = tuple(range(x.ndim - 1))
         mean = jnp.mean(x, axes, where=where)
         count = jnp.asarray(x.size // x.shape[-1], x.dtype)

@@ -15,6 +15,7 @@ import safetensors.numpy
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from tokenizers import Tokenizer
 
+import merclip_jax
 from merclip_jax.errors import ConfigError, DataError
 
 HUB_ID = r"[\w.-]+/[\w.-]+"
@@ -23,31 +24,31 @@ TORCH = (".pth", ".pt", ".bin")
 
 
 def locate(name: str | os.PathLike) -> Path:
-    """A path as it is; an id such as 'openai/clip-vit-base-patch16' fetched from the hub.
+    """A path here or in the package; an id such as 'openai/clip-vit-base-patch16' from the hub.
 
     Fetched files are kept in Hugging Face's cache, and later used from there without a network.
 
     Raises:
       ConfigError: neither such a path nor a hub id that can be fetched.
     """
-    path = Path(name)
-    if path.exists():
-        return path
+    for folder in (".", *merclip_jax.__path__):  # the package brings the demo's weights along
+        if Path(folder, name).exists():
+            return Path(folder, name)
     if not re.fullmatch(HUB_ID, str(name)):
         raise ConfigError(f"{name}: no such file or folder, and no id of the Hugging Face hub")
     try:
         for weights in WEIGHTS:  # older repositories have the second only
-            folder = Path(
+            fetched = Path(
                 huggingface_hub.snapshot_download(str(name), allow_patterns=["*.json", weights])
             )
-            if (folder / weights).is_file():
+            if (fetched / weights).is_file():
                 break
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise ConfigError(
             f"{name}: no such path here, and it cannot be fetched from the Hugging Face hub "
             f"({type(error).__name__}); check the name and the network, or give a folder"
         ) from error
-    return folder
+    return fetched
 
 
 def config(directory: Path) -> dict[str, Any]:

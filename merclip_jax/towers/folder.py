@@ -37,7 +37,7 @@ class _OneKey(nnx.Rngs):
     5 s for B/16.
     """
 
-    def params(self):
+    def params(self) -> jax.Array:
         return jax.random.key(0)
 
 

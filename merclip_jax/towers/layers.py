@@ -30,7 +30,7 @@ def torch_bias(fan_in: int) -> Initializer:
     """PyTorch's default bias: uniform in +-1/sqrt(fan_in)."""
     bound = 1 / math.sqrt(fan_in)
 
-    def init(key, shape, dtype=jnp.float32, out_sharding=None):
+    def init(key: Array, shape: Any, dtype: Any = jnp.float32, out_sharding: Any = None) -> Array:
         return jax.random.uniform(key, shape, dtype, -bound, bound)
 
     return init

@@ -255,7 +255,7 @@ class VideoTower(nnx.Module):
             return block(*inputs, mode, name)
 
         @nnx.remat
-        def recomputed(block, inputs, rngs):
+        def recomputed(block: Any, inputs: tuple[Array, ...], rngs: nnx.Rngs | None) -> Array:
             return block(*inputs, replace(mode, rngs=rngs), name)
 
         return recomputed(block, inputs, mode.rngs)

@@ -12,7 +12,8 @@ from flax import nnx
 from ml_collections import ConfigDict
 
 from merclip_jax import workdir
-from merclip_jax.data import crops, pack
+from merclip_jax.data import pack
+from merclip_jax.faces import crops
 from merclip_jax.protocols import contamination
 from merclip_jax.protocols.folds import Fold
 from merclip_jax.training import parallel

@@ -21,7 +21,8 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from ml_collections import ConfigDict
 
 from merclip_jax.errors import ConfigError
-from merclip_jax.training.step import Batch, Learner, Shared, State
+from merclip_jax.training.batch import Batch, Shared, State
+from merclip_jax.training.step import Learner
 
 
 def join(settings: ConfigDict) -> None:
@@ -162,12 +163,12 @@ def _on_folds(function: Callable, folds: int, in_axes: tuple) -> Callable:
     if folds > 1:
         return jax.vmap(function, in_axes=in_axes)
 
-    def alone(*args):
-        args = [
+    def alone(*args: Any) -> Any:
+        own = [
             jax.tree.map(lambda x: x[0], arg) if axis == 0 else arg
             for arg, axis in zip(args, in_axes, strict=True)
         ]
-        return jax.tree.map(lambda x: x[None], function(*args))
+        return jax.tree.map(lambda x: x[None], function(*own))
 
     return alone
 

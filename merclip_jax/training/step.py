@@ -37,7 +37,7 @@ class Learner:
     ) -> tuple["Learner", Any, Any, Any]:
         """Split a model into (learner, trained parameters, model state, frozen parameters)."""
 
-        def is_trained(path, leaf) -> bool:
+        def is_trained(path: tuple[Any, ...], leaf: Any) -> bool:
             return isinstance(leaf, nnx.Param) and optim.trainable(
                 path, config.text.trainable, image_tower=not config.model.freeze_image
             )
@@ -102,7 +102,7 @@ class Learner:
             dropout_key = jax.random.fold_in(dropout_key, jax.lax.axis_index(axis_name))
         epoch = state.step // self.steps_per_epoch
 
-        def loss(params):
+        def loss(params: Any) -> tuple[Array, Any]:
             model = nnx.merge(self.graphdef, params, frozen, state.model_state, copy=True)
             value, scalars = self.task.loss(model, batch, epoch, dropout_key, axis_name)
             return value, (scalars, nnx.state(model, nnx.Not(nnx.Param)))

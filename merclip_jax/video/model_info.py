@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Float
 
 from merclip_jax import systems
-from merclip_jax.data import crops, face
 from merclip_jax.errors import ConfigError
+from merclip_jax.faces import crops, face
 from merclip_jax.facs import notation, phrases
 from merclip_jax.merclip import sentences as text
 from merclip_jax.towers import files

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from merclip_jax.data import crops
-from merclip_jax.data import face as faces
+from merclip_jax.faces import crops
+from merclip_jax.faces import face as faces
 
 LOST, MOVES, BLINKS, BLURRED = "face lost", "head moves", "blink", "blurred"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from merclip_jax.data import face as faces
+from merclip_jax.faces import face as faces
 
 SEARCH_MS = 1000.0  # a search for faces that are new, or larger than the one that is followed
 MEMORY_MS = 2000.0  # a face that is gone for longer comes back as another person

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from merclip_jax.data import crops
-from merclip_jax.data import face as faces
 from merclip_jax.errors import ConfigError
+from merclip_jax.faces import crops
+from merclip_jax.faces import face as faces
 from merclip_jax.video import quality
 from merclip_jax.video.decode import Frame
 from merclip_jax.video.motion import motion_energy

@@ -110,7 +110,7 @@ def run(root, prepared_dir, tiny_config, tmp_path):
         config = tiny_config.copy_and_resolve_references()
         config.data.update(dataset=dataset, protocol=protocol, builder_config="")
         config.data.update(manual_dir=str(manual_dir), data_dir=str(prepared_dir))
-        config.model.update(video_arms=False, freeze_image=True, head="linear")
+        config.model.update(adapters=False, freeze_image=True, head="linear")
         config.recipe.update(epochs=1, warmup_epochs=0, batch_size=4)
         config.augment.face_mix = 0.0
         train.run(config, tmp_path / "run")

@@ -27,7 +27,7 @@ def test_held_units_are_kept_and_do_not_count(tmp_path):
     fourdme.write_workbook(tmp_path, ROWS)
     found = FourDme(tmp_path).sheet().clips
     assert [clip.aus for clip in found[:2]] == ["AU4(k)+L7", "AUR2+12(k)+45"]
-    assert [notation.numbers(clip.aus) for clip in found] == [{7}, {2, 45}, {1, 2}, {4}]
+    assert [notation.parse(clip.aus).numbers for clip in found] == [{7}, {2, 45}, {1, 2}, {4}]
 
 
 @pytest.mark.parametrize("sign", ["+", "'", " ", ",", ";"])

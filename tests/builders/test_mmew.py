@@ -30,7 +30,7 @@ def test_a_row(tmp_path):
 
 
 def test_sides_before_and_after_an_action_unit(tmp_path):
-    numbers = [notation.numbers(clip.aus) for clip in _read(tmp_path).clips]
+    numbers = [notation.parse(clip.aus).numbers for clip in _read(tmp_path).clips]
     assert numbers == [{12}, {4, 10}, {4, 7}, {5, 12}]
 
 

@@ -185,7 +185,7 @@ def test_every_cell_of_the_prior_is_an_au_cell():
     for emotion, cells in PRIOR.items():
         assert sum(cells.values()) == 100, emotion
         for cell in cells:
-            assert notation.numbers(cell) <= set(ACTION_UNITS), cell
+            assert notation.parse(cell).numbers <= set(ACTION_UNITS), cell
             assert all(part in ALL_FORMS for part in cell.split("+")), cell
 
 

@@ -1,27 +1,25 @@
-import sys
+import re
 from pathlib import Path
 
 import pytest
 from absl import flags
-from ml_collections import config_flags
 
-from merclip_jax import app
+from merclip_jax import __main__, app
 from merclip_jax.errors import ConfigError, DataError
 
+USAGE = "Do something.\n\nExample:\n  command --flag=value"
 
-def leave(monkeypatch, main, *arguments):
-    """The exit code with which a command leaves whose body is `main`."""
-    monkeypatch.setattr(sys, "argv", ["command", *arguments])
-    with pytest.raises(SystemExit) as left:
-        app.run(main, "Do something.\n\nExample:\n  command --flag=value")
-    return left.value.code
+
+def leave(body, *arguments):
+    """The exit code of a command without flags whose body is `body`."""
+    return app.run(app.Command(USAGE, lambda *_: None, lambda _: body()), arguments)
 
 
 def raising(error):
-    def main():
+    def body():
         raise error
 
-    return main
+    return body
 
 
 @pytest.mark.parametrize(
@@ -34,60 +32,88 @@ def raising(error):
         (KeyboardInterrupt(), 1, "error: interrupted; run the same command again to resume\n"),
     ],
 )
-def test_what_can_be_mended_is_told_in_one_paragraph(monkeypatch, capsys, error, code, message):
-    assert leave(monkeypatch, raising(error)) == code
+def test_what_can_be_mended_is_told_in_one_paragraph(capsys, error, code, message):
+    assert leave(raising(error)) == code
     assert capsys.readouterr() == ("", message)
 
 
-def test_a_command_that_is_done(monkeypatch, capsys):
-    assert not leave(monkeypatch, lambda: None)  # absl leaves with None or 0
+def test_a_command_that_is_done(capsys):
+    assert leave(lambda: None) == 0
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_stray_argument(monkeypatch, capsys):
-    assert leave(monkeypatch, raising(AssertionError), "casme2") == 2
+def test_a_stray_argument(capsys):
+    assert leave(raising(AssertionError), "casme2") == 2
     assert "unexpected argument 'casme2'" in capsys.readouterr().err
 
 
-def test_an_unknown_flag(monkeypatch, capsys):
-    assert leave(monkeypatch, raising(AssertionError), "--colour=red") == 2
+def test_an_unknown_flag(capsys):
+    assert leave(raising(AssertionError), "--colour=red") == 2
     assert "Unknown command line flag 'colour'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("wish", ["--help", "-help", "-h"])
-def test_help_is_no_error(monkeypatch, capsys, wish):
-    assert leave(monkeypatch, raising(AssertionError), wish) == 0
+def test_help_is_no_error(capsys, wish):
+    assert leave(raising(AssertionError), wish) == 0
     assert "Example:\n  command --flag=value" in capsys.readouterr().out
 
 
-def test_a_bug_of_ours_is_not_dressed_up(monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["command"])
+def test_help_shows_the_flags_and_what_else_there_is_to_say(capsys):
+    command = app.Command(USAGE, define, raising(AssertionError), lambda: "And more.")
+    assert app.run(command, ["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("Do something.\n") and shown.endswith("\nAnd more.\n")
+    assert "  --config=FILE\n      the run's" in shown
+    assert "  --workdir=string\n      its folder (default: here)" in shown
+    assert "  --face=largest|all\n" in shown
+
+
+def test_a_bug_of_ours_is_not_dressed_up():
     with pytest.raises(ZeroDivisionError):
-        app.run(lambda: 1 // 0, "")
+        leave(lambda: 1 // 0)
+
+
+def define(given, arguments):
+    """The flags of a command that has --config, --workdir and --face."""
+    app.define_config(given, arguments, "the run's")
+    flags.DEFINE_string("workdir", "here", "its folder", flag_values=given)
+    flags.DEFINE_enum("face", "all", ["largest", "all"], "whose", flag_values=given)
 
 
 @pytest.fixture
 def parse(monkeypatch):
-    """The parser of a command that has --config and --workdir."""
-    own = flags.FlagValues()
-    config_flags.DEFINE_config_file("config", flag_values=own)
-    flags.DEFINE_string("workdir", None, "", flag_values=own)
-    monkeypatch.setattr(flags, "FLAGS", own)
+    """The exit code of such a command, and the flags that its body was given."""
     monkeypatch.chdir(Path(__file__).parents[2])
 
     def parsed(*arguments):
-        # absl's config flag reads its overrides from sys.argv.
-        monkeypatch.setattr(sys, "argv", ["command", *arguments])
-        app._parse(sys.argv)
-        return own
+        seen = []
+        return app.run(app.Command(USAGE, define, seen.append), arguments), *seen
 
     return parsed
 
 
 def test_config_and_override(parse):
-    given = parse("--config=configs/casme2.py:classes=3", "--config.recipe.epochs=3")
+    code, given = parse("--config=configs/casme2.py:classes=3", "--config.recipe.epochs=3")
+    assert code == 0
     assert given.config.data.protocol == "merclip/casme2/3"
     assert given.config.recipe.epochs == 3
+
+
+@pytest.mark.parametrize("name", ["casme2", "configs/casme2.py"])
+def test_a_config_of_ours_is_found_by_its_name_from_any_folder(parse, name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    _, given = parse(f"--config={name}:classes=3", "--config.recipe.epochs=3", "--workdir=there")
+    assert given.config.data.protocol == "merclip/casme2/3"
+    assert (given.config.recipe.epochs, given.workdir) == (3, "there")
+
+
+def refused(parse, capsys, *given):
+    """The one line with which arguments are refused."""
+    assert parse(*given) == (2,)
+    out, told = capsys.readouterr()
+    assert out == "" and told.startswith("error: ") and told.count("\n") == 1
+    assert "Traceback" not in told
+    return told
 
 
 @pytest.mark.parametrize(
@@ -112,11 +138,8 @@ def test_config_and_override(parse):
         (("--config=configs/demo.py", "--colour=red"), "flag 'colour'"),
     ],
 )
-def test_a_config_that_cannot_be_read_is_told_in_one_line(parse, given, message):
-    with pytest.raises(ConfigError, match=message) as refused:
-        parse(*given)
-    assert "\n" not in str(refused.value)
-    assert "Traceback" not in str(refused.value)
+def test_a_config_that_cannot_be_read_is_told_in_one_line(parse, capsys, given, message):
+    assert re.search(message, refused(parse, capsys, *given))
 
 
 @pytest.mark.parametrize(
@@ -128,16 +151,38 @@ def test_a_config_that_cannot_be_read_is_told_in_one_line(parse, given, message)
         ("    return 1 / 0", "division by zero"),
     ],
 )
-def test_a_users_own_config_with_a_mistake(parse, tmp_path, body, message):
+def test_a_users_own_config_with_a_mistake(parse, capsys, tmp_path, body, message):
     source = (
         f"from configs import demo\n\ndef get_config():\n    config = demo.get_config()\n{body}\n"
     )
     (tmp_path / "mine.py").write_text(source)
-    with pytest.raises(ConfigError, match=message) as refused:
-        parse(f"--config={tmp_path / 'mine.py'}")
-    assert "\n" not in str(refused.value)
+    assert re.search(message, refused(parse, capsys, f"--config={tmp_path / 'mine.py'}"))
 
 
 def test_of_many_faults_twenty_are_shown():
     shown = str(DataError("30 faults", [f"row {i}" for i in range(30)])).splitlines()
     assert (len(shown), shown[-2], shown[-1]) == (22, "  - row 19", "  ... and 10 more")
+
+
+# --- all commands under one name
+
+
+def test_the_one_name_lists_its_commands(capsys):
+    for given in ([], ["-h"], ["--help"]):
+        assert __main__.main(given) == 0
+        shown = capsys.readouterr().out
+        assert all(f"\n  {name} " in shown for name in __main__.COMMANDS)
+
+
+@pytest.mark.parametrize("name", __main__.COMMANDS)
+def test_each_command_has_help_with_an_example(capsys, name):
+    assert __main__.main([name, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert f"\n  merclip-jax {name}" in shown
+
+
+def test_a_command_that_is_none_is_told(capsys):
+    assert __main__.main(["trian"]) == 2
+    told = capsys.readouterr()
+    assert told.out == "" and told.err.startswith("error: no command 'trian'\n")
+    assert "  train " in told.err

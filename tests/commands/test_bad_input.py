@@ -7,9 +7,10 @@ import sys
 import pytest
 from corpora import casme2 as corpus
 
-from merclip_jax import app, train
+from merclip_jax import app, experiment, train
 from merclip_jax.configs import casme2
 from merclip_jax.data import datasets
+from merclip_jax.protocols import selection
 
 FIRST = "Cropped/sub01/EP01_01f"  # frames 8 to 15
 
@@ -37,15 +38,14 @@ def config(root, nano_model):
 
 
 @pytest.fixture
-def refused(config, root, monkeypatch, capsys):
+def refused(config, root, capsys):
     """Run `config` through the door of every command; check code and words, and what is left."""
 
     def run(code, *words, left=("config.json",), workdir=root.parent / "run"):
-        monkeypatch.setattr(sys, "argv", ["train"])
-        with pytest.raises(SystemExit) as end:
-            app.run(lambda: train.run(config, workdir), train.USAGE)
+        body = app.Command("", lambda *_: None, lambda _: train.run(config, workdir))
+        end = app.run(body, [])
         told = capsys.readouterr()
-        assert end.value.code == code, told.err
+        assert end == code, told.err
         assert told.out == ""
         one_paragraph(told.err, *words)
         assert tuple(path.name for path in sorted(workdir.rglob("*"))) == left
@@ -163,7 +163,7 @@ def test_the_remedy_for_a_damaged_frame_is_one(config, root, refused):
     refused(3, "frame 11")
     frame.write_bytes(sound)
     shutil.rmtree(root.parent / "data/casme2/cropped/1.1.0")
-    packed, table = train.load_clips(config, train.protocols.get(config.data.protocol))
+    packed, table = experiment.load_clips(config, selection.get(config.data.protocol))
     assert len(table) == 6 and len(packed.frames) == 6 * 8
 
 
@@ -175,7 +175,7 @@ def test_an_action_unit_that_is_none(root, refused):
 
 def test_an_apex_outside_its_interval_is_no_fault(config, root):
     corpus.write_workbook(root, corpus.change(corpus.rows(2, 3), 0, apex=99))
-    _, table = train.load_clips(config, train.protocols.get(config.data.protocol))
+    _, table = experiment.load_clips(config, selection.get(config.data.protocol))
     assert table.loc[table["clip"] == "EP01_01f", "apex_used"].tolist() == [11]
     record = datasets.prepare("casme2", "", config.data.data_dir).as_data_source("train")[0]
     assert (record["apex"], record["apex_used"], record["apex_valid"]) == (99, 11, False)

@@ -49,7 +49,7 @@ def test_comparison_tells_a_better_run_from_a_worse(tmp_path):
     scores = [report.build(run).metrics["uf1"]["value"] for run in runs]
     assert outcome.difference == pytest.approx(scores[0] - scores[1], abs=1e-15)
     assert outcome.ci95[0] > 0 and outcome.p_value < 0.01
-    assert "+" in comparison.comparison_table({"uf1": outcome})
+    assert "+" in comparison.table({"uf1": outcome})
 
 
 def test_comparison_of_a_run_with_itself(tmp_path):
@@ -115,7 +115,7 @@ def test_action_units_are_compared_by_f1(tmp_path, classes):
         outcome = compared[f"au_{name}"]
         assert outcome.difference == pytest.approx(1 - scores[1][name])
         assert outcome.ci95[0] > 0 and outcome.p_value < 0.01
-    table = comparison.comparison_table(compared)
+    table = comparison.table(compared)
     assert "AU: F1 of both states" in table and ("UF1" in table) == classes
 
 

@@ -14,7 +14,7 @@ from corpora.casme2 import make_casme2
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
 
-from merclip_jax.data import face
+from merclip_jax.faces import face
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "colab").glob("*.ipynb"))

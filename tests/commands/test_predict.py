@@ -12,8 +12,8 @@ import pytest
 from films import PEAK_MIB
 
 from merclip_jax import predict
-from merclip_jax.data import crops
 from merclip_jax.errors import ConfigError, DataError
+from merclip_jax.faces import crops
 from merclip_jax.tfds_builders.synthetic_me import clips
 from merclip_jax.tfds_builders.synthetic_me.corpus import Corpus
 from merclip_jax.timeline import findings
@@ -236,18 +236,18 @@ def test_of_several_inputs_the_good_ones_are_done(nano_model, moving, tmp_path, 
     (tmp_path / "list.txt").write_text(f"{moving}\n{other}\n")
     plain = decode.frames
 
-    def broken(source):
+    def broken(source, notices=None):
         if source.name == "moving":
             raise DataError("moving.avi: frame 7 is damaged")
-        return plain(source)
+        return plain(source, notices)
 
-    monkeypatch.setattr(inference.read, "frames", broken)
+    monkeypatch.setattr(inference.decode, "frames", broken)
     with pytest.raises(DataError, match="1 of 2 inputs.*\n.*frame 7 is damaged"):
         run(nano_model, tmp_path / "list.txt", tmp_path / "out")
     assert (tmp_path / "out/other/timeline.html").is_file()
     index = (tmp_path / "out/index.html").read_text()
     assert 'href="other/timeline.html"' in index and "frame 7 is damaged" in index
-    monkeypatch.setattr(inference.read, "frames", plain)
+    monkeypatch.setattr(inference.decode, "frames", plain)
     done = run(nano_model, tmp_path / "list.txt", tmp_path / "out")
     assert [told.source.name for told in done] == ["moving", "other"]
     assert 'href="moving/timeline.html"' in (tmp_path / "out/index.html").read_text()
@@ -262,7 +262,7 @@ def test_a_camera_is_recorded_once_at_the_rate_it_gave(tmp_path, monkeypatch):
         asked.append(given)
         return (decode.Frame(i, 50.0 * i, picture) for i, picture in enumerate(waves(400)))
 
-    monkeypatch.setattr(camera.read, "frames", filmed)
+    monkeypatch.setattr(camera.decode, "frames", filmed)
     taken = camera.recorded(source, tmp_path, seconds=1.0)
     assert taken.fps == pytest.approx(20.0) and taken.name == "camera0"
     assert [frame.time_ms for frame in decode.frames(taken)] == [50.0 * i for i in range(21)]
@@ -270,7 +270,7 @@ def test_a_camera_is_recorded_once_at_the_rate_it_gave(tmp_path, monkeypatch):
 
 
 def test_a_camera_that_gives_nothing_is_said(tmp_path, monkeypatch):
-    monkeypatch.setattr(camera.read, "frames", lambda source: iter(()))
+    monkeypatch.setattr(camera.decode, "frames", lambda source: iter(()))
     with pytest.raises(DataError, match="camera gave 0 frames"):
         camera.recorded(decode.Source("camera0", 0, 30.0, None), tmp_path, 1.0)
 
@@ -304,7 +304,7 @@ MEASURED = (
     + """
 import sys
 from merclip_jax import predict
-from merclip_jax.video.recording import Settings
+from merclip_jax.video.inference import Settings
 def peak(name):
     predict.run(sys.argv[1], f"{sys.argv[2]}/{name}.avi", f"{sys.argv[2]}/{name}",
                 Settings(300.0, 100.0, "largest"), crop="owner")

@@ -1,121 +1,109 @@
-"""The shape of the code: who may import whom, and how long a file may be."""
+"""The shape of the code: who may import whom, and how long files and functions may be."""
 
 import ast
-from collections.abc import Iterator
-from pathlib import Path
+from collections import Counter
 
+import numpy as np
 import pytest
+from structure import FILES, MODULES, ROOMS, ROOT, dotted, imports, imports_of_rooms, picture, room
 
-ROOT = Path(__file__).parents[2]
-PACKAGES = ("merclip_jax", "tfds_builders", "configs")
-FILES = [path for name in PACKAGES for path in sorted((ROOT / name).rglob("*.py"))]
-
-# A module imports only from before itself: leaves, data, model, training, reporting, commands.
-ORDER = (
-    "errors", "app", "workdir", "facs_text", "facs", "au", "au.regions", "protocol_table",
-    "protocols", "cross_validation", "metrics", "guessers", "au.labels", "au.metrics",
-    "au.guessers", "au.emotion_rules", "au.emotion_text", "face", "crops", "tfds_builders",
-    "prepare", "bounds", "audit_pages", "audit", "clips", "sampling", "augmix", "augment",
-    "text", "losses", "au.losses", "models.config", "models.card", "models.leaves",
-    "models.torch_keys", "models.files", "models.foreign", "models.layers", "models.attention",
-    "models.clip", "models.conv", "models.video", "models.merclip", "models", "models.weights",
-    "models.micro_au", "models.start", "optim", "au.sides", "au.abstention", "au.attention",
-    "batch", "results", "au.scores", "explain", "recognition", "detection", "step", "parallel",
-    "checkpoints", "contamination", "members", "outcome", "loop", "figures", "au.maps",
-    "au.examples", "au.pictures", "pages", "report", "comparison", "strips", "train",
-    "evaluate", "convert", "video", "video.motion", "video.spotting", "video.spotting_scores",
-    "video.pictures", "video.read", "video.tracks", "video.quality", "video.windows",
-    "video.journal", "video.about", "video.reader", "video.recording", "video.cells",
-    "video.maps", "video.heat", "video.findings", "video.timeline", "video.curves",
-    "video.page", "video.overlay", "video.camera", "predict",
-)  # fmt: skip
 FORBIDDEN = {"torch", "torchvision", "tensorflow", "clu", "mmengine", "mmcv"}
+SYSTEMS = {"merclip", "micro_au"}
+LONGEST_FILE, MOST_FILES, LONG_FUNCTION = 300, 16, 25
 
 
-def dotted(path: Path) -> str:
-    """A file as the name it is imported by: 'merclip_jax.models.clip'."""
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+def test_every_module_has_a_room():
+    rooms = {room(module) for module in MODULES} - {None}
+    assert rooms == set(ROOMS)
 
 
-MODULES = {dotted(path) for path in FILES}
+@pytest.mark.parametrize("name", ROOMS)
+def test_a_room_imports_only_from_below(name):
+    assert all(ROOMS.index(other) < ROOMS.index(name) for other in imports_of_rooms()[name])
 
 
-def imports(path: Path) -> Iterator[str]:
-    """Every module that a file imports, also inside functions."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0 and node.module, f"{path}: a relative import"
-            names = (f"{node.module}.{alias.name}" for alias in node.names)
-            yield from (name if name in MODULES else node.module for name in names)
+def test_training_and_what_reports_read_know_no_system():
+    for name in ("training", "reports", "scoring", "data"):
+        assert not SYSTEMS & set(imports_of_rooms()[name])
 
 
-def place(module: str) -> int | None:
-    """Where a module of ours stands in ORDER; None for foreign ones and for bare packages."""
-    if module.split(".")[0] == "tfds_builders":
-        return ORDER.index("tfds_builders")
-    if not module.startswith("merclip_jax."):
-        return None
-    name = module.removeprefix("merclip_jax.")
-    assert name in ORDER, f"{module} has no place in ORDER of {Path(__file__).name}: give it one"
-    return ORDER.index(name)
-
-
-def test_order_names_what_there_is():
-    ours = {
-        name.removeprefix("merclip_jax.") for name in MODULES if name.startswith("merclip_jax.")
+def test_no_circle_of_modules():
+    waiting = {
+        name: {other for other in imports(path) if other in MODULES and other != name}
+        for name, path in MODULES.items()
     }
-    assert ours == set(ORDER) - {"tfds_builders"}
+    while free := {name for name, others in waiting.items() if not others & waiting.keys()}:
+        waiting = {name: others for name, others in waiting.items() if name not in free}
+    assert not waiting, f"these import each other: {', '.join(sorted(waiting))}"
 
 
-@pytest.mark.parametrize("path", FILES, ids=dotted)
-def test_a_module_imports_only_from_above_itself(path):
-    own = place(dotted(path))
-    for name in imports(path):
-        theirs = place(name)
-        if own is None:  # configs, and the package's own __init__
-            assert theirs is None, f"{dotted(path)} imports {name}"
-        elif theirs is not None and not name.startswith("tfds_builders"):
-            assert theirs < own, f"{dotted(path)} imports {name}, which comes after it"
+def test_the_design_shows_this_picture():
+    assert f"```\n{picture()}\n```" in (ROOT / "docs" / "design.md").read_text(), (
+        "docs/design.md: put the output of python -m tests.structure there"
+    )
 
 
-def test_only_prepare_imports_the_builders():
+def test_a_system_is_named_in_systems_alone():
+    """Who imports a system's task or start: systems.py and the systems themselves."""
+    for name, path in MODULES.items():
+        if room(name) not in {"systems", *SYSTEMS}:
+            parts = [other.split(".")[1:] for other in imports(path) if other in MODULES]
+            assert not [part for part in parts if part[0] in SYSTEMS and part[-1] == "task"], name
+
+
+def test_only_data_and_the_audit_import_the_builders():
     importers = {
-        dotted(path)
-        for path in FILES
-        if not dotted(path).startswith("tfds_builders")
-        and any(name.startswith("tfds_builders") for name in imports(path))
+        name
+        for name, path in MODULES.items()
+        if room(name) != "tfds_builders"
+        and any(room(other) == "tfds_builders" for other in imports(path))
     }
-    assert importers == {"merclip_jax.prepare", "merclip_jax.audit"}  # audit: what faults are
+    assert importers == {
+        *("merclip_jax.data.datasets", "merclip_jax.data.audit"),
+        *("merclip_jax.prepare",),  # what the reader remarks is printed
+    }
 
 
 def test_only_checkpoints_imports_orbax():
-    importers = {
-        dotted(path)
-        for path in FILES
-        if any(name.split(".")[0] == "orbax" for name in imports(path))
-    }
-    assert importers == {"merclip_jax.checkpoints"}
+    importers = {name for name, path in MODULES.items() if "orbax" in _foreign(path)}
+    assert importers == {"merclip_jax.training.checkpoints"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=dotted)
 def test_foreign_frameworks_are_never_imported(path):
-    found = FORBIDDEN & {name.split(".")[0] for name in imports(path)}
-    if dotted(path) == "merclip_jax.models.files":  # reads .pth files, where torch is at hand
+    found = FORBIDDEN & _foreign(path)
+    if dotted(path) == "merclip_jax.towers.files":  # reads .pth files, where torch is at hand
         top = {name for node in ast.parse(path.read_text()).body for name in _names(node)}
         assert "torch" not in top
         found -= {"torch"}
     assert not found
 
 
-def _names(node: ast.stmt) -> list[str]:
-    return [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-
-
 @pytest.mark.parametrize("path", FILES, ids=dotted)
 def test_a_file_is_short_and_its_name_says_what_it_holds(path):
-    assert len(path.read_text().splitlines()) <= 300
+    assert len(path.read_text().splitlines()) <= LONGEST_FILE
     assert path.stem not in {"util", "utils", "helper", "helpers", "manager", "common", "misc"}
     assert path.stem != "base" or path.parent.name == "configs"
+
+
+def test_folders_are_small():
+    counts = Counter(path.parent for path in FILES)
+    assert not [(str(folder), n) for folder, n in counts.items() if n > MOST_FILES]
+
+
+def test_functions_fit_a_screen():
+    lengths = [
+        node.end_lineno - node.lineno + 1
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef)
+    ]
+    assert np.percentile(lengths, 90) <= LONG_FUNCTION
+
+
+def _foreign(path) -> set[str]:
+    return {name.split(".")[0] for name in imports(path)}
+
+
+def _names(node: ast.stmt) -> list[str]:
+    return [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from merclip_jax import train, workdir
+from merclip_jax import experiment, train, workdir
 from merclip_jax.configs import ablations
 from merclip_jax.errors import ConfigError
 from merclip_jax.facs import notation
@@ -217,7 +217,7 @@ def test_without_motion_nothing_but_the_onset_frames_is_seen(tiny_config, tmp_pa
         tiny_config.recipe.epochs, tiny_config.recipe.warmup_epochs = 1, 0
     train.run(tiny_config, tmp_path / "still")
 
-    load = train.load_clips
+    load = experiment.load_clips
 
     def scrambled(config, protocol):
         packed, table = load(config, protocol)
@@ -225,7 +225,7 @@ def test_without_motion_nothing_but_the_onset_frames_is_seen(tiny_config, tmp_pa
         noise[table["start"]] = np.asarray(packed.frames)[table["start"]]
         return replace(packed, frames=jnp.asarray(noise)), table
 
-    monkeypatch.setattr(train, "load_clips", scrambled)
+    monkeypatch.setattr(experiment, "load_clips", scrambled)
     train.run(tiny_config, tmp_path / "scrambled")
     pd.testing.assert_frame_equal(
         predictions(tmp_path / "still"), predictions(tmp_path / "scrambled"), check_exact=True
@@ -258,14 +258,14 @@ def test_a_fold_is_exported_with_what_it_has_seen(tiny_config, tmp_path):
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("eval.selection", "best", "eval.selection='best': give one of last, inner, paper"),
+        ("eval.selection", "best", r"eval.selection='best': give 'last' \| 'inner' \| 'paper'"),
         ("recipe.epochs", 0, "recipe.epochs=0"),
         ("data.protocol", "casme/9", "no protocol 'casme/9'"),
         ("model.variant", "huge", "model.variant='huge'"),
         ("model.init_from", "/nowhere", "/nowhere"),
         ("parallel.form", "xmap", "parallel.form='xmap'"),
         ("data.placement", "moon", "data.placement='moon'"),
-        ("data.image_size", 48, "set data.image_size"),
+        ("data.image_size", 48, "set --config.data.image_size"),
         ("text.style", "prose", "text.style='prose'"),
     ],
 )
@@ -279,7 +279,7 @@ def test_a_field_that_cannot_be_used_is_named(tiny_config, tmp_path, field, valu
         train.run(tiny_config, tmp_path / "bad")
 
 
-ABLATED = ("emotion_names", "linear_head", "frozen_image_tower", "no_video_arms")  # change code
+ABLATED = ("emotion_names", "linear_head", "frozen_image_tower", "no_adapters")  # change code
 
 
 @pytest.mark.parametrize("row", ABLATED)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from corpora import casme2 as corpus
 
-from merclip_jax import train, workdir
+from merclip_jax import experiment, train, workdir
 from merclip_jax.configs import casme2
 from merclip_jax.data import datasets
 from merclip_jax.protocols import selection
@@ -82,7 +82,7 @@ def test_the_clip_whose_apex_is_outside_its_interval_took_part(run):
 )
 def test_the_same_pack_serves_every_protocol(run, argument, clips, labels):
     _, config = run
-    _, table = train.load_clips(config, selection.get(f"merclip/casme2/{argument}"))
+    _, table = experiment.load_clips(config, selection.get(f"merclip/casme2/{argument}"))
     assert (len(table), table["label"].nunique()) == (clips, labels)
     assert len(list((Path(config.data.data_dir) / "packed").iterdir())) == 1
 

@@ -26,7 +26,7 @@ def small(config, nano_model, data_dir):
     with config.unlocked():
         config.data.update(image_size=32, frames=8, data_dir=str(data_dir), placement="host")
         config.data.crop = "owner"  # the fake files show no face to align
-        config.model.update(init_from=str(nano_model), video_arms=False, freeze_image=True)
+        config.model.update(init_from=str(nano_model), adapters=False, freeze_image=True)
         config.recipe.update(epochs=1, warmup_epochs=0, batch_size=4)
         config.augment.update(augmix=False, color=False)
         config.parallel.devices = 1
@@ -137,7 +137,7 @@ def test_a_run_against_itself(finished):
     compared = comparison.compare(run, run)
     assert list(compared) == ["au_f1", "au_f1_macro"]
     assert all(outcome.difference == 0 for outcome in compared.values())
-    assert "AU: F1 of both states" in comparison.comparison_table(compared)
+    assert "AU: F1 of both states" in comparison.table(compared)
 
 
 def test_merclip_needs_classes(nano_model, tmp_path):
@@ -182,7 +182,7 @@ def test_units_of_one_corpus(name, root):
     table = datasets.annotations(name, str(root / name), "")
     rows = selection.select(selection.get(config.data.protocol), table)
     units = au_labels.units(config.au.units, config.au.sides)
-    found = au_labels.matrix(list(rows["aus"]), units)
+    found = au_labels.matrix(rows["action_units"], units)
     assert len(rows) == CLIPS[name] and units == tuple(map(str, OF_ONE[name]))
     assert (found == 1).sum(0).tolist() == list(OF_ONE[name].values())
     assert (found >= 0).all()

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from merclip_jax import train, workdir
-from merclip_jax.data import crops, face
-from merclip_jax.merclip import start
+from merclip_jax import experiment, train, workdir
+from merclip_jax.faces import crops, face
 from merclip_jax.tfds_builders.synthetic_me import clips
 from merclip_jax.tfds_builders.synthetic_me.story import Corpus
+from merclip_jax.towers import files
 
 SIZE = 224
 
@@ -167,8 +167,6 @@ def test_a_run_on_aligned_faces_says_so_and_what_its_weights_knew(
 )
 def test_weights_that_know_another_crop_are_a_notice(tiny_config, tmp_path, then, now, told):
     (tmp_path / "merclip.json").write_text(json.dumps({"crop": then} if then else {}))
-    with tiny_config.unlocked():
-        tiny_config.model.init_from, tiny_config.data.crop = str(tmp_path), now
-    assert len(start.notices(tiny_config)) == told
-    tiny_config.model.init_from = ""
-    assert start.notices(tiny_config) == []
+    tiny_config.data.crop = now
+    assert len(experiment._other_crop(files.metadata(str(tmp_path)), tiny_config)) == told
+    assert experiment._other_crop({"seen": {}}, tiny_config) == []

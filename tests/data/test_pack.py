@@ -1,4 +1,5 @@
 import hashlib
+import re
 import signal
 import subprocess
 import sys
@@ -9,9 +10,10 @@ import numpy as np
 import pytest
 from corpora import casme2
 
-from merclip_jax.data import crops, datasets, face
+from merclip_jax.data import datasets
 from merclip_jax.data import pack as clips
 from merclip_jax.errors import ConfigError, DataError
+from merclip_jax.faces import crops, face
 
 GOLDEN = np.load(Path(__file__).parents[1] / "goldens" / "small" / "resize_crop.npz")
 
@@ -106,12 +108,12 @@ def test_a_packing_that_is_killed_leaves_nothing_that_looks_complete(builder, pa
     dying = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
-        "from merclip_jax import clips, crops, face, prepare\n"
+        "from merclip_jax.data import datasets, pack\n"
         "def kill(path, table):\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
-        "clips.workdir.write_table = kill\n"
-        "builder = prepare.prepare('synthetic_me', '', sys.argv[1], 'tiny')\n"
-        "clips.load([builder], 32, Path(sys.argv[2]), 'memmap')\n"
+        "pack.workdir.write_table = kill\n"
+        "builder = datasets.prepare('synthetic_me', '', sys.argv[1], 'tiny')\n"
+        "pack.load([builder], 32, Path(sys.argv[2]), 'memmap')\n"
     )
     data_dir = Path(builder.data_dir).parents[2]
     command = [sys.executable, "-c", dying, str(data_dir), str(tmp_path)]
@@ -176,8 +178,9 @@ def test_clips_without_a_face_are_packed_and_all_are_named_every_time(
     lost = packed.table["clip_id"][[2, 7]].tolist()
     said = rf"2 of 15 clips are not aligned.*: {lost[0]}, {lost[1]}\. .*data\.crop='owner'"
     for _ in ("packed", "opened"):
-        with pytest.warns(UserWarning, match=said):
-            table = clips.load([builder], 32, tmp_path, "memmap", "aligned").table
+        table = clips.load([builder], 32, tmp_path, "memmap", "aligned").table
+        (notice,) = clips.faceless(table)
+        assert re.search(said, notice)
     assert table["faces"].tolist() == [float(i not in (2, 7)) for i in range(15)]
     assert np.flatnonzero(table["roll"].isna()).tolist() == [2, 7]
     assert np.flatnonzero(table["head_motion"].isna()).tolist() == [2, 7]
@@ -188,7 +191,7 @@ def test_clips_without_a_face_are_packed_and_all_are_named_every_time(
 def test_a_corpus_without_any_face_cannot_be_aligned(builder, monkeypatch, tmp_path):
     blind(monkeypatch, lambda number: False)
     with pytest.raises(DataError, match=r"no face was found in any of the 15 clips.*'owner'"):
-        clips.load([builder], 32, tmp_path, "memmap", "aligned")
+        clips.faceless(clips.load([builder], 32, tmp_path, "memmap", "aligned").table)
 
 
 def test_a_packing_that_fails_leaves_nothing(builder, monkeypatch, tmp_path):

@@ -59,7 +59,7 @@ def test_the_digest_tells_other_training_clips():
 def test_a_growing_training_side_starts_small_and_ends_whole():
     many = Fold("01", np.arange(5, 400), np.arange(5))
     labels = np.zeros(400, int)
-    dataset = sampling.batches(many, labels, batch_size=32, balanced=False, seed=0, doubling=10)
+    dataset = sampling.batches(many, labels, batch_size=32, balanced=False, seed=0, curriculum=10)
     drawn = [set(np.concatenate([dataset[i] for i in range(j, j + 10)])) for j in (0, 20, 60)]
     assert len(drawn[0]) <= 128 < len(drawn[2])
     assert set().union(*drawn) <= set(many.train)

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from merclip_jax.facs import labels as au_labels
+from merclip_jax.facs import notation
 
 
 @pytest.mark.parametrize(
@@ -24,7 +25,7 @@ from merclip_jax.facs import labels as au_labels
     ],
 )
 def test_states_of_a_cell(cell, expected):
-    found = au_labels.matrix([cell], ("4", "12", "L12", "R12", "6"))
+    found = au_labels.matrix([notation.parse(cell)], ("4", "12", "L12", "R12", "6"))
     assert found.tolist() == [expected]
 
 

@@ -1,7 +1,6 @@
 import numpy as np
-import pytest
 
-from merclip_jax.errors import ConfigError
+from merclip_jax.facs import notation
 from merclip_jax.facs import phrases as facs_text
 from merclip_jax.merclip import sentences
 
@@ -28,16 +27,11 @@ def test_the_end_of_text_token_has_the_highest_id_even_when_cut():
 
 
 def test_equal_au_sets_share_a_sentence_and_unknown_ones_have_none():
-    table = sentences.sentence_table(
-        ["4", "12", "?", "4", ""], sentences.small_tokenizer(), 64, "ours"
-    )
+    cells = ["4", "12", "?", "4", ""]
+    texts = [notation.sentence(units, "ours") for units in notation.parse_column(cells)]
+    table = sentences.sentence_table(texts, sentences.small_tokenizer(), 64, "ours")
     assert len(table.sentences) == 2
     assert table.token_ids.shape == (2, 7, 64)
     assert table.of_clip[0] == table.of_clip[3] >= 0
     assert (table.of_clip[[2, 4]] == -1).all()
     assert table.of_clip.dtype == np.int32
-
-
-def test_an_unknown_style_is_refused():
-    with pytest.raises(ConfigError, match=r"text\.style"):
-        sentences.sentence_table(["4"], sentences.small_tokenizer(), 64, "prose")

@@ -57,8 +57,9 @@ def test_without_its_head_the_towers_are_kept_and_the_head_is_the_seeds(config, 
 
 
 def test_a_head_of_other_classes_is_refused(config):
-    with pytest.raises(ConfigError, match="set model.init_head=False"):
-        start.build(config, ("negative", "positive"), seed=0)
+    start.check(config, CLASSES)
+    with pytest.raises(ConfigError, match="config.model.init_head.*set it to False"):
+        start.check(config, ("negative", "positive"))
 
 
 def test_the_dtype_asked_for_computes_and_the_parameters_stay(config, nano_model):

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from merclip_jax import train, workdir
+from merclip_jax import experiment, train, workdir
 from merclip_jax.errors import ConfigError
 from merclip_jax.facs import labels as au_labels
-from merclip_jax.merclip import start
+from merclip_jax.facs import notation
+from merclip_jax.micro_au import start
 from merclip_jax.micro_au import task as detection
 from merclip_jax.micro_au.model import MicroAu
 from merclip_jax.protocols import folds, selection
@@ -43,7 +44,7 @@ def test_a_run_tells_units_and_the_emotion_that_follows(au_config, tmp_path):
     assert values["ci95"]["f1"][0] <= values["f1"] <= values["ci95"]["f1"][1]
     assert 0 <= report.metrics["uf1"]["value"] <= 1
     run = results.read(tmp_path)
-    truth = au_labels.matrix(list(run.clips["aus"]), [str(unit) for unit in UNITS])
+    truth = au_labels.matrix(run.clips["action_units"], [str(unit) for unit in UNITS])
     np.testing.assert_array_equal(run.headline.au_labels, truth)
     np.testing.assert_allclose(run.headline.probabilities.sum(-1), 1, rtol=1e-6)
     assert "Action units" in (tmp_path / "report.html").read_text()
@@ -52,9 +53,9 @@ def test_a_run_tells_units_and_the_emotion_that_follows(au_config, tmp_path):
 
 
 def altered(monkeypatch, change):
-    """Let `train.load_clips` give `change(packed, table)`."""
-    honest = train.load_clips
-    monkeypatch.setattr(train, "load_clips", lambda *given: change(*honest(*given)))
+    """Let `experiment.load_clips` give `change(packed, table)`."""
+    honest = experiment.load_clips
+    monkeypatch.setattr(experiment, "load_clips", lambda *given: change(*honest(*given)))
 
 
 def test_no_emotion_label_is_used(au_config, tmp_path, monkeypatch):
@@ -86,9 +87,9 @@ def test_a_telltale_in_the_held_out_subject_changes_its_predictions_alone(
         frames = np.array(packed.frames)
         for first, count in table.loc[held, ["start", "n_frames"]].to_numpy():
             frames[first : first + count, :8] = 200
-        return replace(packed, frames=frames), table.assign(
-            aus=table["aus"].where(~held, "1+2+4+12+14")
-        )
+        aus = table["aus"].where(~held, "1+2+4+12+14")
+        told = table.assign(aus=aus, action_units=notation.parse_column(aus))
+        return replace(packed, frames=frames), told
 
     altered(monkeypatch, telling)
     train.run(au_config, tmp_path / "telling")
@@ -106,9 +107,9 @@ def test_left_and_right_are_units_of_their_own(au_config, tmp_path):
 
 
 def test_what_a_fold_knows_comes_from_its_training_side():
-    aus = ["12", "6+12", "4", "12", "?", "4+7"]
+    aus = notation.parse_column(["12", "6+12", "4", "12", "?", "4+7"])
     table = selection.pd.DataFrame(
-        {"dataset": "a", "subject": list("ppqqrr"), "aus": aus, "label": 0}
+        {"dataset": "a", "subject": list("ppqqrr"), "action_units": aus, "label": 0}
     )
     labels = au_labels.matrix(aus, ("4", "12"))
     fold = folds.leave_one_subject_out(table)[0]
@@ -127,15 +128,15 @@ def test_what_a_fold_knows_comes_from_its_training_side():
 
 def test_the_bias_of_a_fold_starts_at_the_correlation_of_its_training_side(au_config):
     model, _ = start.build(au_config, ("negative", "positive", "surprise"), seed=0)
-    learner, params, rest, _ = step.Learner.create(model, au_config, steps_per_epoch=1)
-    del learner
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, (12, len(UNITS))).astype(np.int8)
     units = tuple(map(str, UNITS))
-    task = detection.Task(("a",), units, labels, (np.zeros((1, len(UNITS)), bool),), "zero")
+    rules = (np.zeros((1, len(UNITS)), bool),)
+    task = detection.Task(("a",), units, labels, rules, au_config)
+    _, params, model_state, _ = step.Learner.create(model, task, au_config, steps_per_epoch=1)
     fold = folds.Fold("x", np.arange(8), np.arange(8, 12))
     before = np.array(params["gda"]["bias"][...])
-    begun, figures = task.begin(fold, params, rest)
+    begun, figures = task.init_fold(fold, params, model_state)
     expected = np.corrcoef(labels[:8].T) * 8 / (8 + au_labels.SHRINKAGE)
     np.fill_diagonal(expected, 1)
     np.testing.assert_allclose(begun["gda"]["bias"][...], expected, atol=1e-6)
@@ -165,5 +166,5 @@ def test_random_weights_have_no_text_to_read_emotions_by(au_config, tmp_path):
     with au_config.unlocked():
         au_config.model.init_from, au_config.model.variant = "", "tiny"
         au_config.au.emotion = "text"
-    with pytest.raises(ConfigError, match="random weights know nothing.*au.emotion='rules'"):
+    with pytest.raises(ConfigError, match="random weights know nothing.*au.emotion=rules"):
         train.run(au_config, tmp_path)

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from merclip_jax.errors import ConfigError, DataError
-from merclip_jax.protocols import __main__ as protocol_list
 from merclip_jax.protocols import folds as cross_validation
 from merclip_jax.protocols import selection
 
@@ -45,7 +44,7 @@ def _coded_2019():
 
 @pytest.mark.parametrize("name", [n for n in selection.published() if "casme2" in n])
 def test_class_maps_give_the_published_counts(name):
-    file = resources.files("merclip_jax") / "protocol_fingerprints.json"
+    file = resources.files("merclip_jax.protocols") / "protocol_fingerprints.json"
     published = json.loads(file.read_text())["protocols"][name]
     rows = selection.select(selection.get(name), _coded_2019())
     assert rows["class"].value_counts().to_dict() == published["classes"]
@@ -292,7 +291,7 @@ def test_a_protocol_says_its_folds_and_a_config_may_say_others():
 
 
 def test_the_listing_shows_every_protocol_with_its_counts():
-    table = protocol_list.listing().set_index("protocol")
+    table = selection.listing().set_index("protocol")
     assert len(table) == len(selection.PROTOCOLS)
     assert tuple(table.loc["merclip/casme3/7", ["clips", "subjects"]]) == (857, 94)
     assert table.loc["merclip/casme3/7", "published list"].startswith("9c7ba0a627b2")

@@ -9,6 +9,7 @@ from corpora import casme, casme2, samm
 from merclip_jax.configs import cd6me
 from merclip_jax.data import datasets
 from merclip_jax.errors import ConfigError, DataError
+from merclip_jax.facs import notation
 from merclip_jax.protocols import selection
 from merclip_jax.scoring import bounds
 
@@ -48,7 +49,7 @@ def test_no_action_units_no_oracle():
     ],
 )
 def test_the_set_of_a_cell(cell, expected):
-    assert bounds.au_set(cell) == expected
+    assert bounds.au_set(notation.parse(cell)) == expected
 
 
 def test_bounds_of_a_protocol_by_hand(tmp_path):
@@ -74,6 +75,7 @@ def test_a_corpus_without_action_units_has_no_oracle():
         [("a", "smic", "s1", "c1", "negative", ""), ("b", "smic", "s2", "c2", "surprise", "")],
         columns=["clip_id", "dataset", "subject", "clip", "emotion", "aus"],
     )
+    table["action_units"] = notation.parse_column(table["aus"])
     found = bounds.of_protocol(selection.get("megc2019/smic"), table)
     assert (found["au_oracle_loso"], found["au_oracle_ceiling"]) == (None, None)
     assert "AU oracle, LOSO         not defined" in bounds.printed(found)
@@ -123,14 +125,14 @@ def test_the_command_needs_the_workbook_alone(tmp_path):
 
 
 def test_the_command_says_what_the_rules_of_a_micro_au_config_reach(tmp_path):
-    shown, written = _of_samm("samm_au.py", tmp_path)
+    shown, written = _of_samm("corpus_au.py:samm", tmp_path)
     reached = written["au_rules"]
     assert f"  AU oracle, by rule      {reached['uf1']:.3f}  {reached['uar']:.3f}" in shown
 
 
 def test_a_corpus_that_is_made_by_code_is_prepared_first(tmp_path):
     table = datasets.annotations("synthetic_me", "", tmp_path, "tiny")
-    assert list(table.columns) == list(datasets.FACTS)
+    assert list(table.columns) == [*datasets.FACTS, "action_units"]
     assert (len(table), table["subject"].nunique()) == (15, 5)
     assert bounds.of_protocol(selection.get("synthetic/5"), table)["n_clips"] == 15
 

@@ -19,8 +19,9 @@ from merclip_jax.video.journal import End, Row
 from merclip_jax.video.model_info import ModelInfo
 from merclip_jax.video.spotting import Event
 
-ABOUT = ModelInfo(
+INFO = ModelInfo(
     system="merclip",
+    title="MER-CLIP",
     classes=("negative", "positive"),
     units=(),
     sentences=("raising the chin", "lowering the brows"),
@@ -36,8 +37,9 @@ ABOUT = ModelInfo(
     notices=("A notice of <the> model.",),
 )
 UNITS = replace(
-    ABOUT,
+    INFO,
     system="micro_au",
+    title="Micro-AU CLIP",
     units=("4", "L12"),
     sentences=(),
     threshold=np.zeros(2),
@@ -79,7 +81,7 @@ def finding(one, onset=100.0, apex=200.0, offset=300.0, shown=True, target="nega
     )
 
 
-def made(rows, found=(), info=ABOUT, fps=200.0, face="largest", length=1000.0):
+def made(rows, found=(), info=INFO, fps=200.0, face="largest", length=1000.0):
     return Timeline(
         source=decode.Source("film <1>", 0, fps, None),
         end=End(200, length, ()),
@@ -151,7 +153,7 @@ def test_a_long_curve_keeps_its_peaks_and_its_gaps():
     rows = [row(50.0 * i, motion=1.0) for i in range(20_000)]
     rows[7777] = row(50.0 * 7777, motion=9.0)
     rows[5000:5400] = [row(50.0 * i, flags=("face lost",)) for i in range(5000, 5400)]
-    drawn = curves.chart(rows, {}, ABOUT, 1e6).curves[0]
+    drawn = curves.chart(rows, {}, INFO, 1e6).curves[0]
     points = [tuple(map(float, p.split())) for p in re.findall(r"[ML]([\d.]+ [\d.]+)", drawn.line)]
     assert len(points) <= curves.COLUMNS and len(drawn.line) < 5000
     x, y = min(points, key=lambda point: point[1])
@@ -162,7 +164,7 @@ def test_a_long_curve_keeps_its_peaks_and_its_gaps():
 def test_numbers_of_events_never_overlap():
     spans = [(100.0, 200.0), (150.0, 300.0), (180.0, 400.0), (900.0, 950.0)]
     events = {i: finding(row(0.0), a, a + 10, b) for i, (a, b) in enumerate(spans, start=1)}
-    bands = curves.chart([row(0.0)], events, ABOUT, 1000.0).bands
+    bands = curves.chart([row(0.0)], events, INFO, 1000.0).bands
     middles = [(band.left + band.right) / 2 for band in bands if band.numbered]
     assert middles == [150.0, 225.0, 925.0]  # 290 is too near to 225
     assert len(bands) == 4
@@ -170,14 +172,14 @@ def test_numbers_of_events_never_overlap():
 
 def test_flags_are_bars_and_neighbours_join():
     rows = [row(0.0, flags=("blink",)), row(50.0, flags=("blink",)), row(600.0, flags=("blink",))]
-    told = curves.chart(rows, {}, ABOUT, 1000.0)
+    told = curves.chart(rows, {}, INFO, 1000.0)
     assert [curve.name for curve in told.curves] == ["motion", "negative", "positive", "blink"]
     assert told.curves[-1].spans == ((0.0, 350.0), (600.0, 900.0))
 
 
 @pytest.mark.parametrize("length", [300.0, 5000.0, 61_000.0, 7_200_000.0, 1e8])
 def test_an_axis_has_a_few_times(length):
-    ticks = curves.chart([row(0.0)], {}, ABOUT, length).ticks
+    ticks = curves.chart([row(0.0)], {}, INFO, length).ticks
     assert 1 <= len(ticks) <= curves.MOST_TICKS + 1
     assert ticks[0][0] == 0 and all(0 <= place < 100 for place, _ in ticks)
 

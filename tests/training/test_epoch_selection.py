@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from merclip_jax import train, workdir
+from merclip_jax import experiment, train, workdir
+from merclip_jax.facs import notation
 from merclip_jax.merclip import task
 from merclip_jax.protocols import folds
 from merclip_jax.scoring import metrics
@@ -38,7 +39,7 @@ def weights(directory):
 def plant(monkeypatch):
     """Give away the held-out subject: its classes are painted into its pictures, its action units
     become ones that nobody else shows, and its labels are exchanged."""
-    honest = train.load_clips
+    honest = experiment.load_clips
 
     def telling(config, protocol):
         packed, table = honest(config, protocol)
@@ -46,16 +47,18 @@ def plant(monkeypatch):
         held = (table["subject"] == HELD_OUT).to_numpy()
         assert held.any() and not held.all()
         labels = (table["label"].to_numpy() + held) % 3
+        aus = table["aus"].where(~held, "39+AD31")
         for start, count, label in table.loc[held, ["start", "n_frames", "label"]].to_numpy():
             frames[start : start + count, :8] = 80 * label
         table = table.assign(
             label=labels.astype(np.int32),
-            aus=table["aus"].where(~held, "39+AD31"),
+            aus=aus,
+            action_units=notation.parse_column(aus),
             **{"class": [protocol.classes[label] for label in labels]},
         )
         return replace(packed, frames=frames), table
 
-    monkeypatch.setattr(train, "load_clips", telling)
+    monkeypatch.setattr(experiment, "load_clips", telling)
 
 
 @pytest.mark.parametrize("selection", ["last", "inner"])
@@ -84,7 +87,7 @@ def test_inner_takes_the_epoch_that_is_best_on_subjects_set_aside(one_fold, tmp_
     one_fold.eval.selection = "inner"
     seen, given = [], iter([0.3, 0.5, 0.5, 0.4])
 
-    honest = train.load_clips
+    honest = experiment.load_clips
 
     def load(*given_arguments):
         packed, table = honest(*given_arguments)
@@ -95,7 +98,7 @@ def test_inner_takes_the_epoch_that_is_best_on_subjects_set_aside(one_fold, tmp_
         )
         return packed, table
 
-    monkeypatch.setattr(train, "load_clips", load)
+    monkeypatch.setattr(experiment, "load_clips", load)
     report = train.run(one_fold, tmp_path)
     assert seen == [{"s01"}] * 4  # every fifth of the four subjects of the training side
     assert set(predictions(tmp_path, "inner")["epoch"]) == {1}  # of equals the first

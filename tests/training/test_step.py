@@ -12,10 +12,13 @@ from flax import nnx
 from merclip_jax.configs import base
 from merclip_jax.data import augment
 from merclip_jax.merclip import task
+from merclip_jax.merclip.sentences import SentenceTable
 from merclip_jax.models import MerClip
 from merclip_jax.towers.config import EmotionConfig, MerClipConfig, TextConfig, VisionConfig
 from merclip_jax.training import step
+from merclip_jax.training.batch import AugmentedBatch
 
+NO_CLIPS = np.zeros(0, np.int32)
 SIZES = MerClipConfig(
     VisionConfig.tiny(
         frames=4, image_size=16, width=16, layers=1, global_layers=(0,), output_dim=8,
@@ -39,13 +42,15 @@ def config():
 
 def learner_of(config, cfg=SIZES, steps_per_epoch=4):
     model = MerClip(cfg, rngs=nnx.Rngs(0))
-    learner, params, rest, frozen = step.Learner.create(model, config, steps_per_epoch)
-    return model, learner, learner.start(params, rest, jax.random.key(0)), frozen
+    sentences = SentenceTable((), np.zeros((0, 7, 6), np.int32), NO_CLIPS)
+    own = task.Task(("a", "b", "c"), NO_CLIPS, sentences, config)
+    learner, params, model_state, frozen = step.Learner.create(model, own, config, steps_per_epoch)
+    return model, learner, learner.start(params, model_state, jax.random.key(0)), frozen
 
 
-def prepared(seed: int) -> step.Prepared:
+def prepared(seed: int) -> AugmentedBatch:
     keys = jax.random.split(jax.random.key(seed), 2)
-    return step.Prepared(
+    return AugmentedBatch(
         jax.random.normal(keys[0], (4, 4, 16, 16, 3)),
         jnp.array([0, 1, 2, 0]),
         jnp.array([0, 1, 2, 3]),
@@ -78,7 +83,7 @@ def test_accumulated_steps_update_once_by_their_mean_gradient(config):
 
 def _gradient(accumulating, state, batch, frozen):
     """What an accumulating step has stored after one batch: the mean of one gradient."""
-    start = accumulating.start(state.params, state.rest, state.key)
+    start = accumulating.start(state.params, state.model_state, state.key)
     stored, _ = jax.jit(accumulating.update)(start, batch, frozen)
     return stored.opt_state.acc_grads
 
@@ -97,7 +102,7 @@ def test_a_frozen_image_tower_stays_bit_by_bit(config):
     config.model.freeze_image = True
     model, learner, state, frozen = learner_of(config)
     stepped, _ = jax.jit(learner.update)(state, prepared(1), frozen)
-    trained = nnx.merge(learner.graphdef, stepped.params, frozen, stepped.rest)
+    trained = nnx.merge(learner.graphdef, stepped.params, frozen, stepped.model_state)
     kernel = lambda m: m.vision.blocks[0].attn.qkv.kernel[...]  # noqa: E731
     np.testing.assert_array_equal(kernel(trained), kernel(model))
     assert jnp.abs(trained.vision.proj[...] - model.vision.proj[...]).max() > 0
@@ -147,7 +152,7 @@ def test_the_loss_over_eight_shards_is_that_of_the_whole_batch(config):
     videos, texts = (jax.random.normal(key, (16, 8)) for key in keys[:2])
     logits = jax.random.normal(keys[2], (16, 3))
     sentences = jnp.array([0, 1, 0, -1, 2, 3, 2, 1, -1, -1, 4, 5, 6, 0, 7, 4])
-    batch = step.Prepared(jnp.zeros((16, 1, 1, 1, 3)), jnp.arange(16) % 3, sentences, texts)
+    batch = AugmentedBatch(jnp.zeros((16, 1, 1, 1, 3)), jnp.arange(16) % 3, sentences, texts)
 
     def loss(videos, texts, logits, scale, batch, axis_name=None):
         value, _ = task.objective(

@@ -11,7 +11,7 @@ from scipy import special
 
 from merclip_jax.data import augment
 from merclip_jax.errors import ConfigError
-from merclip_jax.merclip import start
+from merclip_jax.micro_au import start
 from merclip_jax.micro_au.model import MicroAu
 from merclip_jax.models import MerClip
 from merclip_jax.video import model_info

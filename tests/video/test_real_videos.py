@@ -114,12 +114,12 @@ MEASURE = (
     PEAK_MIB
     + """
 import sys
-from merclip_jax.video import read, windows
-source = read.open_source(sys.argv[1])
+from merclip_jax.video import decode, windows
+source = decode.open_source(sys.argv[1])
 there = [
     window.quality.face
     for window in windows.windows(
-        read.frames(source), window_ms=500.0, stride_ms=1000.0, count=2, size=224,
+        decode.frames(source), window_ms=500.0, stride_ms=1000.0, count=2, size=224,
         crop="aligned", face="largest",
     )
 ]

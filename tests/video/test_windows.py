@@ -8,8 +8,8 @@ from faces_on_film import SIZE, filmed, larger, nobody, person
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from merclip_jax.data import crops, face
 from merclip_jax.errors import ConfigError
+from merclip_jax.faces import crops, face
 from merclip_jax.video import quality, tracks
 from merclip_jax.video.decode import Frame
 from merclip_jax.video.quality import BLINKS, BLURRED, LOST, MOVES, Sight

@@ -1,6 +1,7 @@
 """Which clips a synthetic corpus holds, and which action units its emotions show."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from merclip_jax.errors import ConfigError
 
@@ -84,28 +85,28 @@ class Corpus:
                 raise ConfigError(f"synthetic corpus: {message}; got {self}")
 
     @classmethod
-    def micro(cls, **changes) -> "Corpus":
+    def micro(cls, **changes: Any) -> "Corpus":
         """Micro-expressions in the class balance of CASME II."""
         return replace(cls(), **changes)
 
     @classmethod
-    def macro(cls, **changes) -> "Corpus":
+    def macro(cls, **changes: Any) -> "Corpus":
         """Strong expressions of other identities, balanced over the three classes."""
         strong = cls(first_subject=100_000, subjects=200, clips_per_subject=20)
         return replace(strong, amplitude=(1.0, 6.0), emotions=THREE_CLASSES, **changes)
 
     @classmethod
-    def strangers(cls, **changes) -> "Corpus":
+    def strangers(cls, **changes: Any) -> "Corpus":
         """The people of `macro` to train on, and 40 more, kept for the last figures."""
         return replace(cls.macro(), subjects=240, tested=40, **changes)
 
     @classmethod
-    def demo(cls, **changes) -> "Corpus":
+    def demo(cls, **changes: Any) -> "Corpus":
         """Twelve subjects, nine clips each, three balanced classes."""
         return replace(cls(subjects=12, clips_per_subject=9, emotions=THREE_CLASSES), **changes)
 
     @classmethod
-    def tiny(cls, **changes) -> "Corpus":
+    def tiny(cls, **changes: Any) -> "Corpus":
         """The smallest corpus that has folds; for tests."""
         small = cls(subjects=5, clips_per_subject=3, size=32, frames=8, emotions=THREE_CLASSES)
         return replace(small, **changes)

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float
 
-from merclip_jax.data import face as detector
 from merclip_jax.errors import DataError
+from merclip_jax.faces import face as detector
 from merclip_jax.tfds_builders.synthetic_me.face import SIDE, Anchors, Face
 
 SUFFIXES = {".png", ".jpg", ".jpeg"}

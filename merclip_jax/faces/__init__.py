@@ -1,0 +1,1 @@
+"""Faces in pictures: found, set upright, and cut to the square that a model sees."""
