@@ -9,7 +9,7 @@ to the whole model, paired by subject. Run it again to resume. About an hour eac
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -29,7 +29,7 @@ class Study:
 
     Attributes:
       configs: the file of its rows.
-      score: as `evaluate.compare` calls it, and as the table does.
+      score: as `comparison.compare` calls it, and as the table does.
       said: its rows in words.
     """
 
@@ -67,14 +67,23 @@ STUDIES = {
 }
 
 
-def main() -> None:
+def define(given: flags.FlagValues, arguments: Sequence[str]) -> None:
+    """The command's flags."""
+    flags.DEFINE_string("workdir", None, "folder of all runs", flag_values=given)
+    flags.DEFINE_string(
+        "data_dir", "data", "where prepared datasets and packed clips are kept", flag_values=given
+    )
+    flags.DEFINE_enum("of", "merclip", list(STUDIES), "whose ingredients", flag_values=given)
+
+
+def main(given: flags.FlagValues) -> None:
     """Run what is missing, then print the table."""
-    if not flags.FLAGS.workdir:
+    if not given.workdir:
         raise ConfigError("--workdir is missing: name a folder for the runs")
-    study, root = STUDIES[flags.FLAGS.of], Path(flags.FLAGS.workdir)
+    study, root = STUDIES[given.of], Path(given.workdir)
     for row in study.said:
         config = study.configs.get_config(row)
-        config.data.data_dir = flags.FLAGS.data_dir
+        config.data.data_dir = given.data_dir
         if not (root / row / "report.json").exists():
             train.run(config, root / row)
     sys.stdout.write(table(study, root) + "\n")
@@ -114,7 +123,4 @@ def _scored(run: Results, name: str) -> tuple[float, list[float]]:
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("workdir", None, "folder of all runs")
-    flags.DEFINE_string("data_dir", "data", "where prepared datasets and packed clips are kept")
-    flags.DEFINE_enum("of", "merclip", list(STUDIES), "whose ingredients")
-    app.run(main, __doc__)
+    sys.exit(app.run(app.Command(__doc__, define, main)))

@@ -9,6 +9,7 @@ run's own clips; the difference is paired by subject.
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -22,8 +23,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
-from merclip_jax import app, train
+from merclip_jax import app, experiment
 from merclip_jax.data import augment
+from merclip_jax.errors import ConfigError
 from merclip_jax.facs import labels as au_labels
 from merclip_jax.models import MerClip
 from merclip_jax.protocols import folds as cross_validation
@@ -67,15 +69,28 @@ def probed(x: np.ndarray, labels: np.ndarray, fold, subjects: np.ndarray) -> np.
     return said
 
 
-def main() -> None:
+def define(given: flags.FlagValues, arguments: Sequence[str]) -> None:
+    """The command's flags."""
+
+    def text(name: str, default: str | None, meaning: str) -> None:
+        flags.DEFINE_string(name, default, meaning, flag_values=given)
+
+    text("workdir", None, "a finished run of Micro-AU CLIP")
+    text("tower", "assets/demo_model", "the model whose tower is probed")
+    text("data_dir", "data", "where prepared datasets and packed clips are kept")
+
+
+def main(given: flags.FlagValues) -> None:
     """Print both scores with their intervals, and the paired difference."""
-    run = results.read(Path(flags.FLAGS.workdir))
+    if not given.workdir:
+        raise ConfigError("--workdir is missing: name the folder of a finished run")
+    run = results.read(Path(given.workdir))
     config = ConfigDict(run.run["config"])
-    config.data.data_dir = flags.FLAGS.data_dir
+    config.data.data_dir = given.data_dir
     protocol = selection.get(run.run["protocol"]["name"])
-    packed, table = train.load_clips(config, protocol)
-    labels = au_labels.matrix(list(table["aus"]), run.headline.units)
-    x = features(MerClip.from_pretrained(flags.FLAGS.tower), packed, table, config.data.frames)
+    packed, table = experiment.load_clips(config, protocol)
+    labels = au_labels.matrix(table["action_units"], run.headline.units)
+    x = features(MerClip.from_pretrained(given.tower), packed, table, config.data.frames)
     said = np.zeros((len(table), labels.shape[1]), bool)
     subjects = table["subject"].to_numpy(str)
     folds = cross_validation.of_protocol(protocol, table, config.folds.scheme)
@@ -103,7 +118,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("workdir", None, "a finished run of Micro-AU CLIP")
-    flags.DEFINE_string("tower", "assets/demo_model", "the model whose tower is probed")
-    flags.DEFINE_string("data_dir", "data", "where prepared datasets and packed clips are kept")
-    app.run(main, __doc__)
+    sys.exit(app.run(app.Command(__doc__, define, main)))

@@ -21,7 +21,7 @@ the last global block's video token, and movement looks at no model: cells whose
 
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -104,7 +104,7 @@ def slope(model: Any, frames: Frames, target: int) -> Map:
 
 @nnx.jit
 def _slope(model: Any, clip: jax.Array, target: int) -> jax.Array:
-    gradient = jax.grad(lambda x: maps.log_odds(model, x[None], target)[0])(clip)
+    gradient = jax.grad(lambda x: model.log_odds(x[None], target)[0])(clip)
     return cells.sums(gradient * (clip - clip[0]), model.cfg.vision.grid)
 
 
@@ -185,9 +185,21 @@ def with_interval(values: pd.Series, people: pd.Series) -> str:
     return f"{values.mean():.2f} ({low:.2f}-{high:.2f})"
 
 
-def main() -> None:
+def define(given: flags.FlagValues, arguments: Sequence[str]) -> None:
+    """The command's flags."""
+
+    def define_count(name: str, default: int, meaning: str, low: int | None = None) -> None:
+        flags.DEFINE_integer(name, default, meaning, lower_bound=low, flag_values=given)
+
+    flags.DEFINE_string("model", "assets/demo_model", "folder of a model", flag_values=given)
+    define_count("people", 20, "drawn people", 2)
+    define_count("clips", 3, "clips of each", 1)
+    define_count("first_person", 300_000, "number of the first: none that was trained on")
+    flags.DEFINE_multi_enum("ways", list(WAYS), list(WAYS), "how maps are made", flag_values=given)
+
+
+def main(given: flags.FlagValues) -> None:
     """Print the table."""
-    given = flags.FLAGS
     own = files.config(files.locate(given.model)).get("model_type") == "micro_au"
     model = MicroAu.from_pretrained(given.model) if own else MerClip.from_pretrained(given.model)
     vision = model.cfg.vision
@@ -212,9 +224,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("model", "assets/demo_model", "folder of a model")
-    flags.DEFINE_integer("people", 20, "drawn people", lower_bound=2)
-    flags.DEFINE_integer("clips", 3, "clips of each", lower_bound=1)
-    flags.DEFINE_integer("first_person", 300_000, "number of the first: none that was trained on")
-    flags.DEFINE_multi_enum("ways", list(WAYS), list(WAYS), "how maps are made")
-    app.run(main, __doc__)
+    sys.exit(app.run(app.Command(__doc__, define, main)))

@@ -10,19 +10,20 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 import tensorflow_datasets as tfds
-from absl import app, flags
+from absl import flags
 
+from merclip_jax import app
 from merclip_jax.data import pack, sampling
 from merclip_jax.protocols.folds import Fold
 from merclip_jax.tfds_builders import records
 
 CLIPS, FRAMES, SIZE = 250, 60, (340, 280)
-JSON = flags.DEFINE_string("json", "", "also write the figures to this file")
 
 
 class Noise(tfds.core.GeneratorBasedBuilder, skip_registration=True):
@@ -82,16 +83,20 @@ def measure(folder: Path) -> dict[str, float]:
     }
 
 
-def main(argv: list[str]) -> None:
+def define(given: flags.FlagValues, arguments: Sequence[str]) -> None:
+    """The command's flags."""
+    flags.DEFINE_string("json", "", "also write the figures to this file", flag_values=given)
+
+
+def main(given: flags.FlagValues) -> None:
     """Print every figure, and write them if asked to."""
-    del argv
     with tempfile.TemporaryDirectory() as folder:
         figures = measure(Path(folder))
     for name, value in figures.items():
         sys.stdout.write(f"{name:32}{value:.2f}\n")
-    if JSON.value:
-        Path(JSON.value).write_text(json.dumps(figures, indent=2) + "\n")
+    if given.json:
+        Path(given.json).write_text(json.dumps(figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":
-    app.run(main)
+    sys.exit(app.run(app.Command(__doc__, define, main)))

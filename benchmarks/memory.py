@@ -11,15 +11,19 @@ temporaries; the updated state takes the old one's place.
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
-from absl import app, flags
+from absl import flags
 from jax.experimental import topologies
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from benchmarks.step import learner_of
+from merclip_jax import app
 from merclip_jax.configs import base
+from merclip_jax.models import MerClip
 from merclip_jax.towers.config import MerClipConfig, VisionConfig
 from merclip_jax.towers.folder import abstract
 from merclip_jax.training import step
@@ -32,10 +36,6 @@ FORMS = {  # compute dtype, rematerialisation
     "bfloat16": ("bfloat16", False),
     "bfloat16+remat": ("bfloat16", True),
 }
-CHOSEN = flags.DEFINE_list("forms", list(FORMS), "which of these forms")
-BATCH = flags.DEFINE_list("batch", ["8"], "batch sizes")
-TOPOLOGY = flags.DEFINE_string("topology", "", "compile for a TPU such as v5e:2x2")
-JSON = flags.DEFINE_string("json", "", "also write the figures to this file")
 
 
 def compiled(batch: int, dtype: str, remat: bool, sharding: NamedSharding | None):
@@ -43,8 +43,8 @@ def compiled(batch: int, dtype: str, remat: bool, sharding: NamedSharding | None
     cfg = MerClipConfig(vision=VisionConfig.b16(remat=remat)).with_dtype(dtype)
     config = base.get_config()
     config.recipe.batch_size = batch
-    learner, params, rest, frozen = step.Learner.create(abstract(cfg), config, 10)
-    state = jax.eval_shape(learner.start, params, rest, jax.random.key(0))
+    learner, params, model_state, frozen = learner_of(abstract(MerClip, cfg), config)
+    state = jax.eval_shape(learner.start, params, model_state, jax.random.key(0))
     frames, classes = cfg.vision.frames, jax.ShapeDtypeStruct((batch,), jnp.int32)
     rows = jax.ShapeDtypeStruct((batch, frames), jnp.int32)
     side = cfg.vision.image_size
@@ -58,19 +58,26 @@ def compiled(batch: int, dtype: str, remat: bool, sharding: NamedSharding | None
     return jax.jit(learner.train, donate_argnums=0).lower(*given).compile()
 
 
-def main(argv: list[str]) -> None:
+def define(given: flags.FlagValues, arguments: Sequence[str]) -> None:
+    """The command's flags."""
+    flags.DEFINE_list("forms", list(FORMS), "which of these forms", flag_values=given)
+    flags.DEFINE_list("batch", ["8"], "batch sizes", flag_values=given)
+    flags.DEFINE_string("topology", "", "compile for a TPU such as v5e:2x2", flag_values=given)
+    flags.DEFINE_string("json", "", "also write the figures to this file", flag_values=given)
+
+
+def main(given: flags.FlagValues) -> None:
     """Print a line per batch size and form."""
-    del argv
     sharding = None
     device = jax.devices()[0]
-    if TOPOLOGY.value:
-        device = topologies.get_topology_desc(TOPOLOGY.value, platform="tpu").devices[0]
+    if given.topology:
+        device = topologies.get_topology_desc(given.topology, platform="tpu").devices[0]
         sharding = NamedSharding(Mesh([device], ("data",)), PartitionSpec())
     sys.stdout.write(f"{device.device_kind}, jax {jax.__version__}; GiB\n")
     sys.stdout.write(f"{'batch':>6}  {'form':18}{'arguments':>10}{'temporaries':>12}{'sum':>8}\n")
     figures = []
-    for batch in map(int, BATCH.value):
-        for form in CHOSEN.value:
+    for batch in map(int, given.batch):
+        for form in given.forms:
             try:
                 memory = compiled(batch, *FORMS[form], sharding).memory_analysis()
             except jax.errors.JaxRuntimeError as error:  # too big for the TPU's compiler
@@ -83,9 +90,9 @@ def main(argv: list[str]) -> None:
                 f"{(held + temporary) / GIB:8.2f}\n"
             )
             sys.stdout.flush()
-    if JSON.value:
+    if given.json:
         about = {"device": device.device_kind, "jax": jax.__version__, "figures": figures}
-        Path(JSON.value).write_text(json.dumps(about, indent=2) + "\n")
+        Path(given.json).write_text(json.dumps(about, indent=2) + "\n")
 
 
 def _reason(error: Exception) -> str:
@@ -95,4 +102,4 @@ def _reason(error: Exception) -> str:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    sys.exit(app.run(app.Command(__doc__, define, main)))

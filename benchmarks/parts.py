@@ -10,14 +10,15 @@ The parts run alone, so that XLA fuses across none of their borders: their sum i
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import jax
 import jax.numpy as jnp
-from absl import app
+from absl import flags
 from flax import nnx
 
 from benchmarks.step import MALLOC, full_model, matmul_rate, timed
+from merclip_jax import app
 from merclip_jax.towers.video import Mode
 
 BATCH = 2
@@ -76,9 +77,12 @@ def measured(name: str, module: nnx.Module, inputs: tuple[jax.Array, ...]) -> di
     return found
 
 
-def main(argv: list[str]) -> None:
+def define(given: flags.FlagValues, arguments: Sequence[str]) -> None:
+    """It has no flags."""
+
+
+def main(given: flags.FlagValues) -> None:
     """Print a table."""
-    del argv
     if not MALLOC.items() <= os.environ.items():
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | MALLOC)
     rate = matmul_rate()
@@ -100,4 +104,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    sys.exit(app.run(app.Command(__doc__, define, main)))

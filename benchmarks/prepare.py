@@ -13,23 +13,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
-from absl import app, flags, logging
+from absl import flags
 
+from merclip_jax import app
 from merclip_jax.data import datasets, pack
 from merclip_jax.faces import crops
 from merclip_jax.tfds_builders import corpus
 from merclip_jax.tfds_builders.builder import CorpusBuilder
 
 FRAMES, SIZE, IMAGE_SIZE, PEOPLE = 60, (340, 280), 224, 26
-CLIPS = flags.DEFINE_integer("clips", 250, "how many clips the corpus has", lower_bound=1)
-JSON = flags.DEFINE_string("json", "", "also write the figures to this file")
-MEASURED = flags.DEFINE_string("measured", "", "the corpus to measure; used by itself")
 
 
 def make_corpus(folder: Path, count: int) -> None:
@@ -102,26 +100,33 @@ def _timed(spent: dict[str, float], name: str, owner: object, function: str) -> 
     setattr(owner, function, timed)
 
 
-def main(argv: list[str]) -> None:
+def define(given: flags.FlagValues, arguments: Sequence[str]) -> None:
+    """The command's flags."""
+    flags.DEFINE_integer(
+        "clips", 250, "how many clips the corpus has", lower_bound=1, flag_values=given
+    )
+    flags.DEFINE_string("json", "", "also write the figures to this file", flag_values=given)
+    flags.DEFINE_string("measured", "", "the corpus to measure; used by itself", flag_values=given)
+
+
+def main(given: flags.FlagValues) -> None:
     """Print every figure, and write them if asked to."""
-    del argv
-    logging.set_verbosity(logging.WARNING)
-    if MEASURED.value:
-        sys.stdout.write(json.dumps(measure(Path(MEASURED.value))))
+    if given.measured:
+        sys.stdout.write(json.dumps(measure(Path(given.measured))))
         return
     with tempfile.TemporaryDirectory() as folder:
-        make_corpus(Path(folder) / "corpus", CLIPS.value)
+        make_corpus(Path(folder) / "corpus", given.clips)
         files = [path.stat().st_size for path in Path(folder).glob("corpus/Cropped/*/*/*.jpg")]
         command = [sys.executable, "-m", "benchmarks.prepare", f"--measured={folder}"]
         done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
-    figures = {"clips": CLIPS.value, "picture_kb": float(np.mean(files)) / 1e3}
+    figures = {"clips": given.clips, "picture_kb": float(np.mean(files)) / 1e3}
     figures |= json.loads(done.stdout)
     for name, value in figures.items():
         share = f"{value:.0%}" if ": " in name else f"{value:.2f}"
         sys.stdout.write(f"{name:40}{share}\n")
-    if JSON.value:
-        Path(JSON.value).write_text(json.dumps(figures, indent=2) + "\n")
+    if given.json:
+        Path(given.json).write_text(json.dumps(figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":
-    app.run(main)
+    sys.exit(app.run(app.Command(__doc__, define, main)))

@@ -127,13 +127,20 @@ def pictures(
             yield number, face.crop(image, face.alignment([mesh], SIZE, MARGIN), SIZE)
 
 
-def main() -> None:
+def define(given: flags.FlagValues, arguments: Sequence[str]) -> None:
+    """The command's flags."""
+    flags.DEFINE_string("output", None, "folder for the photographs", flag_values=given)
+    flags.DEFINE_boolean(
+        "posed", False, "add the people who are seen posing on one photograph", flag_values=given
+    )
+
+
+def main(given: flags.FlagValues) -> None:
     """Run the command."""
-    sources = FILMED + (PHOTOGRAPHED if flags.FLAGS.posed else ())
-    gather(sources, Path(flags.FLAGS.output))
+    if not given.output:
+        raise ConfigError("--output is missing: name a folder for the photographs")
+    gather(FILMED + (PHOTOGRAPHED if given.posed else ()), Path(given.output))
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("output", None, "folder for the photographs", required=True)
-    flags.DEFINE_boolean("posed", False, "add the people who are seen posing on one photograph")
-    app.run(main, __doc__)
+    sys.exit(app.run(app.Command(__doc__, define, main)))

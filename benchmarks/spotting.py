@@ -10,7 +10,8 @@ this project has seen either. Intervals (95 %) are over people.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -37,9 +38,8 @@ AMPLITUDES = ((0.0, 1.0), (1.0, 2.0), (2.0, 4.0))  # pixels of a frame 224 wide
 CHANCE_DRAWS = 100
 
 
-def scene(person: int, events: int) -> long_videos.Scene:
+def scene(person: int, events: int, given: flags.FlagValues) -> long_videos.Scene:
     """What the person does in the video with events, or in the one without (`events` = 0)."""
-    given = flags.FLAGS
     index = 0 if events else 1
     return long_videos.tell(
         CORPUS, person, index, seconds=given.seconds, events=events, fps=given.fps
@@ -53,9 +53,11 @@ def shown(person: int, told: long_videos.Scene) -> Iterator[Frame]:
         yield Frame(index, index * 1000 / told.fps, image)
 
 
-def cut(frames: Iterator[Frame], reader: Predictor) -> tuple[list[Window], np.ndarray, np.ndarray]:
+def cut(
+    frames: Iterator[Frame], reader: Predictor, given: flags.FlagValues
+) -> tuple[list[Window], np.ndarray, np.ndarray]:
     """The video's windows, their middles in milliseconds, and the energy of their motion."""
-    given, info = flags.FLAGS, reader.info
+    info = reader.info
     found = list(
         windows(
             frames,
@@ -142,9 +144,26 @@ def chance(truth: pd.DataFrame, spots: pd.DataFrame, duration_ms: float) -> floa
     return float(np.mean(reached))
 
 
-def main() -> None:
+def define(given: flags.FlagValues, arguments: Sequence[str]) -> None:
+    """The command's flags."""
+
+    def add(kind: Any, *values: Any, **limits: Any) -> None:
+        kind(*values, flag_values=given, **limits)
+
+    number, whole = flags.DEFINE_float, flags.DEFINE_integer
+    add(flags.DEFINE_string, "model", "assets/demo_model", "folder of a model of either system")
+    add(whole, "people", 12, "how many people are scored", lower_bound=1)
+    add(whole, "first", SCORED_FROM, "number of the first of them", lower_bound=0)
+    add(number, "seconds", 20.0, "length of a video", lower_bound=2.0)
+    add(whole, "events", 5, "micro-expressions in a video", lower_bound=1)
+    add(number, "fps", 100.0, "frames per second", lower_bound=1.0)
+    add(number, "window_ms", 300.0, "length of a window", lower_bound=1.0)
+    add(number, "stride_ms", 50.0, "from one window to the next", lower_bound=1.0)
+    add(flags.DEFINE_boolean, "auc", False, "what tells windows in events from others; slow")
+
+
+def main(given: flags.FlagValues) -> None:
     """Film, spot and print the scores."""
-    given = flags.FLAGS
     reader = Predictor(given.model, crop="none")
     if reader.info.classes != PROTOCOL.classes:
         raise ConfigError(
@@ -154,24 +173,28 @@ def main() -> None:
     truth, spots, alarms, areas = [], [], [], []
     people = range(given.first, given.first + given.people)
     for person in tqdm(people, desc="spotting", unit="person", disable=None):
-        told = scene(person, given.events)
+        told = scene(person, given.events, given)
         truth.append(truth_of(person, told))
-        found, middles, motion = cut(shown(person, told), reader)
+        found, middles, motion = cut(shown(person, told), reader, given)
         events = spotting.spot(middles, motion)
         spots.append(named(events, found, middles, reader).assign(video=person))
         if given.auc:
             areas.append(separation(found, middles, truth[-1], reader))
-        _, middles, motion = cut(shown(person, scene(person, 0)), reader)
+        _, middles, motion = cut(shown(person, scene(person, 0, given)), reader, given)
         alarms.append(len(spotting.spot(middles, motion)))
-    _tell(truth, spots, alarms)
+    _tell(truth, spots, alarms, given)
     if areas:
         texts = ("motion", "surest emotion", "surest unit")
         for text, area in zip(texts, np.mean(areas, axis=0), strict=True):
             sys.stdout.write(f"AUC of windows, {text}: {area:.3f}\n")
 
 
-def _tell(truth: list[pd.DataFrame], spots: list[pd.DataFrame], alarms: list[int]) -> None:
-    given = flags.FLAGS
+def _tell(
+    truth: list[pd.DataFrame],
+    spots: list[pd.DataFrame],
+    alarms: list[int],
+    given: flags.FlagValues,
+) -> None:
     counts = np.stack([counts_of(*pair) for pair in zip(truth, spots, strict=True)])[None]
     events, found = pd.concat(truth, ignore_index=True), pd.concat(spots, ignore_index=True)
     tp, fp, fn = counts[0, :, 0].sum(0)
@@ -203,13 +226,4 @@ def _line(name: str, value: float, interval: tuple[float, float]) -> None:
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("model", "assets/demo_model", "folder of a model of either system")
-    flags.DEFINE_integer("people", 12, "how many people are scored", lower_bound=1)
-    flags.DEFINE_integer("first", SCORED_FROM, "number of the first of them", lower_bound=0)
-    flags.DEFINE_float("seconds", 20.0, "length of a video", lower_bound=2.0)
-    flags.DEFINE_integer("events", 5, "micro-expressions in a video", lower_bound=1)
-    flags.DEFINE_float("fps", 100.0, "frames per second", lower_bound=1.0)
-    flags.DEFINE_float("window_ms", 300.0, "length of a window", lower_bound=1.0)
-    flags.DEFINE_float("stride_ms", 50.0, "from one window to the next", lower_bound=1.0)
-    flags.DEFINE_boolean("auc", False, "what tells windows in events from others; slow")
-    app.run(main, __doc__)
+    sys.exit(app.run(app.Command(__doc__, define, main)))

@@ -13,19 +13,25 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl import app, flags
+from absl import flags
 from flax import nnx
+from ml_collections import ConfigDict
 
+from merclip_jax import app
 from merclip_jax.configs import base, demo
+from merclip_jax.merclip import task
+from merclip_jax.merclip.sentences import SentenceTable
 from merclip_jax.models import MerClip
 from merclip_jax.towers.config import MerClipConfig
 from merclip_jax.training import step
+from merclip_jax.training.batch import AugmentedBatch
 
 FORWARD_GFLOP = 405.5  # vision and head, per clip: the release's count
 STEP_GFLOP = 3 * 405.5 - 5.6  # without the first layer's input gradient and the text tower
@@ -35,8 +41,6 @@ MALLOC = {
     "MALLOC_TRIM_THRESHOLD_": "30000000000",
     "MALLOC_TOP_PAD_": "268435456",
 }
-AGAINST = flags.DEFINE_enum("against", None, ["torch"], "time the same in PyTorch too")
-JSON = flags.DEFINE_string("json", "", "also write the figures to this file")
 
 
 def timed(call: Callable[[], object], repeats: int) -> float:
@@ -56,18 +60,25 @@ def matmul_rate(size: int = 3072) -> float:
     return 2 * size**3 / timed(lambda: jax.jit(jnp.matmul)(a, a), 5) / 1e9
 
 
+def learner_of(model: MerClip, config: ConfigDict) -> tuple[step.Learner, Any, Any, Any]:
+    """The learner of MER-CLIP's task, as `Learner.create`; a step asks the task for no clip."""
+    none = np.zeros(0, np.int32)
+    sentences = SentenceTable((), np.zeros((0, 7, 1), np.int32), none)
+    return step.Learner.create(model, task.Task((), none, sentences, config), config, 10)
+
+
 def small_step() -> dict[str, float]:
     """The demo's training step and prediction."""
     config = demo.get_config()
     model = MerClip.from_pretrained(config.model.init_from)
-    learner, params, rest, frozen = step.Learner.create(model, config, 10)
+    learner, params, model_state, frozen = learner_of(model, config)
     size, frames, batch = config.data.image_size, config.data.frames, config.recipe.batch_size
     rows = np.arange(batch * frames, dtype=np.int32).reshape(batch, frames)
     zeros = np.zeros(batch, np.int32)
     pixels = np.random.default_rng(0).integers(0, 256, (batch * frames, size, size, 3), np.uint8)
     texts = jnp.ones((1, 7, model.cfg.text.output_dim))
     shared = jax.device_put(step.Shared(pixels, texts, frozen))
-    state = learner.start(params, rest, jax.random.key(0))
+    state = learner.start(params, model_state, jax.random.key(0))
     train, predict = jax.jit(learner.train), jax.jit(learner.predict)
     began = time.perf_counter()
     jax.block_until_ready(train(state, step.Batch(rows, zeros, zeros), shared))
@@ -102,13 +113,12 @@ def full_step(batch: int = 2) -> dict[str, float]:
     """The training step of B/16 without augmentation: forward, backward, clipping and AdamW."""
     config = base.get_config()
     model = full_model()
-    learner, params, rest, frozen = step.Learner.create(model, config, 10)
-    state = learner.start(params, rest, jax.random.key(0))
-    del model, params, rest
+    learner, params, model_state, frozen = learner_of(model, config)
+    state = learner.start(params, model_state, jax.random.key(0))
+    del model, params, model_state
     labels = jnp.arange(batch) % 5
-    prepared = step.Prepared(
-        jnp.ones((batch, 16, 224, 224, 3)), labels, labels, jnp.eye(batch, 512)
-    )
+    frames = jnp.ones((batch, 16, 224, 224, 3))
+    prepared = AugmentedBatch(frames, labels, labels, jnp.eye(batch, 512))
     update = jax.jit(learner.update, donate_argnums=0)
 
     def once():
@@ -158,9 +168,14 @@ def full_model() -> MerClip:
     return MerClip(MerClipConfig.b16(5), rngs=nnx.Rngs(0))
 
 
-def main(argv: list[str]) -> None:
+def define(given: flags.FlagValues, arguments: Sequence[str]) -> None:
+    """The command's flags."""
+    flags.DEFINE_enum("against", None, ["torch"], "time the same in PyTorch too", flag_values=given)
+    flags.DEFINE_string("json", "", "also write the figures to this file", flag_values=given)
+
+
+def main(given: flags.FlagValues) -> None:
     """Print every figure, and write them if asked to."""
-    del argv
     if not MALLOC.items() <= os.environ.items():
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | MALLOC)
     device = jax.devices()[0]
@@ -168,16 +183,16 @@ def main(argv: list[str]) -> None:
     figures |= small_step() | full_forward() | full_step()
     rate = STEP_GFLOP / figures["full_step_s_per_clip"]
     figures["full_step_share_of_matmul"] = rate / figures["matmul_gflops"]
-    if AGAINST.value:
+    if given.against:
         figures |= torch_times()
         for part in ("forward", "step"):
             ours, theirs = (figures[f"{by}_{part}_s_per_clip"] for by in ("full", "torch"))
             figures[f"{part}_ours_over_torch"] = ours / theirs
     for name, value in figures.items():
         sys.stdout.write(f"{name:32}{value if isinstance(value, str) else round(value, 4)}\n")
-    if JSON.value:
-        Path(JSON.value).write_text(json.dumps(figures, indent=2) + "\n")
+    if given.json:
+        Path(given.json).write_text(json.dumps(figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":
-    app.run(main)
+    sys.exit(app.run(app.Command(__doc__, define, main)))

@@ -8,9 +8,10 @@ Without --video, the films of `benchmarks.real_faces` are fetched and the talkin
 """
 
 import itertools
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -21,8 +22,7 @@ from absl import flags
 from benchmarks import real_faces
 from merclip_jax import app
 from merclip_jax.faces import face
-from merclip_jax.video import decode as read
-from merclip_jax.video import motion, quality
+from merclip_jax.video import decode, motion, quality
 from merclip_jax.video.tracks import SEARCH_MS
 
 COUNT, SIZE = 16, 224  # frames of a window and their side, as the full-size models have them
@@ -34,8 +34,8 @@ TALKING = "package/examples/media/franck.mp4"
 def stages(path: Path, count: int) -> pd.DataFrame:
     """Processor milliseconds per call and calls per second of the video, by stage."""
     cv2.setNumThreads(1)
-    source = read.open_source(path)
-    decode, frames = cost(lambda: list(itertools.islice(read.frames(source), count)), 1)
+    source = decode.open_source(path)
+    decoding, frames = cost(lambda: list(itertools.islice(decode.frames(source), count)), 1)
     images = [frame.image for frame in frames]
     first = next(mesh for mesh in map(face.landmarks, images) if mesh is not None)
     face.eye_opening(images[0], first)  # the networks are loaded now
@@ -43,7 +43,7 @@ def stages(path: Path, count: int) -> pd.DataFrame:
     some = images[:: max(1, count // 40)]
     window = np.stack([face.crop(image, matrix, SIZE) for image in images[:COUNT]])
     looks, strides = min(LOOKS, source.fps), 1000 / STRIDE_MS
-    rows = [("decode", decode / len(frames), source.fps)]
+    rows = [("decode", decoding / len(frames), source.fps)]
     for name, task, rate in (
         ("detect", lambda: [face.detect(image) for image in some], 1000 / SEARCH_MS),
         ("mesh", lambda: [face.follow(image, first) for image in some], looks),
@@ -69,19 +69,24 @@ def cost(task: Callable[[], list], repeats: int) -> tuple[float, list]:
     return least, result
 
 
-def main() -> None:
+def define(given: flags.FlagValues, arguments: Sequence[str]) -> None:
+    """The command's flags."""
+    flags.DEFINE_string(
+        "video", None, "a video with one face; fetched if not given", flag_values=given
+    )
+    flags.DEFINE_integer("frames", 480, "frames to read", flag_values=given)
+
+
+def main(given: flags.FlagValues) -> None:
     """Run the command."""
     with tempfile.TemporaryDirectory() as folder:
-        given = flags.FLAGS.video
-        if not given:
+        if not given.video:
             real_faces.fetch(Path(folder))
-        path = Path(given or Path(folder) / TALKING)
-        source = read.open_source(path)
+        path = Path(given.video or Path(folder) / TALKING)
+        source = decode.open_source(path)
         print(f"{path.name}: {source.fps:.1f} frames per second")
-        print(stages(path, flags.FLAGS.frames).round(2).to_string())
+        print(stages(path, given.frames).round(2).to_string())
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("video", None, "a video with one face; fetched if not given")
-    flags.DEFINE_integer("frames", 480, "frames to read")
-    app.run(main, __doc__)
+    sys.exit(app.run(app.Command(__doc__, define, main)))

@@ -28,7 +28,8 @@ def _define(given: flags.FlagValues, arguments: Sequence[str]) -> None:
         kind(*values, flag_values=given)
 
     text, number, choice = flags.DEFINE_string, flags.DEFINE_integer, flags.DEFINE_enum
-    define(text, "source", None, "what --input is: clip, viclip, uniformerv2 or merclip")
+    sources = ["clip", "viclip", "uniformerv2", "merclip"]
+    define(choice, "source", None, sources, "what --input is")
     define(text, "input", None, "file, folder or hub id of the weights")
     define(text, "output", None, "folder for the converted model")
     define(text, "text", None, "another checkpoint's text tower (default: that of --input)")

@@ -16,6 +16,7 @@ def make_au_workdir(
     """Like `make_workdir`, with `labels` [n, k] and `probabilities` [n, k] of `units`, any seed."""
     workdir = make_workdir(root, **given)
     run = json.loads((workdir / "run.json").read_text())
+    run["system"] = "Micro-AU CLIP"
     run["config"] |= {
         "data": {"crop": "owner"},
         "model": {"system": "micro_au"},

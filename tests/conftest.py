@@ -13,6 +13,7 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", tempfile.mkdtemp(prefix="merc
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
+import jax
 import pytest
 from flax import nnx
 
@@ -34,6 +35,13 @@ def pytest_sessionfinish(session):
     if hasattr(session.config, "workerinput"):
         return
     shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
+
+
+@pytest.fixture
+def x64():
+    """Computation in float64."""
+    with jax.enable_x64(True):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,7 @@ def make_workdir(
     table = _clips(dataset, subjects, clips)
     table.to_csv(root / "clips.csv", index=False)
     run = {
+        "system": "MER-CLIP",
         "protocol": {"name": "synthetic/3", "classes": list(CLASSES)},
         "selection": selection,
         "seeds": list(seeds),

@@ -26,8 +26,6 @@ def convert(given: Any) -> str:
       ConfigError: an input that cannot be used, or that is not what --source says.
       DataError: a damaged checkpoint, or tensors that do not fit.
     """
-    if given.source not in SOURCES:
-        raise ConfigError(f"--source={given.source!r}: give one of {', '.join(SOURCES)}")
     found, names = _found(given)
     parts = {part: _origin(part, name, found.parts.get(part)) for part, name in names.items()}
     tokenizer = _tokenizer(given.tokenizer or names.get("text") or given.input, given.tokenizer)

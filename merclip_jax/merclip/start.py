@@ -28,13 +28,16 @@ def check(config: ConfigDict, classes: tuple[str, ...]) -> None:
     saved = config.model.init_from
     if not saved:
         return
-    directory = files.locate(saved)
-    values = files.config(directory)
-    flag = f"--config.model.init_from={saved}"
-    size = values.get("vision", {}).get("image_size", config.data.image_size)
+    try:
+        directory = files.locate(saved)
+        values = files.config(directory)
+    except ConfigError as error:
+        raise ConfigError(f"--config.model.init_from: {error}") from error
+    vision = values.get("vision") or values.get("vision_config", {})  # ours, or CLIP's
+    size = vision.get("image_size", config.data.image_size)
     if size != config.data.image_size:
         raise ConfigError(
-            f"{flag} was trained at {size} px: set --config.data.image_size to that (it is "
+            f"--config.model.init_from={saved} was trained at {size} px: set --config.data.image_size to that (it is "
             f"{config.data.image_size})"
         )
     if not config.model.init_head:

@@ -54,7 +54,7 @@ def trainable(path: tuple, text_tower: bool = False, image_tower: bool = True) -
     """Whether the parameter at `path` is trained.
 
     All are, but for the text tower's, unless told; without `image_tower` what CLIP's image tower
-    brought stays as it is too, and the video arms, the projections and the head learn around it.
+    brought stays as it is too, and the adapters, the projections and the head learn around it.
     """
     if path[0] == "text":
         return text_tower

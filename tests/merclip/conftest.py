@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import jax
 import numpy as np
 import pytest
 from golden_tiny import GOLDENS, load
@@ -38,9 +37,3 @@ def golden() -> dict[str, np.ndarray]:
 @pytest.fixture(scope="session")
 def training() -> dict:
     return json.loads((GOLDENS / "tiny" / "training.json").read_text())
-
-
-@pytest.fixture
-def x64():
-    with jax.enable_x64(True):
-        yield

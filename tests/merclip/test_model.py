@@ -153,13 +153,13 @@ def test_without_blocks_the_head_is_linear_in_the_normalised_video_token(frames)
     np.testing.assert_allclose(out.logits, model.emotion.fc(first), atol=1e-6)
 
 
-def test_without_arms_a_new_model_says_what_it_said_and_can_be_saved(tmp_path, frames):
-    """New arms add nothing, so taking them away changes nothing: the video token was zero."""
+def test_without_adapters_a_new_model_says_what_it_said_and_can_be_saved(tmp_path, frames):
+    """New adapters add nothing, so taking them away changes nothing: the video token was zero."""
     whole, bare = MerClip(SMALL, rngs=nnx.Rngs(0)), MerClip(SMALL, rngs=nnx.Rngs(0))
-    bare.without_arms()
-    arms = leaves.arrays(whole).keys() - leaves.arrays(bare).keys()
-    assert {name.split(".")[1] for name in arms} == {"blocks", "global_blocks"}
-    assert all(".lmhra" in name for name in arms if name.startswith("vision.blocks"))
+    bare.without_adapters()
+    adapters = leaves.arrays(whole).keys() - leaves.arrays(bare).keys()
+    assert {name.split(".")[1] for name in adapters} == {"blocks", "global_blocks"}
+    assert all(".lmhra" in name for name in adapters if name.startswith("vision.blocks"))
     for value, expected in zip(bare(frames[:2]), whole(frames[:2]), strict=True):
         np.testing.assert_allclose(value, expected, atol=1e-6)
     bare.save_pretrained(tmp_path)

@@ -1,6 +1,7 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from golden_tiny import GOLDENS
 
 from merclip_jax.configs import demo
 from merclip_jax.errors import ConfigError
@@ -60,6 +61,23 @@ def test_a_head_of_other_classes_is_refused(config):
     start.check(config, CLASSES)
     with pytest.raises(ConfigError, match="config.model.init_head.*set it to False"):
         start.check(config, ("negative", "positive"))
+
+
+def test_weights_of_another_picture_size_are_refused_before_any_data_is_read(config):
+    for saved in (config.model.init_from, str(GOLDENS / "clip_tiny")):
+        config.model.init_from, config.model.init_head = saved, False
+        config.data.image_size = 32
+        start.check(config, CLASSES)
+        config.data.image_size = 64
+        with pytest.raises(ConfigError, match=r"32 px: set --config\.data\.image_size"):
+            start.check(config, CLASSES)
+
+
+@pytest.mark.parametrize("saved", ["/nowhere", "{}"])
+def test_no_saved_model_is_refused_by_the_fields_name(config, saved, tmp_path):
+    config.model.init_from = saved.format(tmp_path)
+    with pytest.raises(ConfigError, match=r"^--config\.model\.init_from: .*(nowhere|no config)"):
+        start.check(config, CLASSES)
 
 
 def test_the_dtype_asked_for_computes_and_the_parameters_stay(config, nano_model):

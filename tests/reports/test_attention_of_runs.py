@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from merclip_jax import train
+from merclip_jax import experiment, train
 from merclip_jax.data import augment, pack
 from merclip_jax.facs import labels as au_labels
 from merclip_jax.micro_au.model import MicroAu
@@ -54,7 +54,7 @@ def files(directory: Path) -> dict[str, attention.Attention]:
 def by_hand(config, directory: Path, fold: str) -> attention.Attention:
     """The saved model of a fold, asked again about each of its clips."""
     model = MicroAu.from_pretrained(directory / "folds" / fold / "model-seed0")
-    packed, table = train.load_clips(config, selection.get(config.data.protocol))
+    packed, table = experiment.load_clips(config, selection.get(config.data.protocol))
     told = results.read(directory).clips
     tested = table[table["clip_id"].isin(told["clip_id"][told["fold"] == fold])]
     starts, lengths = pack.first_rows(tested)
@@ -63,7 +63,7 @@ def by_hand(config, directory: Path, fold: str) -> attention.Attention:
     )
     rows = starts[:, None] + np.asarray(chosen)
     out = model(augment.normalize(jnp.asarray(packed.frames)[rows]))
-    shown = (au_labels.matrix(list(tested["aus"]), UNITS) == 1).astype(float)
+    shown = (au_labels.matrix(tested["action_units"], UNITS) == 1).astype(float)
     return attention.Attention(
         np.einsum("ckfn,ck->kn", out.region_weights, shown),
         np.einsum("ckj,ck->kj", out.unit_weights, shown),

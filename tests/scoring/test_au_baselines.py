@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from merclip_jax.facs import emotion_rules
 from merclip_jax.scoring import au_baselines
 
 LABELS = np.array([[1, 0, 0], [1, 1, 0], [0, -1, 0], [0, 1, 0], [1, 0, 0]])
@@ -41,3 +42,14 @@ def test_guesses_at_the_base_rate_reach_the_base_rate():
     assert marks["base_rate"]["f1_macro"] == pytest.approx((0.25 + 0.75) / 2, abs=0.005)
     assert marks["always"]["f1"] > marks["base_rate"]["f1"]
     assert marks == au_baselines.all_marks(labels, folds)
+
+
+def test_told_the_truth_by_hand():
+    """Shown are 1+2, 12, 4 and, by a clip that counts as negative, 12 beside an unknown 9."""
+    rules = emotion_rules.read(
+        ("negative", "positive", "surprise"), ("1", "2", "4", "6", "9", "12", "25")
+    )
+    moved = np.array([[1, 1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1, 0], [0, 0, 1, 0, 0, 0, 0],
+                      [0, 0, 0, 0, -1, 1, 0]])  # fmt: skip
+    found = au_baselines.told_the_truth(rules, moved, np.array([2, 1, 0, 0]))
+    assert found == pytest.approx(((2 / 3 + 2 / 3 + 1) / 3, (1 / 2 + 1 + 1) / 3))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics as sk
 
-from merclip_jax.scoring import calibration, metrics
+from merclip_jax.scoring import metrics
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "goldens" / "small" / "uf1_uar.json").read_text())
 SCORES = list(metrics.HEADLINE.values())
@@ -268,31 +268,3 @@ def test_p_values_are_uniform_where_nothing_differs():
         )
         values.append(metrics.compare(first, second, metrics.uf1, 256).p_value)
     assert stats.kstest(values, "uniform").pvalue > 0.01
-
-
-def test_calibration_by_hand():
-    # Two clips at 0.8 (one right), two at 0.6 (both right): |0.5 - 0.8| / 2 + |1 - 0.6| / 2.
-    probabilities = np.array([[0.8, 0.2], [0.2, 0.8], [0.6, 0.4], [0.6, 0.4]])
-    labels = np.array([0, 0, 0, 0])
-    assert calibration.calibration_error(probabilities, labels) == pytest.approx(0.35)
-    table = calibration.reliability(probabilities, labels)
-    assert table.n.tolist() == [2, 2]
-    assert table.accuracy.tolist() == [1.0, 0.5]
-
-
-def test_calibrated_guesser_has_small_error():
-    rng = np.random.default_rng(0)
-    probabilities = rng.dirichlet(np.ones(3), 20_000)
-    labels = (rng.random((20_000, 1)) > probabilities.cumsum(1)).sum(1)
-    assert calibration.calibration_error(probabilities, labels) < 0.015
-
-
-def test_a_temperature_undoes_what_made_the_probabilities_too_sure():
-    """Labels are drawn from softmax(logits); a reader that triples the logits is too sure."""
-    rng = np.random.default_rng(0)
-    logits = rng.normal(0, 1.5, (4000, 3))
-    true = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    labels = np.array([rng.choice(3, p=row) for row in true])
-    sure = np.exp(3 * logits) / np.exp(3 * logits).sum(1, keepdims=True)
-    assert calibration.temperature(sure, labels) == pytest.approx(3.0, rel=0.08)
-    assert calibration.temperature(true, labels) == pytest.approx(1.0, rel=0.08)

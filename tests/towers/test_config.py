@@ -6,6 +6,7 @@ import pytest
 from flax import nnx
 
 from merclip_jax.errors import ConfigError
+from merclip_jax.models import MerClip
 from merclip_jax.towers.config import EmotionConfig, MerClipConfig, TextConfig, VisionConfig
 from merclip_jax.towers.folder import abstract
 
@@ -17,7 +18,7 @@ def parameters(module: nnx.Module) -> int:
 
 
 def test_b16_has_the_published_sizes():
-    model = abstract(MerClipConfig.b16(classes=7))
+    model = abstract(MerClip, MerClipConfig.b16(classes=7))
     assert parameters(model.vision) == 163_647_488
     assert parameters(model.emotion) == 6_309_383
     assert parameters(model.text) == 63_428_096
@@ -26,14 +27,14 @@ def test_b16_has_the_published_sizes():
 
 
 def test_l14_can_be_built():
-    model = abstract(MerClipConfig.l14())
+    model = abstract(MerClip, MerClipConfig.l14())
     assert model.vision.proj.shape == (1024, 768)
     assert len(model.vision.global_blocks) == 8
 
 
 def test_tiny_runs():
     cfg = MerClipConfig.tiny()
-    graphdef, state = nnx.split(abstract(cfg))
+    graphdef, state = nnx.split(abstract(MerClip, cfg))
     vision = cfg.vision
     frames = jax.ShapeDtypeStruct((2, vision.frames, *[vision.image_size] * 2, 3), "float32")
     out = jax.eval_shape(lambda state, x: nnx.merge(graphdef, state)(x), state, frames)

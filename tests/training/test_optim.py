@@ -10,6 +10,7 @@ import pytest
 from flax import nnx, traverse_util
 
 from merclip_jax.errors import ConfigError
+from merclip_jax.models import MerClip
 from merclip_jax.towers import leaves
 from merclip_jax.towers.config import MerClipConfig
 from merclip_jax.towers.folder import abstract
@@ -102,7 +103,7 @@ def kind(name):
 def params():
     """Shapes of the trained parameters of a small model; nothing is allocated."""
     _, params, _ = nnx.split(
-        abstract(MerClipConfig.tiny()),
+        abstract(MerClip, MerClipConfig.tiny()),
         lambda path, leaf: isinstance(leaf, nnx.Param) and optim.trainable(path),
         ...,
     )
@@ -145,11 +146,11 @@ class TestDecay:
         assert not optim.trainable(("text", "blocks", 0, "mlp", "c_fc", "kernel"))
         assert optim.trainable(("text", "text_projection"), text_tower=True)
 
-    def test_a_frozen_image_tower_leaves_the_arms_the_projections_and_the_head(self):
+    def test_a_frozen_image_tower_leaves_the_adapters_the_projections_and_the_head(self):
         cfg = MerClipConfig.tiny()
         names = [
             leaves.dotted(path)
-            for path, _ in nnx.to_flat_state(nnx.state(abstract(cfg), nnx.Param))
+            for path, _ in nnx.to_flat_state(nnx.state(abstract(MerClip, cfg), nnx.Param))
         ]
         trained = {
             name for name in names if optim.trainable(tuple(name.split(".")), image_tower=False)
