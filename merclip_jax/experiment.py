@@ -117,10 +117,10 @@ def _other_crop(weights: dict, config: ConfigDict) -> list[str]:
 
 
 def _folds(config: ConfigDict, protocol: Protocol, table: pd.DataFrame) -> list[Fold]:
-    found = folds.of_protocol(protocol, table, config.folds.scheme)
+    all_folds = folds.of_protocol(protocol, table, config.folds.scheme)
     if config.eval.selection == "inner":
-        return [folds.with_inner(fold, table) for fold in found]
-    return found
+        return [folds.with_inner(fold, table) for fold in all_folds]
+    return all_folds
 
 
 def _train(

@@ -54,8 +54,8 @@ def open_run(workdir: Path, config: ConfigDict) -> None:
         raise ConfigError(f"--workdir={workdir} cannot be used: {error}") from error
 
 
-def _same_run(workdir: Path, found: dict, expected: dict) -> None:
-    old, new = _flat(found), _flat(expected)
+def _same_run(workdir: Path, stored: dict, expected: dict) -> None:
+    old, new = _flat(stored), _flat(expected)
     free = {field.name for field in fields.FIELDS if field.free}
     changed = [
         f"{field}: {old.get(field)!r} there, {new.get(field)!r} now"

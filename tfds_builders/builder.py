@@ -23,17 +23,17 @@ class CorpusConfig(tfds.core.BuilderConfig):
 def configs(corpus: type[Corpus]) -> list[CorpusConfig]:
     """One config per layout, and the same with the annotation as published."""
     plain = [
-        CorpusConfig(name=layout, description=said, layout=layout)
-        for layout, said in corpus.layouts.items()
+        CorpusConfig(name=layout, description=meaning, layout=layout)
+        for layout, meaning in corpus.layouts.items()
     ]
     published = [
         CorpusConfig(
             name=f"{layout}_as_annotated",
-            description=f"{said} Known errors of the annotation are left in.",
+            description=f"{meaning} Known errors of the annotation are left in.",
             layout=layout,
             corrected=False,
         )
-        for layout, said in corpus.layouts.items()
+        for layout, meaning in corpus.layouts.items()
     ]
     return plain + published
 

@@ -125,7 +125,7 @@ class Corpus(ABC):
         Raises:
           DataError: the annotation is missing or cannot be read at all.
         """
-        source, known = self.annotation(), self.known()
+        source, corrections = self.annotation(), self.known()
         clips: dict[str, Clip] = {}
         faults: list[Fault] = []
         applied: list[Correction] = []
@@ -135,7 +135,7 @@ class Corpus(ABC):
                 faults.append(Fault(row.where, "annotation", detail, stops_build=False))
                 continue
             try:
-                clip, used = self._clip(row.cells, known)
+                clip, used = self._clip(row.cells, corrections)
             except DataError as fault:
                 faults.append(Fault(row.where, "annotation", str(fault)))
                 continue
@@ -151,13 +151,13 @@ class Corpus(ABC):
         return Sheet(source, made, faults, applied)
 
     def _clip(
-        self, cells: Mapping[str, Any], known: Mapping[tuple[str, str], Correction]
+        self, cells: Mapping[str, Any], corrections: Mapping[tuple[str, str], Correction]
     ) -> tuple[Clip, list[Correction]]:
         subject, name = self.names(cells)
         used = [
             line
             for field in cells
-            if (line := known.get((f"{subject}/{name}", field)))
+            if (line := corrections.get((f"{subject}/{name}", field)))
             and sheets.text(cells[field]) == line.old
         ]
         mended = self.meant({**cells, **{line.column: line.new for line in used}})
@@ -202,8 +202,8 @@ class Corpus(ABC):
         if not clips:
             raise DataError(f"{sheet.source}: no row describes a clip")
         if others := len(sheet.faults) + len(faults):
-            said = "%s: faults that do not stop a build: %d"
-            logging.getLogger(__name__).info(said, self.name, others)
+            message = "%s: faults that do not stop a build: %d"
+            logging.getLogger(__name__).info(message, self.name, others)
         return clips
 
     def on_disk(self, sheet: Sheet) -> tuple[list[Clip], list[Fault]]:
@@ -212,7 +212,7 @@ class Corpus(ABC):
         Raises:
           NoFramesError: there is no folder of frames at all.
         """
-        known, clips, faults = self.known(), [], []
+        corrections, clips, faults = self.known(), [], []
         for clip in tqdm(sheet.clips, desc=f"checking {self.name}", unit="clip", disable=None):
             try:
                 folder = self.folder(clip)
@@ -226,10 +226,10 @@ class Corpus(ABC):
             except ValueError as error:
                 faults.append(Fault(clip.key, "duplicate_frames", str(error)))
                 continue
-            short = known.get((clip.key, "frames"))
-            inside, found = _inside(clip, folder, numbered, short, self.gaps_stop)
-            faults += found
-            if not any(fault.stops_build for fault in found):
+            short = corrections.get((clip.key, "frames"))
+            inside, clip_faults = _inside(clip, folder, numbered, short, self.gaps_stop)
+            faults += clip_faults
+            if not any(fault.stops_build for fault in clip_faults):
                 clips.append(_with_frames(clip, inside))
         return clips, faults
 
@@ -241,8 +241,8 @@ def middle(onset: int, offset: int) -> int:
 
 def _apex_fault(clip: Clip) -> Fault:
     """The middle is used, which is no reason not to build."""
-    said = "no apex" if clip.apex_used == ABSENT else f"apex {clip.apex_used}"
-    detail = f"{said} between onset {clip.onset_used} and offset {clip.offset_used}; "
+    apex = "no apex" if clip.apex_used == ABSENT else f"apex {clip.apex_used}"
+    detail = f"{apex} between onset {clip.onset_used} and offset {clip.offset_used}; "
     return Fault(clip.key, "apex", f"{detail}the middle is used", stops_build=False)
 
 

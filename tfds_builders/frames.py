@@ -31,19 +31,19 @@ def numbered(folder: Path) -> dict[int, Path]:
     Raises:
       ValueError: two images carry one number, so that neither can be trusted.
     """
-    found: dict[int, Path] = {}
+    by_number: dict[int, Path] = {}
     for path in sorted(folder.iterdir()):
         digits = re.findall(r"\d+", path.stem)
         if path.suffix.lower() not in SUFFIXES or not digits:
             continue
         number = int(digits[-1])
-        if number in found:
+        if number in by_number:
             raise ValueError(
-                f"{folder}: {found[number].name} and {path.name} are both frame {number}; "
+                f"{folder}: {by_number[number].name} and {path.name} are both frame {number}; "
                 "keep one of them"
             )
-        found[number] = path
-    return dict(sorted(found.items()))
+        by_number[number] = path
+    return dict(sorted(by_number.items()))
 
 
 def unreadable(paths: Iterable[Path]) -> list[Path]:
@@ -88,11 +88,11 @@ def find_root(
     Raises:
       NoFramesError: no folder fits; the message says which there are.
     """
-    found = [str(path.relative_to(manual_dir)) for path in _roots(manual_dir, subject, depth)]
-    unsaid = {path: _unsaid(path, layout, kinds) for path in found}
-    fitting = [path for path in found if unsaid[path] >= 0]
+    roots = [str(path.relative_to(manual_dir)) for path in _roots(manual_dir, subject, depth)]
+    unsaid = {path: _unsaid(path, layout, kinds) for path in roots}
+    fitting = [path for path in roots if unsaid[path] >= 0]
     if not fitting:
-        present = ", ".join(found) or "none at all"
+        present = ", ".join(roots) or "none at all"
         raise NoFramesError(
             f"{manual_dir}: no {layout} frames (a folder with {example}); folders of "
             f"frames found: {present}; prepare another builder config or complete the corpus"
@@ -109,10 +109,12 @@ def _unsaid(path: str, layout: str, kinds: Sequence[Mapping[str, str]]) -> int:
     count = 0
     for written in kinds:
         wanted = set(layout.split("_")) & set(written)
-        said = next((kind for kind, how in written.items() if re.search(how, path.lower())), None)
-        if wanted and said not in (None, *wanted):
+        written_kind = next(
+            (kind for kind, how in written.items() if re.search(how, path.lower())), None
+        )
+        if wanted and written_kind not in (None, *wanted):
             return -1
-        count += bool(wanted) and said is None
+        count += bool(wanted) and written_kind is None
     return count
 
 
@@ -143,17 +145,17 @@ def named_folders(root: Path, name: str) -> dict[str, list[Path]]:
     Corpora are copied with their clips by subject, by emotion or in one heap; a clip whose name
     says it all is found in each. What matches is not entered.
     """
-    found: dict[str, list[Path]] = {}
+    folders: dict[str, list[Path]] = {}
     for path in sorted(root.iterdir()):
         if not path.is_dir():
             continue
         called = path.name.strip()
         if re.fullmatch(name, called, re.IGNORECASE):
-            found.setdefault(called, []).append(path)
+            folders.setdefault(called, []).append(path)
         else:
             for inner, places in named_folders(path, name).items():
-                found.setdefault(inner, []).extend(places)
-    return found
+                folders.setdefault(inner, []).extend(places)
+    return folders
 
 
 def layout_folders(

@@ -51,15 +51,15 @@ def find(folder: Path, pattern: str | Sequence[str], wanted: str, depth: int = 1
     ]
     patterns = [pattern] if isinstance(pattern, str) else pattern
     matching = ([p for p in files if re.search(one, p.name, re.IGNORECASE)] for one in patterns)
-    found = next(filter(None, matching), [])
-    if not found:
+    matches = next(filter(None, matching), [])
+    if not matches:
         others = [path.name for path in files if re.search(r"\.(xlsx?|csv)$", path.name)]
         raise DataError(
             f"{folder}: no annotation; put {wanted} there (workbooks found: "
             f"{', '.join(others) or 'none'})"
         )
     return max(
-        found,
+        matches,
         key=lambda path: (
             re.findall(r"\d{8}", path.name)[-1:],
             "updat" in path.name.lower(),

@@ -49,10 +49,10 @@ def audit(corpus: Corpus, pixels: bool = False) -> dict:
     if not sheet.clips:
         faults.append(Fault(sheet.source.name, "annotation", "no row describes a clip"))
     try:
-        clips, found = corpus.on_disk(sheet)
+        clips, faults_on_disk = corpus.on_disk(sheet)
     except DataError as error:
-        clips, found = [], [Fault(corpus.name, "missing_folder", str(error))]
-    faults += [*found, *_short(clips), *_same_pictures(clips)]
+        clips, faults_on_disk = [], [Fault(corpus.name, "missing_folder", str(error))]
+    faults += [*faults_on_disk, *_short(clips), *_same_pictures(clips)]
     if pixels:
         faults += [*_damaged(clips), *_faceless(clips)]
     table = datasets.facts(sheet.clips)
@@ -97,9 +97,9 @@ def _against_published(dataset: str, counts: dict) -> list[dict]:
             for name in ("n_clips", "n_subjects")
             if name in entry and counts[name] != entry[name]
         ]
-        for kind, said in (("emotions", ""), ("aus", "AU ")):
+        for kind, prefix in (("emotions", ""), ("aus", "AU ")):
             differences += [
-                f"{said}{name}: {counts[kind].get(name, 0)} here, {number} published"
+                f"{prefix}{name}: {counts[kind].get(name, 0)} here, {number} published"
                 for name, number in entry.get(kind, {}).items()
                 if counts[kind].get(name, 0) != number
             ]
@@ -109,24 +109,24 @@ def _against_published(dataset: str, counts: dict) -> list[dict]:
 
 def _protocols(dataset: str, table: pd.DataFrame) -> dict[str, dict]:
     """What each protocol on this corpus, or its part of a composite, would take from it."""
-    found = {}
+    entries = {}
     for protocol in selection.of_dataset(dataset):
         try:
             rows = selection.select(protocol, table)
         except DataError as error:
-            found[protocol.name] = {"n_clips": 0, "n_subjects": 0, "counts": {},
+            entries[protocol.name] = {"n_clips": 0, "n_subjects": 0, "counts": {},
                                     "fingerprint": None, "published": None,
                                     "error": str(error).splitlines()[0]}  # fmt: skip
             continue
         fingerprint = selection.fingerprint(rows)
-        found[protocol.name] = {
+        entries[protocol.name] = {
             "n_clips": len(rows),
             "n_subjects": rows["subject"].nunique(),
             "counts": {name: int((rows["class"] == name).sum()) for name in protocol.classes},
             "fingerprint": fingerprint,
             "published": selection.match(fingerprint),
         }
-    return found
+    return entries
 
 
 def _unlikely(clips: Sequence[Clip]) -> Iterator[Fault]:
@@ -143,11 +143,11 @@ def _unlikely(clips: Sequence[Clip]) -> Iterator[Fault]:
 
 def _strange_labels(corpus: Corpus, clips: Sequence[Clip]) -> Iterator[Fault]:
     """Emotions that no protocol on this corpus maps or leaves out."""
-    known = selection.known_emotions(corpus.name)
-    if known is None:
+    emotions = selection.known_emotions(corpus.name)
+    if emotions is None:
         return
     for clip in clips:
-        if selection.spelled(clip.emotion) not in known:
+        if selection.spelled(clip.emotion) not in emotions:
             detail = f"no protocol knows the emotion {clip.emotion!r}; correct the annotation"
             yield Fault(clip.key, "label", detail, stops_build=False)
 

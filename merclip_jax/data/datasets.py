@@ -160,16 +160,16 @@ def corpus(dataset: str, manual_dir: str | Path, config_name: str = "") -> Corpu
     Raises:
       ConfigError: no such dataset or config, a dataset that is not read from disk, or no folder.
     """
-    known = _builder_class(dataset)
-    if not issubclass(known, CorpusBuilder):
+    builder = _builder_class(dataset)
+    if not issubclass(builder, CorpusBuilder):
         raise ConfigError(f"dataset {dataset!r} is made by code: there is no corpus on disk")
     folder = Path(manual_dir).expanduser().absolute()
     if not manual_dir or not folder.is_dir():
         raise ConfigError(
-            f"manual_dir={manual_dir}: no such folder. {known.MANUAL_DOWNLOAD_INSTRUCTIONS}"
+            f"manual_dir={manual_dir}: no such folder. {builder.MANUAL_DOWNLOAD_INSTRUCTIONS}"
         )
-    config = known.builder_configs[_known_config(dataset, known, config_name)]
-    return known.CORPUS(folder, config.layout, config.corrected)
+    config = builder.builder_configs[_known_config(dataset, builder, config_name)]
+    return builder.CORPUS(folder, config.layout, config.corrected)
 
 
 def annotations(
@@ -235,16 +235,16 @@ def _builder_class(dataset: str) -> type[tfds.core.DatasetBuilder]:
 def _known_config(
     dataset: str, builder: type[tfds.core.DatasetBuilder], config_name: str | None
 ) -> str:
-    known = list(builder.builder_configs)
-    if config_name and config_name not in known:
-        raise ConfigError(f"builder config {config_name!r}: {dataset} has {', '.join(known)}")
-    return config_name or known[0]
+    names = list(builder.builder_configs)
+    if config_name and config_name not in names:
+        raise ConfigError(f"builder config {config_name!r}: {dataset} has {', '.join(names)}")
+    return config_name or names[0]
 
 
 def _builder(dataset: str, data_dir: Path, config_name: str | None) -> tfds.core.DatasetBuilder:
-    known = _builder_class(dataset)
-    config = _known_config(dataset, known, config_name)
-    return known(config=config, data_dir=data_dir, file_format="array_record")
+    builder = _builder_class(dataset)
+    config = _known_config(dataset, builder, config_name)
+    return builder(config=config, data_dir=data_dir, file_format="array_record")
 
 
 def _generate(builder: tfds.core.DatasetBuilder, folder: Path | None) -> None:

@@ -148,8 +148,8 @@ def _records(
 ) -> Iterator[tuple[tfds.core.DatasetBuilder, dict]]:
     for builder in builders:
         source = builder.as_data_source(split="train", decoders={"frames": datasets.LeftEncoded()})
-        said = f"packing {builder.name}"
-        for record in tqdm(source, desc=said, unit="clip", leave=False, disable=None):
+        label = f"packing {builder.name}"
+        for record in tqdm(source, desc=label, unit="clip", leave=False, disable=None):
             yield builder, record
 
 

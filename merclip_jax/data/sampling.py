@@ -51,8 +51,8 @@ def _growing(fold: Fold, batch_size: int, seed: int, curriculum: int) -> grain.M
     order = np.random.default_rng(seed).permutation(fold.train)
 
     def draw(i: int, _: int) -> np.integer:
-        known = min(len(order), FIRST_CLIPS * 2 ** (i // batch_size / curriculum))
-        return order[np.random.default_rng((seed, i)).integers(int(known))]
+        size = min(len(order), FIRST_CLIPS * 2 ** (i // batch_size / curriculum))
+        return order[np.random.default_rng((seed, i)).integers(int(size))]
 
     return grain.MapDataset.range(len(order)).repeat(None).map_with_index(draw).batch(batch_size)
 

@@ -112,10 +112,10 @@ def face_margin(pictures: Sequence[UInt8[np.ndarray, "s s 3"]]) -> float | None:
       or if the package with the face networks is not installed.
     """
     try:
-        found = [(face.landmarks(picture), len(picture)) for picture in pictures]
+        meshes = [(face.landmarks(picture), len(picture)) for picture in pictures]
     except ConfigError:
         return None
-    shares = [np.ptp(mesh[:, :2], axis=0).max() / side for mesh, side in found if mesh is not None]
+    shares = [np.ptp(mesh[:, :2], axis=0).max() / side for mesh, side in meshes if mesh is not None]
     return float((1 - np.median(shares)) / 2) if shares else None
 
 

@@ -83,8 +83,8 @@ def detect(image: UInt8[np.ndarray, "h w 3"], threshold: float = 0.5) -> list[Fa
     Raises:
       ConfigError: the package that carries the networks is not installed.
     """
-    found = [_candidates(image, detector, threshold) for detector in (_NEAR, _FAR)]
-    scores, values = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    candidates = [_candidates(image, detector, threshold) for detector in (_NEAR, _FAR)]
+    scores, values = (np.concatenate(parts) for parts in zip(*candidates, strict=True))
     corners, sizes = values[:, 0], values[:, 1]
     boxes = np.hstack([corners, sizes]).tolist()
     kept = cv2.dnn.NMSBoxes(boxes, scores.tolist(), threshold, _OVERLAP)

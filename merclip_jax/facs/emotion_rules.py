@@ -29,15 +29,15 @@ def read(classes: Sequence[str], units: Sequence[str], file: str = "") -> Rules:
       ConfigError: the file cannot be read, or says nothing of a class.
     """
     table = _table(file)
-    known = [number_and_side(unit) for unit in units]
+    named = [number_and_side(unit) for unit in units]
     rules = []
     for name in classes:
         if name not in table:
             raise ConfigError(
                 f"emotion rules: no rule for the class {name!r}; add one to {_place(file)}"
             )
-        lines = [line for line in _lines(table, name) if _can_be_seen(line, known)]
-        rows = [_row(line, known) for line in lines] or [[False] * len(known)]
+        lines = [line for line in _lines(table, name) if _can_be_seen(line, named)]
+        rows = [_row(line, named) for line in lines] or [[False] * len(named)]
         rules.append(np.unique(np.array(rows), axis=0))
     return tuple(rules)
 
@@ -77,18 +77,18 @@ def _lines(table: dict, name: str) -> list[list]:
 
 def _can_be_seen(line: Sequence[object], units: Sequence[tuple[int, str]]) -> bool:
     """Whether the run tells every unit of a line, with its side if the line names one."""
-    told = set(units)
+    available = set(units)
     return all(
-        (number, side) in told or (not side and any(number == n for n, _ in told))
+        (number, side) in available or (not side and any(number == n for n, _ in available))
         for number, side in (number_and_side(str(unit)) for unit in line)
     )
 
 
 def _row(line: Sequence[object], units: Sequence[tuple[int, str]]) -> list[bool]:
     """Which units of the run a line names; one without a side names both sides."""
-    wanted = [number_and_side(str(unit)) for unit in line]
+    named = [number_and_side(str(unit)) for unit in line]
     return [
-        any(number == n and (not s or not side or s == side) for n, s in wanted)
+        any(number == n and (not s or not side or s == side) for n, s in named)
         for number, side in units
     ]
 

@@ -83,5 +83,5 @@ def rarest(labels: Labels, train: Int[np.ndarray, " m"]) -> Int[np.ndarray, " n"
     frequency = (labels[train] == 1).sum(0)
     frequency = np.where(frequency > 0, frequency, len(labels) + 1)
     rank = np.where(labels == 1, frequency, len(labels) + 2)
-    found = rank.argmin(1)
-    return np.where((labels == 1).any(1), found, -1)
+    rarest = rank.argmin(1)
+    return np.where((labels == 1).any(1), rarest, -1)

@@ -169,8 +169,8 @@ def parse_column(cells: Iterable[Cell]) -> Shaped[np.ndarray, " n"]:
       DataError: as `parse`.
     """
     column = list(cells)
-    known = {cell: parse(cell) for cell in dict.fromkeys(column)}
-    return np.array([known[cell] for cell in column], object)
+    parsed = {cell: parse(cell) for cell in dict.fromkeys(column)}
+    return np.array([parsed[cell] for cell in column], object)
 
 
 def _plain(text: str) -> str:
@@ -203,28 +203,28 @@ def _term(token: str, cell: Cell) -> ActionUnit | tuple[ActionUnit, ...]:
 
 def _unit(token: str, cell: Cell) -> ActionUnit:
     reflected = re.fullmatch(r"REF\s*\(\s*(.*?)\s*\)", token)
-    found = _UNIT.fullmatch(reflected[1] if reflected else token)
-    if not found or not _consistent(found):
+    match = _UNIT.fullmatch(reflected[1] if reflected else token)
+    if not match or not _consistent(match):
         raise DataError(
             f"action units {cell!r}: token {token.lower()!r} is not understood; write it as "
             "'4', 'L12', '12B' or 'AD38', joined by '+', or correct the annotation"
         )
-    mark = found["mark"] or ""
+    mark = match["mark"] or ""
     return ActionUnit(
-        number=int(found["number"]),
-        side=found["side"] or (mark[-1] if mark.endswith(("L", "R")) else ""),
+        number=int(match["number"]),
+        side=match["side"] or (mark[-1] if mark.endswith(("L", "R")) else ""),
         quality=mark[0] if mark.startswith(("A", "T", "B")) else "",
-        intensity=found["intensity"] or "",
-        kind=found["kind"] or "AU",
-        possible=bool(reflected or found["doubt"]),
-        static=bool(found["static"]),
+        intensity=match["intensity"] or "",
+        kind=match["kind"] or "AU",
+        possible=bool(reflected or match["doubt"]),
+        static=bool(match["static"]),
     )
 
 
-def _consistent(found: re.Match[str]) -> bool:
+def _consistent(match: re.Match[str]) -> bool:
     """Whether number and kind exist together, and at most one mark names the side."""
-    number, movement = int(found["number"]), found["kind"] == "M"
-    one_side = not found["side"] or found["mark"] in (None, "T", "B")
+    number, movement = int(match["number"]), match["kind"] == "M"
+    one_side = not match["side"] or match["mark"] in (None, "T", "B")
     return number in NAMES and (number in HEAD) == movement and one_side
 
 

@@ -26,15 +26,15 @@ def convert(given: Any) -> str:
       ConfigError: an input that cannot be used, or that is not what --source says.
       DataError: a damaged checkpoint, or tensors that do not fit.
     """
-    found, names = _found(given)
-    parts = {part: _origin(part, name, found.parts.get(part)) for part, name in names.items()}
+    weights, names = _found(given)
+    parts = {part: _origin(part, name, weights.parts.get(part)) for part, name in names.items()}
     tokenizer = _tokenizer(given.tokenizer or names.get("text") or given.input, given.tokenizer)
-    model = MerClip.completed(found, given.seed)
+    model = MerClip.completed(weights, given.seed)
     meta: dict[str, Any] = {"made_from": parts, "seed": given.seed}
     if given.seen or given.source != "merclip":  # pictures and videos of the web: no corpus of ours
         meta["seen"] = {corpus: [EVERYONE] for corpus in given.seen}
     model.save_pretrained(given.output, tokenizer, meta)
-    anew = {name.rsplit(".", 1)[0] for name in leaves.arrays(model) if found.starts_anew(name)}
+    anew = {name.rsplit(".", 1)[0] for name in leaves.arrays(model) if weights.starts_anew(name)}
     lines = [f"{part}: {origin}" for part, origin in parts.items()]
     lines.append(f"{len(anew)} modules start anew (seed {given.seed})")
     lines.append(f"Written to {given.output}; start from it with --config.model.init_from")
@@ -51,11 +51,11 @@ def _found(given: Any) -> tuple[foreign.Foreign, dict[str, str | None]]:
     lone_text = given.source == "viclip"
     vision = given.vision if lone_text else given.input
     text = given.input if lone_text else given.text
-    found = foreign.towers(vision, text, given.classes, given.inflation, given.context, heads)
-    kind = found.parts["text" if lone_text else "vision"]
+    weights = foreign.towers(vision, text, given.classes, given.inflation, given.context, heads)
+    kind = weights.parts["text" if lone_text else "vision"]
     if kind not in SOURCES[given.source]:
         raise ConfigError(f"--source={given.source}, but {given.input} is {kind.name}")
-    return found, {"vision": vision, "text": text or vision}
+    return weights, {"vision": vision, "text": text or vision}
 
 
 def _origin(part: str, name: str | None, kind: torch_keys.Source | None) -> str:

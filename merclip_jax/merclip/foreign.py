@@ -145,8 +145,8 @@ def _recognised(path: Path) -> tuple[dict[str, np.ndarray], list[str], torch_key
     tensors = read(path)
     source = torch_keys.recognise(tensors)
     if source is None:
-        known = "; ".join(source.name for source in torch_keys.SOURCES)
-        raise DataError(f"{path}: no known kind of checkpoint. Known are: {known}")
+        kinds = "; ".join(source.name for source in torch_keys.SOURCES)
+        raise DataError(f"{path}: no known kind of checkpoint. Known are: {kinds}")
     return *torch_keys.translate(tensors, source), source
 
 

@@ -171,30 +171,30 @@ class MerClip(nnx.Module):
             sizes = MerClipConfig.from_json(values) if own else None
         except ConfigError as error:
             raise ConfigError(f"{directory / 'config.json'}: {error}") from error
-        found = (
+        weights = (
             Foreign(str(directory), sizes, files.read(directory))
             if sizes
             else foreign.towers(directory)
         )
-        cfg = replace(found.cfg, vision=replace(found.cfg.vision, **vision))
+        cfg = replace(weights.cfg, vision=replace(weights.cfg.vision, **vision))
         cfg = cfg.with_dtype(dtype) if dtype else cfg
-        return cls.completed(replace(found, cfg=cfg))
+        return cls.completed(replace(weights, cfg=cfg))
 
     @classmethod
-    def completed(cls, found: Foreign, seed: int = 0) -> "MerClip":
+    def completed(cls, weights: Foreign, seed: int = 0) -> "MerClip":
         """A model with a foreign checkpoint's weights; what it may lack starts anew from `seed`.
 
         Raises:
           DataError: tensors that do not fit, or leaves that nothing fills; all are listed.
         """
-        shapes = folder.abstract(cls, found.cfg)
+        shapes = folder.abstract(cls, weights.cfg)
         names = {leaves.dotted(path) for path, _ in nnx.to_flat_state(nnx.state(shapes))}
-        new = {name for name in names - found.arrays.keys() if found.starts_anew(name)}
-        arrays = dict(found.arrays)
+        new = {name for name in names - weights.arrays.keys() if weights.starts_anew(name)}
+        arrays = dict(weights.arrays)
         if new:
-            start = leaves.arrays(cls(found.cfg, rngs=nnx.Rngs(seed)))
+            start = leaves.arrays(cls(weights.cfg, rngs=nnx.Rngs(seed)))
             arrays |= {name: start[name] for name in new}
-        return leaves.fill(shapes, arrays, found.source, found.faults)
+        return leaves.fill(shapes, arrays, weights.source, weights.faults)
 
     def save_pretrained(
         self,

@@ -29,10 +29,10 @@ def columns(
     A fold with fewer than NEAREST sentences has fewer columns; joined with other folds' tables,
     what it lacks is blank.
     """
-    known = np.unique(of_training[of_training >= 0])
-    order = known[np.argsort(-similarity[:, known], axis=1, kind="stable")]
+    of_fold = np.unique(of_training[of_training >= 0])
+    order = of_fold[np.argsort(-similarity[:, of_fold], axis=1, kind="stable")]
     named: dict[str, list] = {}
-    for rank in range(min(NEAREST, len(known))):
+    for rank in range(min(NEAREST, len(of_fold))):
         named[f"nearest_{rank + 1}"] = [sentences[row] for row in order[:, rank]]
         named[f"similarity_{rank + 1}"] = list(
             np.take_along_axis(similarity, order[:, rank : rank + 1], axis=1)[:, 0]

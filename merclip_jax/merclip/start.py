@@ -37,17 +37,18 @@ def check(config: ConfigDict, classes: tuple[str, ...]) -> None:
     size = vision.get("image_size", config.data.image_size)
     if size != config.data.image_size:
         raise ConfigError(
-            f"--config.model.init_from={saved} was trained at {size} px: set --config.data.image_size to that (it is "
-            f"{config.data.image_size})"
+            f"--config.model.init_from={saved} was trained at {size} px: set "
+            f"--config.data.image_size to that (it is {config.data.image_size})"
         )
     if not config.model.init_head:
         return
-    found = files.metadata(directory).get("classes")
+    saved_classes = files.metadata(directory).get("classes")
     kind = "inference" if values.get("emotion", {}).get("layers") else "linear"
-    if (found, kind) != (list(classes), config.model.head):
+    if (saved_classes, kind) != (list(classes), config.model.head):
         raise ConfigError(
-            f"--config.model.init_head: the head in {directory} is {kind} and tells {found}, this "
-            f"run needs {config.model.head} and {list(classes)}; set it to False to start a new one"
+            f"--config.model.init_head: the head in {directory} is {kind} and tells "
+            f"{saved_classes}, this run needs {config.model.head} and {list(classes)}; set it to "
+            "False to start a new one"
         )
 
 

@@ -120,8 +120,8 @@ class Task:
             texts = [notation.sentence(units, style) for units in table["action_units"]]
         else:
             texts = list(table["class"])
-        found = sentence_table(texts, tokenizer, model.cfg.text.context, style)
-        return cls(classes, table["label"].to_numpy(np.int32), found, config)
+        sentences = sentence_table(texts, tokenizer, model.cfg.text.context, style)
+        return cls(classes, table["label"].to_numpy(np.int32), sentences, config)
 
     @property
     def sentence_rows(self) -> Int[np.ndarray, " n"]:

@@ -61,5 +61,5 @@ def load(
       DataError: a damaged file or unknown kind of checkpoint, or tensors that do not fit: all are
         listed.
     """
-    found = foreign.towers(vision, text, classes, inflation, context, heads)
-    return MerClip.completed(found, seed)
+    towers = foreign.towers(vision, text, classes, inflation, context, heads)
+    return MerClip.completed(towers, seed)

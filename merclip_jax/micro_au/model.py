@@ -174,8 +174,8 @@ class GlobalDependencyAttention(nnx.Module):
         queries, keys, values = (part.reshape(split) for part in (queries, keys, values))
         scores = jnp.einsum("bqhd,bkhd->bhqk", queries, keys) / math.sqrt(e // self.heads)
         weights = jax.nn.softmax(layers.at_least_float32(scores) + self.bias[...])
-        heard = jnp.einsum("bhqk,bkhd->bqhd", weights.astype(values.dtype), values)
-        return features + self.out(heard.reshape(b, k, e)), weights.mean(axis=1)
+        attended = jnp.einsum("bhqk,bkhd->bqhd", weights.astype(values.dtype), values)
+        return features + self.out(attended.reshape(b, k, e)), weights.mean(axis=1)
 
 
 class MicroAu(nnx.Module):

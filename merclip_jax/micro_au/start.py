@@ -71,8 +71,10 @@ def load(directory: Path) -> MicroAu:
 def _unit_texts(model: MicroAu, tokenizer: Tokenizer, style: str) -> Float[Array, "k 2 e"]:
     """Mean text feature of each unit moving and of it staying still, over all templates."""
     wording = cast(Literal["released", "ours"], style)
-    said = [words for unit in model.cfg.units for words in notation.moving_and_still(unit, wording)]
-    return embedded(model, tokenizer, said, style).reshape(len(model.cfg.units), 2, -1)
+    phrases = [
+        words for unit in model.cfg.units for words in notation.moving_and_still(unit, wording)
+    ]
+    return embedded(model, tokenizer, phrases, style).reshape(len(model.cfg.units), 2, -1)
 
 
 def emotion_texts(

@@ -201,9 +201,9 @@ class Task:
     ) -> tuple[calibration.Fitted, Float[np.ndarray, "2 k"]]:
         """Calibration of a fold, and its rates of false alarms and hits."""
         assert val_pred is not None  # this task always asks for some
-        known, logits = self.labels[self.val_indices(fold)], np.asarray(val_pred.scores)
-        fitted = calibration.fit(logits, known, chosen=self.config.au.threshold == "inner")
-        return fitted, fitted.rates(logits, known)
+        labels, logits = self.labels[self.val_indices(fold)], np.asarray(val_pred.scores)
+        fitted = calibration.fit(logits, labels, chosen=self.config.au.threshold == "inner")
+        return fitted, fitted.rates(logits, labels)
 
     def _emotions(
         self, probabilities: Float[np.ndarray, "n k"], rates: Float[np.ndarray, "2 k"]

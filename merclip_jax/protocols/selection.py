@@ -28,10 +28,8 @@ def get(name: str) -> Protocol:
     for protocol in PROTOCOLS:
         if protocol.name == name:
             return protocol
-    known = ", ".join(protocol.name for protocol in PROTOCOLS)
-    raise ConfigError(
-        f"--config.data.protocol={name}: no such protocol; known are {known}"
-    )
+    names = ", ".join(protocol.name for protocol in PROTOCOLS)
+    raise ConfigError(f"--config.data.protocol={name}: no such protocol; known are {names}")
 
 
 def of_dataset(dataset: str) -> list[Protocol]:
@@ -97,13 +95,13 @@ def _select(protocol: Protocol, part: Part, table: pd.DataFrame) -> pd.DataFrame
 
 def _classes(protocol: Protocol, part: Part, rows: pd.DataFrame) -> pd.Series:
     """The class of each row, NaN for what the protocol leaves out."""
-    said = rows[part.label].fillna("").astype(str).map(spelled)
+    labels = rows[part.label].fillna("").astype(str).map(spelled)
     keys = pd.Series(zip(rows["subject"], rows["clip"], strict=True), index=rows.index)
     recoded = keys.map(dict(part.recoded))
-    said = said.where(recoded.isna(), recoded)
+    labels = labels.where(recoded.isna(), recoded)
     emotions = dict(part.emotions or {})
     if "*" not in part.left_out:
-        strange = ~said.isin([*emotions, *part.left_out])
+        strange = ~labels.isin([*emotions, *part.left_out])
         if strange.any():
             columns = ["subject", "clip", part.label]
             raise DataError(
@@ -114,7 +112,7 @@ def _classes(protocol: Protocol, part: Part, rows: pd.DataFrame) -> pd.Series:
                     for subject, clip, emotion in rows.loc[strange, columns].values
                 ],
             )
-    return said.map(emotions)
+    return labels.map(emotions)
 
 
 def fingerprint(table: pd.DataFrame) -> str:
@@ -138,7 +136,7 @@ def published() -> dict[str, dict]:
 
 def match(sha256: str) -> str | None:
     """The name of the published sample list with this fingerprint, or None."""
-    return next((name for name, known in published().items() if known["sha256"] == sha256), None)
+    return next((name for name, entry in published().items() if entry["sha256"] == sha256), None)
 
 
 def _natural(subject: str, clip: str) -> tuple[list[tuple[int, str]], str]:
@@ -150,10 +148,10 @@ def _natural(subject: str, clip: str) -> tuple[list[tuple[int, str]], str]:
 
 def listing() -> pd.DataFrame:
     """All protocols as a table: corpora, classes, folds, the counts they should have, a note."""
-    known = published()
+    lists = published()
     rows = []
     for protocol in PROTOCOLS:
-        entry = known.get(protocol.name, {})
+        entry = lists.get(protocol.name, {})
         counts = protocol.counts or (entry.get("n_clips", ""), entry.get("n_subjects", ""))
         rows.append(
             {

@@ -19,10 +19,10 @@ def best_and_worst(run: Results) -> dict[str, list[dict]]:
       {'best': [...], 'worst': [...]} of {clip_id, subject, f1, found, missed, added}, the last
       three being names of units.
     """
-    told = run.headline
-    labels, said = told.au_labels, told.au_probabilities[0] > 0.5
-    found = (labels == 1) & said
-    missed, added = (labels == 1) & ~said, (labels == 0) & said
+    predictions = run.headline
+    labels, predicted = predictions.au_labels, predictions.au_probabilities[0] > 0.5
+    found = (labels == 1) & predicted
+    missed, added = (labels == 1) & ~predicted, (labels == 0) & predicted
     hits, mistakes = found.sum(1), missed.sum(1) + added.sum(1)
     f1 = scores(hits, mistakes)
     rows = np.flatnonzero(hits + mistakes)
@@ -32,12 +32,12 @@ def best_and_worst(run: Results) -> dict[str, list[dict]]:
 
     def described(row: int) -> dict:
         names = {
-            name: [unit for unit, yes in zip(told.units, which[row], strict=True) if yes]
+            name: [unit for unit, yes in zip(predictions.units, which[row], strict=True) if yes]
             for name, which in (("found", found), ("missed", missed), ("added", added))
         }
         clip = run.clips.iloc[row]
-        about = {"clip_id": clip["clip_id"], "subject": clip["subject"], "f1": float(f1[row])}
-        return about | names
+        facts = {"clip_id": clip["clip_id"], "subject": clip["subject"], "f1": float(f1[row])}
+        return facts | names
 
     return {
         "best": [described(row) for row in best.tolist()],

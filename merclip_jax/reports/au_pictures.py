@@ -66,8 +66,8 @@ def _frame(run: Results) -> regions.Frame:
 
 def _together(run: Results) -> Markup:
     """Which units move together, as annotated and as told."""
-    told = run.headline
-    truth = (told.au_labels == 1).astype(int)
-    said = (told.au_probabilities[0] > 0.5).astype(int)
-    counts = np.triu(truth.T @ truth) + np.tril(said.T @ said, -1)
-    return figures.together_chart(counts, told.units)
+    predictions = run.headline
+    truth = (predictions.au_labels == 1).astype(int)
+    predicted = (predictions.au_probabilities[0] > 0.5).astype(int)
+    counts = np.triu(truth.T @ truth) + np.tril(predicted.T @ predicted, -1)
+    return figures.together_chart(counts, predictions.units)

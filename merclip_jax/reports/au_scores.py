@@ -14,11 +14,11 @@ NAMES = {"f1": "F1", "f1_macro": "F1 of both states"}
 
 def of_run(run: Results) -> dict:
     """Scores of the units: each (mean over the seeds), and their means with intervals."""
-    told, labels = run.headline, run.headline.au_labels
-    said = told.au_probabilities > 0.5
+    predictions, labels = run.headline, run.headline.au_labels
+    predicted = predictions.au_probabilities > 0.5
     tables = [
-        au_metrics.table(labels, row, scores, told.units)
-        for row, scores in zip(said, told.au_probabilities, strict=True)
+        au_metrics.table(labels, row, scores, predictions.units)
+        for row, scores in zip(predicted, predictions.au_probabilities, strict=True)
     ]
     per_unit = {}
     for unit, first in tables[0].items():
@@ -28,9 +28,11 @@ def of_run(run: Results) -> dict:
         per_unit[unit] = means | {"auc": area, "support": first["support"]}
     return {
         "per_au": per_unit,
-        **_pooled(subject_counts(run, told)),
+        **_pooled(subject_counts(run, predictions)),
         **_of_emotions(run),
-        "sides": sides.told_apart(labels, told.au_probabilities, told.units, run.subjects),
+        "sides": sides.told_apart(
+            labels, predictions.au_probabilities, predictions.units, run.subjects
+        ),
         "bounds": _marks(run),
         "parts": _parts(run),
         "paper": _paper(run),
@@ -41,8 +43,8 @@ def subject_counts(
     run: Results, predictions: Predictions, chosen: np.ndarray | slice = slice(None)
 ) -> Int[np.ndarray, "k s u 2"]:
     """Counts per seed and subject, as `metrics` resamples them; of `chosen` clips alone."""
-    said = predictions.au_probabilities[:, chosen] > 0.5
-    return au_metrics.subject_counts(predictions.au_labels[chosen], said, run.subjects[chosen])
+    predicted = predictions.au_probabilities[:, chosen] > 0.5
+    return au_metrics.subject_counts(predictions.au_labels[chosen], predicted, run.subjects[chosen])
 
 
 def _pooled(counts: Int[np.ndarray, "k s u 2"]) -> dict:
@@ -58,11 +60,13 @@ def _pooled(counts: Int[np.ndarray, "k s u 2"]) -> dict:
 
 def _of_emotions(run: Results) -> dict:
     """How many clips are undecided, and UF1 if they count as errors; None without classes."""
-    told = run.headline
+    predictions = run.headline
     if not run.class_names:
         return {"undecided": None, "uf1_abstaining": None}
-    undecided = np.stack([emotion_rules.undecided(seed) for seed in told.probabilities])
-    score = abstention.uf1(run.labels, told.classes, undecided, run.subjects, len(run.class_names))
+    undecided = np.stack([emotion_rules.undecided(seed) for seed in predictions.probabilities])
+    score = abstention.uf1(
+        run.labels, predictions.classes, undecided, run.subjects, len(run.class_names)
+    )
     return {"undecided": float(undecided.mean()), "uf1_abstaining": score}
 
 
@@ -71,14 +75,14 @@ def rules_told_the_truth(run: Results) -> float | None:
 
     None where the run did not read emotions by rule, or the file of its rules is gone.
     """
-    settings, told = run.run["config"]["au"], run.headline
+    settings, predictions = run.run["config"]["au"], run.headline
     if settings.get("emotion", "rules") != "rules":
         return None
     try:
-        rules = emotion_rules.read(run.class_names, told.units, settings.get("rules", ""))
+        rules = emotion_rules.read(run.class_names, predictions.units, settings.get("rules", ""))
     except ConfigError:
         return None
-    return au_baselines.told_the_truth(rules, told.au_labels, run.labels).uf1
+    return au_baselines.told_the_truth(rules, predictions.au_labels, run.labels).uf1
 
 
 def _marks(run: Results) -> dict[str, dict[str, float]]:
@@ -117,21 +121,21 @@ def _paper(run: Results) -> dict | None:
 
 def lines(values: dict) -> list[str]:
     """The scores beside their marks, as text for a terminal."""
-    found = ["", f"{'Action units':26}value   95 % interval"]
+    shown = ["", f"{'Action units':26}value   95 % interval"]
     for key, name in NAMES.items():
         low, high = values["ci95"][key]
-        found.append(f"  {name:24}{values[key]:.3f}   {low:.3f} to {high:.3f}")
+        shown.append(f"  {name:24}{values[key]:.3f}   {low:.3f} to {high:.3f}")
     if values["paper"]:
-        found += ["", f"{'Epoch chosen on the test subjects (a leak)':44}F1      gain"]
+        shown += ["", f"{'Epoch chosen on the test subjects (a leak)':44}F1      gain"]
         value, gap = values["paper"]["f1"], values["paper"]["gap"]["f1"]
-        found.append(f"{'  as published code does it':44}{value:.3f}  {gap:+.3f}")
-    found += ["", "F1 without any model"]
+        shown.append(f"{'  as published code does it':44}{value:.3f}  {gap:+.3f}")
+    shown += ["", "F1 without any model"]
     for key, mark in values["bounds"].items():
-        found.append(f"  {au_baselines.MEANINGS[key][0]:24}{mark['f1']:.3f}")
+        shown.append(f"  {au_baselines.MEANINGS[key][0]:24}{mark['f1']:.3f}")
     if values["parts"]:
-        found += ["", f"{'F1 part by part':26}value   95 % interval    every unit, always"]
+        shown += ["", f"{'F1 part by part':26}value   95 % interval    every unit, always"]
     for name, part in values["parts"].items():
         low, high = part["ci95"]["f1"]
         interval, always = f"{low:.3f} to {high:.3f}", part["always"]["f1"]
-        found.append(f"  {name:24}{part['f1']:.3f}   {interval}   {always:.3f}")
-    return found
+        shown.append(f"  {name:24}{part['f1']:.3f}   {interval}   {always:.3f}")
+    return shown

@@ -46,18 +46,18 @@ def _published(compared: list[dict]) -> list[str]:
     return lines
 
 
-def _protocols(found: dict[str, dict]) -> list[str]:
-    width = max(map(len, found), default=0)
-    lines = ["", "protocols"] if found else []
-    for name, entry in found.items():
+def _protocols(entries: dict[str, dict]) -> list[str]:
+    width = max(map(len, entries), default=0)
+    lines = ["", "protocols"] if entries else []
+    for name, entry in entries.items():
         if "error" in entry:
             lines.append(f"  {name:{width}}  {entry['error']}")
             continue
         counts = ", ".join(f"{label} {count}" for label, count in entry["counts"].items())
-        said = f"the published list {entry['published']}" if entry["published"] else ""
+        published = f"the published list {entry['published']}" if entry["published"] else ""
         lines.append(
             f"  {name:{width}}  {entry['n_clips']:5} clips {entry['n_subjects']:4} subjects  "
-            f"{entry['fingerprint'][:12]}  {said}".rstrip()
+            f"{entry['fingerprint'][:12]}  {published}".rstrip()
         )
         lines.append(f"  {'':{width}}  {counts or 'action units alone, no classes'}")
     return lines

@@ -35,7 +35,7 @@ def write(runs: tuple[Results, Results], compared: Mapping[str, Comparison]) -> 
         rows=[_row(key, reports, outcome) for key, outcome in compared.items()],
         bounds=reports[1].values["bounds"] | reports[0].values["bounds"],
         meanings=bounds.MEANINGS,
-        runs=[found.values for found in reports],
+        runs=[run_report.values for run_report in reports],
         about=_about(runs, reports),
     )
     path = runs[0].workdir / "comparison.html"
@@ -59,12 +59,12 @@ def _system(run: Results) -> str:
 def _row(key: str, reports: list[Report], outcome: Comparison) -> dict:
     """One score of both runs, with its interval, and their difference."""
     scores = []
-    for found in reports:
+    for run_report in reports:
         if key.startswith("au_"):
-            name, units = key.removeprefix("au_"), found.values["au"]
+            name, units = key.removeprefix("au_"), run_report.values["au"]
             scores.append((units[name], units["ci95"][name]))
         else:
-            scores.append((found.metrics[key]["value"], found.metrics[key]["ci95"]))
+            scores.append((run_report.metrics[key]["value"], run_report.metrics[key]["ci95"]))
     return {"name": NAMES[key], "scores": scores, "outcome": outcome}
 
 
@@ -85,9 +85,9 @@ def _about(runs: tuple[Results, Results], reports: list[Report]) -> dict[str, li
         "folder": [run.workdir.name for run in runs],
         "choice of the epoch": [run.run["selection"] for run in runs],
         "seeds": [", ".join(map(str, run.run["seeds"])) for run in runs],
-        "verdict": [found.verdict for found in reports],
+        "verdict": [run_report.verdict for run_report in reports],
     }
-    units = [found.values.get("au") for found in reports]
+    units = [run_report.values.get("au") for run_report in reports]
     facts["F1 of its action units"] = [
         f"{of['f1']:.3f} ({of['ci95']['f1'][0]:.3f} to {of['ci95']['f1'][1]:.3f})" if of else "none"
         for of in units

@@ -28,11 +28,11 @@ def agreement(run: Results) -> dict | None:
     clips = pd.concat([run.clips, run.only_trained])
     units = [clip.numbers for clip in clips["action_units"]]
     of_sentence = {
-        notation.sentence(clip, style): known
-        for clip, known in zip(clips["action_units"], units, strict=True)
+        notation.sentence(clip, style): numbers
+        for clip, numbers in zip(clips["action_units"], units, strict=True)
     }
     folds = clips["fold"].to_numpy()
-    shown = [i for i, known in enumerate(units) if known]
+    shown = [i for i, numbers in enumerate(units) if numbers]
     tested = [i for i in shown if i < len(run.clips) and all(nearest[:, i, 0])]
 
     def nearest_share(i: int) -> float:

@@ -21,7 +21,7 @@ def render(template: str, run: Results, words: dict) -> str:
       run: the finished run.
       words: the values of report.json, and its 'statement' and 'verdict' in words.
     """
-    known = {name: uf1 for name, uf1 in words["bounds"].items() if uf1 is not None}
+    defined = {name: uf1 for name, uf1 in words["bounds"].items() if uf1 is not None}
     return templates.fill(
         f"reports/{template}",
         **words,
@@ -34,7 +34,7 @@ def render(template: str, run: Results, words: dict) -> str:
         n_folds=run.clips["fold"].nunique(),
         mean_of_folds=_mean_of_folds(run) if run.class_names else None,
         calibration_error=_calibration_error(run) if run.class_names else None,
-        pictures=_pictures(run, words, known) if template.endswith(".html") else {},
+        pictures=_pictures(run, words, defined) if template.endswith(".html") else {},
         examples=_examples(run) if template.endswith(".html") and run.class_names else [],
         seen=au_pictures.words(run),
         film_strip=partial(_strip, run),
@@ -86,17 +86,17 @@ def _pooled_probabilities(run: Results) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(probabilities), np.tile(run.labels, len(probabilities))
 
 
-def _pictures(run: Results, words: dict, known: dict[str, float]) -> dict[str, str]:
+def _pictures(run: Results, words: dict, baselines: dict[str, float]) -> dict[str, str]:
     curves = figures.learning_curves(run.history) if len(run.history) else ""
-    of_classes = _pictures_of_classes(run, words, known) if run.class_names else {}
+    of_classes = _pictures_of_classes(run, words, baselines) if run.class_names else {}
     return {"curves": curves} | of_classes | au_pictures.of_run(run)
 
 
-def _pictures_of_classes(run: Results, words: dict, known: dict[str, float]) -> dict[str, str]:
+def _pictures_of_classes(run: Results, words: dict, baselines: dict[str, float]) -> dict[str, str]:
     uf1 = words["metrics"]["uf1"]
     low, high = uf1["ci95"]
     marks = [Mark("this run", uf1["value"], (low, high))]
-    marks += [Mark(bounds.MEANINGS[name][0], value) for name, value in known.items()]
+    marks += [Mark(bounds.MEANINGS[name][0], value) for name, value in baselines.items()]
     others = ", ".join(f"{mark.name} {mark.value:.2f}" for mark in marks[1:])
     scores = figures.score_chart(
         marks,

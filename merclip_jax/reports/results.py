@@ -175,8 +175,8 @@ def _check_clips(path: Path, clips: pd.DataFrame, classes: list[str]) -> None:
 def _predictions(path: Path, rows: pd.DataFrame, clips: pd.DataFrame, run: dict) -> Predictions:
     """The predictions of one selection, complete and in the order of the clips."""
     classes, seeds = run["protocol"]["classes"], run["seeds"]
-    known = rows["clip_id"].isin(clips["clip_id"])
-    _refuse(path, "no fold of clips.csv tests this clip", rows[~known], "clip_id")
+    of_clips = rows["clip_id"].isin(clips["clip_id"])
+    _refuse(path, "no fold of clips.csv tests this clip", rows[~of_clips], "clip_id")
     _refuse(path, f"run.json knows only seeds {seeds}", rows[~rows["seed"].isin(seeds)], "seed")
     twice = rows[rows.duplicated(["seed", "clip_id"])]
     _refuse(path, "the clip is predicted twice", twice, "clip_id")
@@ -194,9 +194,11 @@ def _predictions(path: Path, rows: pd.DataFrame, clips: pd.DataFrame, run: dict)
     named = rows.filter(regex=r"^nearest_\d+$")
     alike = rows.filter(regex=r"^similarity_\d+$").apply(pd.to_numeric, errors="coerce")
     units = [str(name).removeprefix("au_p_") for name in rows if str(name).startswith("au_p_")]
-    told = rows[[f"au_p_{unit}" for unit in units]].apply(pd.to_numeric, errors="coerce")
+    unit_probabilities = rows[[f"au_p_{unit}" for unit in units]].apply(
+        pd.to_numeric, errors="coerce"
+    )
     states = rows[[f"au_{unit}" for unit in units]].apply(pd.to_numeric, errors="coerce")
-    damaged = rows[told.isna().any(axis=1) | states.isna().any(axis=1)]
+    damaged = rows[unit_probabilities.isna().any(axis=1) | states.isna().any(axis=1)]
     _refuse(path, "an action unit's label or probability is no number", damaged, "clip_id")
     return Predictions(
         rows["prediction"].to_numpy(np.int64).reshape(shape),
@@ -205,7 +207,7 @@ def _predictions(path: Path, rows: pd.DataFrame, clips: pd.DataFrame, run: dict)
         _per_seed(alike, shape),
         tuple(units),
         states.to_numpy(np.int64)[: len(clips)],
-        _per_seed(told, shape),
+        _per_seed(unit_probabilities, shape),
     )
 
 

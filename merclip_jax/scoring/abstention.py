@@ -18,8 +18,8 @@ def uf1(
     Returns:
       {value, ci95, seeds}, as the other scores: mean of the k seeds, interval over subjects.
     """
-    told = np.where(undecided, n_classes, guesses)
-    counts = metrics.subject_confusions(labels, told, subjects, n_classes + 1)
+    answers = np.where(undecided, n_classes, guesses)
+    counts = metrics.subject_confusions(labels, answers, subjects, n_classes + 1)
     seeds = _of_classes(counts.sum(1))
     return {
         "value": float(seeds.mean()),

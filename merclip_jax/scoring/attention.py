@@ -47,9 +47,9 @@ def file(folder: Path, seed: int) -> Path:
 def write(path: Path, sums: Attention, units: Sequence[str]) -> None:
     """Write the sums with the names of the units."""
     target = io.BytesIO()
-    regions, listened, clips = (np.asarray(x, np.float32) for x in sums)
+    regions, between_units, clips = (np.asarray(x, np.float32) for x in sums)
     names = np.array(units)
-    np.savez_compressed(target, names=names, regions=regions, units=listened, clips=clips)
+    np.savez_compressed(target, names=names, regions=regions, units=between_units, clips=clips)
     path.parent.mkdir(parents=True, exist_ok=True)
     workdir.write(path, target.getvalue())
 
@@ -62,8 +62,11 @@ def read(path: Path, units: Sequence[str]) -> Attention:
     """
     remedy = "Delete it to have a report without maps of attention, or train the fold again."
     try:
-        with np.load(path) as found:
-            names, sums = found["names"].tolist(), Attention(*(found[x] for x in Attention._fields))
+        with np.load(path) as arrays:
+            names, sums = (
+                arrays["names"].tolist(),
+                Attention(*(arrays[x] for x in Attention._fields)),
+            )
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} is damaged ({error}). {remedy}") from error
     if names != list(units):

@@ -54,9 +54,9 @@ def _base_rate(
         rate = (train == 1).sum(0) / np.maximum((train >= 0).sum(0), 1)
         for state in (0, 1):
             shown = (test == state).sum(0)
-            said = rng.binomial(shown, rate, (REPETITIONS, len(rate)))
-            pooled[..., state, 1] += said
-            pooled[..., state, 0] += shown - said
+            predicted = rng.binomial(shown, rate, (REPETITIONS, len(rate)))
+            pooled[..., state, 1] += predicted
+            pooled[..., state, 0] += shown - predicted
     return pooled
 
 
@@ -71,5 +71,5 @@ def told_the_truth(
 ) -> Bound:
     """What the rules score if they are told which units moved, unknown ones (-1) left open."""
     sure = np.repeat([[calibration.FLOOR], [1 - calibration.FLOOR]], moved.shape[1], axis=1)
-    said = emotion_rules.infer(rules, np.where(moved < 0, 0.5, moved == 1), sure).argmax(1)
-    return scored(metrics.confusion(labels, said, len(rules)))
+    predicted = emotion_rules.infer(rules, np.where(moved < 0, 0.5, moved == 1), sure).argmax(1)
+    return scored(metrics.confusion(labels, predicted, len(rules)))

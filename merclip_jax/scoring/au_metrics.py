@@ -16,42 +16,43 @@ Counts = Int[np.ndarray, "*batch k 2 2"]
 
 
 def counts(
-    labels: Int[np.ndarray, "n k"], said: Bool[np.ndarray, "n k"]
+    labels: Int[np.ndarray, "n k"], predicted: Bool[np.ndarray, "n k"]
 ) -> Int[np.ndarray, "k 2 2"]:
     """Of each unit, clips by (truth, prediction)."""
-    found = np.zeros((labels.shape[1], 2, 2), np.int64)
+    table = np.zeros((labels.shape[1], 2, 2), np.int64)
     for truth in (0, 1):
         for guess in (0, 1):
-            found[:, truth, guess] = ((labels == truth) & (said == bool(guess))).sum(0)
-    return found
+            table[:, truth, guess] = ((labels == truth) & (predicted == bool(guess))).sum(0)
+    return table
 
 
-def binary_f1(found: Counts) -> Float[np.ndarray, "*batch k"]:
+def binary_f1(table: Counts) -> Float[np.ndarray, "*batch k"]:
     """F1 of 'moved'; 0 where the unit is neither shown nor said."""
-    hits = found[..., 1, 1]
-    whole = 2 * hits + found[..., 0, 1] + found[..., 1, 0]
+    hits = table[..., 1, 1]
+    whole = 2 * hits + table[..., 0, 1] + table[..., 1, 0]
     return np.divide(2 * hits, whole, out=np.zeros(whole.shape), where=whole > 0)
 
 
-def macro_f1(found: Counts) -> Float[np.ndarray, "*batch k"]:
+def macro_f1(table: Counts) -> Float[np.ndarray, "*batch k"]:
     """Mean of F1 of 'moved' and of 'still'."""
-    return (binary_f1(found) + binary_f1(found[..., ::-1, ::-1])) / 2
+    return (binary_f1(table) + binary_f1(table[..., ::-1, ::-1])) / 2
 
 
-def mean_f1(labels: Int[np.ndarray, "n k"], said: Bool[np.ndarray, "n k"]) -> float:
+def mean_f1(labels: Int[np.ndarray, "n k"], predicted: Bool[np.ndarray, "n k"]) -> float:
     """Binary F1 averaged over the units that some clip shows; 0 if none is shown."""
-    return float(pooled_f1(binary_f1)(counts(labels, said).reshape(-1, 2)))
+    return float(pooled_f1(binary_f1)(counts(labels, predicted).reshape(-1, 2)))
 
 
 def subject_counts(
-    labels: Int[np.ndarray, "n k"], said: Bool[np.ndarray, "m n k"], subjects: np.ndarray
+    labels: Int[np.ndarray, "n k"], predicted: Bool[np.ndarray, "m n k"], subjects: np.ndarray
 ) -> Int[np.ndarray, "m s u 2"]:
     """Counts per seed and subject, units and truth in one axis, as `metrics` resamples them."""
     names, subject = np.unique(subjects, return_inverse=True)
-    found = [
-        [counts(labels[subject == i], row[subject == i]) for i in range(len(names))] for row in said
+    tables = [
+        [counts(labels[subject == i], row[subject == i]) for i in range(len(names))]
+        for row in predicted
     ]
-    return np.array(found).reshape(len(said), len(names), -1, 2)
+    return np.array(tables).reshape(len(predicted), len(names), -1, 2)
 
 
 def pooled_f1(form: Callable[[Counts], np.ndarray]) -> metrics.Metric:
@@ -73,23 +74,23 @@ HEADLINE: dict[str, metrics.Metric] = {
 
 def auc(labels: Int[np.ndarray, "n k"], scores: Float[np.ndarray, "n k"]) -> list[float | None]:
     """Area under the ROC curve of each unit; None where only one state is shown."""
-    found: list[float | None] = []
+    areas: list[float | None] = []
     for truth, score in zip(labels.T, scores.T, strict=True):
         known = truth >= 0
         both = len(np.unique(truth[known])) == 2
-        found.append(float(sk.roc_auc_score(truth[known], score[known])) if both else None)
-    return found
+        areas.append(float(sk.roc_auc_score(truth[known], score[known])) if both else None)
+    return areas
 
 
 def table(
     labels: Int[np.ndarray, "n k"],
-    said: Bool[np.ndarray, "n k"],
+    predicted: Bool[np.ndarray, "n k"],
     scores: Float[np.ndarray, "n k"],
     units: Sequence[str],
 ) -> dict[str, dict]:
     """{'AU12': {f1, f1_macro, auc, support}} of every unit."""
-    found = counts(labels, said)
-    columns = (binary_f1(found), macro_f1(found), auc(labels, scores), found[:, 1].sum(-1))
+    tables = counts(labels, predicted)
+    columns = (binary_f1(tables), macro_f1(tables), auc(labels, scores), tables[:, 1].sum(-1))
     return {
         f"AU{unit}": {
             "f1": float(f1),

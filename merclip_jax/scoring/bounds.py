@@ -69,7 +69,7 @@ def all_bounds(
       n_classes: classes of the protocol.
       seed: of the guesses and restarts.
     """
-    known = {
+    reached = {
         "majority": baselines.majority(labels, n_classes),
         "random": baselines.random_best_of_epochs(labels, subjects, n_classes, 1, seed),
         "random_best_of_epochs": baselines.random_best_of_epochs(
@@ -81,7 +81,7 @@ def all_bounds(
         ceiling = baselines.au_oracle_ceiling(labels, au_sets, n_classes, seed=seed)
         if len(np.unique(subjects)) > 1:
             loso = baselines.au_oracle_loso(labels, subjects, au_sets, n_classes)
-    return known | {"au_oracle_loso": loso, "au_oracle_ceiling": ceiling}
+    return reached | {"au_oracle_loso": loso, "au_oracle_ceiling": ceiling}
 
 
 def au_set(units: notation.ActionUnits) -> frozenset[Hashable]:
@@ -117,9 +117,9 @@ def of_protocol(protocol: selection.Protocol, table: pd.DataFrame, seed: int = 0
     subjects = (rows["dataset"] + "/" + rows["subject"]).to_numpy(str)
     au_sets = [au_set(units) for units in rows["action_units"]]
     n_classes = len(protocol.classes)
-    known = all_bounds(labels, subjects, au_sets, n_classes, seed)
-    values = {name: bound and bound._asdict() for name, bound in known.items()}
-    best = {EPOCHS[0]: known["random"], EPOCHS[-1]: known["random_best_of_epochs"]}
+    reached = all_bounds(labels, subjects, au_sets, n_classes, seed)
+    values = {name: bound and bound._asdict() for name, bound in reached.items()}
+    best = {EPOCHS[0]: reached["random"], EPOCHS[-1]: reached["random_best_of_epochs"]}
     for epochs in EPOCHS[1:-1]:
         best[epochs] = baselines.random_best_of_epochs(labels, subjects, n_classes, epochs, seed)
     values["random_best_of_epochs"] = {
@@ -176,21 +176,21 @@ def printed(values: dict) -> str:
         lines += _of_classes(values)
     if "au" in values:
         lines.append(f"{'action units':26}F1     F1 of both states")
-        for name, (said, _) in au_baselines.MEANINGS.items():
+        for name, (title, _) in au_baselines.MEANINGS.items():
             scores = values["au"][name]
-            lines.append(f"  {said:24}{scores['f1']:.3f}  {scores['f1_macro']:.3f}")
+            lines.append(f"  {title:24}{scores['f1']:.3f}  {scores['f1_macro']:.3f}")
     return "\n".join(lines)
 
 
 def _of_classes(values: dict) -> list[str]:
     lines = [f"{'':26}UF1    UAR"]
-    for name, (said, _) in MEANINGS.items():
+    for name, (short, _) in MEANINGS.items():
         if name not in values:
             continue
-        found = values[name]
-        each = {said: found}
+        value = values[name]
+        each = {short: value}
         if name == "random_best_of_epochs":
-            each = {f"random, best of {n}": bound for n, bound in found.items() if n != "1"}
+            each = {f"random, best of {n}": bound for n, bound in value.items() if n != "1"}
         for title, bound in each.items():
             scores = "not defined" if bound is None else f"{bound['uf1']:.3f}  {bound['uar']:.3f}"
             lines.append(f"  {title:24}{scores}")

@@ -51,8 +51,8 @@ def temperature(probabilities: Float[np.ndarray, "n c"], labels: Int[np.ndarray,
     logits = np.log(np.maximum(probabilities.astype(np.float64), 1e-30))
 
     def cost(log_temperature: float) -> float:
-        told = log_softmax(logits / np.exp(log_temperature), axis=1)
-        return -float(told[np.arange(len(labels)), labels].mean())
+        log_probabilities = log_softmax(logits / np.exp(log_temperature), axis=1)
+        return -float(log_probabilities[np.arange(len(labels)), labels].mean())
 
     return best_temperature(cost)
 
@@ -77,11 +77,11 @@ class Fitted:
         self, logits: Float[np.ndarray, "n k"], labels: Int[np.ndarray, "n k"]
     ) -> Float[np.ndarray, "2 k"]:
         """How often each unit is said when it is still (false alarm) and when it moved (hit)."""
-        said = self.probabilities(logits) > 0.5
+        predicted = self.probabilities(logits) > 0.5
         rates = []
         for state in (0, 1):
             of = labels == state
-            share = ((said & of).sum(0) + 0.5) / (of.sum(0) + 1)  # half a clip each way
+            share = ((predicted & of).sum(0) + 0.5) / (of.sum(0) + 1)  # half a clip each way
             rates.append(np.clip(share, FLOOR, 1 - FLOOR))
         return np.stack(rates)
 
@@ -113,7 +113,7 @@ def _best(logits: Float[np.ndarray, " n"], labels: Int[np.ndarray, " n"]) -> flo
         return 0.0
     order = np.sort(np.unique(scores))
     cuts = np.concatenate([[order[0] - 1], (order[1:] + order[:-1]) / 2])
-    said = scores[None] > cuts[:, None]
-    hits = (said & truth).sum(1)
-    f1 = 2 * hits / np.maximum(said.sum(1) + truth.sum(), 1)
+    predicted = scores[None] > cuts[:, None]
+    hits = (predicted & truth).sum(1)
+    f1 = 2 * hits / np.maximum(predicted.sum(1) + truth.sum(), 1)
     return float(cuts[f1.argmax()])

@@ -47,8 +47,8 @@ def told_apart(
     halves = ((margin + 1) * one).astype(np.int64).sum(-1)  # 2 per hit, 1 per tie
     names, subject = np.unique(subjects[one.any(1)], return_inverse=True)
     counts = np.zeros((len(probabilities), len(names), 1, 2), np.int64)
-    for row, found in zip(counts, halves[:, one.any(1)], strict=True):
-        np.add.at(row[:, 0, 0], subject, found)
+    for row, share in zip(counts, halves[:, one.any(1)], strict=True):
+        np.add.at(row[:, 0, 0], subject, share)
         np.add.at(row[:, 0, 1], subject, 2 * one.sum(1)[one.any(1)])
     return {
         "share": float(_share(counts.sum(1)).mean()),

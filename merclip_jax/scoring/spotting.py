@@ -131,8 +131,8 @@ def recognition(
     if strange:
         raise DataError(f"spots name the emotion {strange[0]!r}; known are {', '.join(classes)}")
     shown = pd.Index(classes).get_indexer(truth["emotion"].to_numpy()[pairs[:, 0]])
-    said = pd.Index(classes).get_indexer(spots["emotion"].to_numpy()[pairs[:, 1]])
-    return metrics.confusion(shown[shown >= 0], said[shown >= 0], len(classes))
+    predicted = pd.Index(classes).get_indexer(spots["emotion"].to_numpy()[pairs[:, 1]])
+    return metrics.confusion(shown[shown >= 0], predicted[shown >= 0], len(classes))
 
 
 def f1(counts: Int[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch"]:

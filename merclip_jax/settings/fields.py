@@ -37,8 +37,8 @@ class Field:
     def limits(self) -> str:
         """What values it takes, in words; '' if any of its type."""
         bounds = [("at least", self.low), ("above", self.above), ("at most", self.high)]
-        said = [f"{word} {bound:g}" for word, bound in bounds if bound is not None]
-        return " and ".join(said) or " | ".join(repr(choice) for choice in self.choices)
+        parts = [f"{word} {bound:g}" for word, bound in bounds if bound is not None]
+        return " and ".join(parts) or " | ".join(repr(choice) for choice in self.choices)
 
     def allows(self, value: Any) -> bool:
         """Whether a value is of the field's type and within its limits."""

@@ -61,13 +61,13 @@ def of_one(rows: Sequence[Row], face: str) -> list[list[Row]]:
 
 def find(rows: Sequence[Row], face: str) -> list[Finding]:
     """The events of every person, in the order of their onsets."""
-    found = []
+    events = []
     for everything in of_one(rows, face):
         own = [row for row in everything if row.is_read]
         for event in _spot(own):
             row = min(own, key=lambda one: abs(one.middle_ms - event.apex_ms))
-            found.append(Finding(row.person, event, row))
-    return sorted(found, key=lambda one: (one.event.onset_ms, one.person))
+            events.append(Finding(row.person, event, row))
+    return sorted(events, key=lambda one: (one.event.onset_ms, one.person))
 
 
 def look_again(
@@ -78,14 +78,14 @@ def look_again(
     The frames are decoded a second time and cut by the transforms that the rows keep.
     """
     ranked = sorted(range(len(findings)), key=lambda i: -findings[i].event.score)
-    told = list(findings)
+    explained = list(findings)
     taken = _taken([findings[i] for i in ranked[:SHOWN]], source, reader.info)
     bar = tqdm(ranked[:SHOWN], desc="events", unit="event", disable=None)
     for place, (i, (strip, frames)) in enumerate(zip(bar, taken, strict=False)):
-        told[i] = replace(findings[i], strip=strip, frames=frames)
+        explained[i] = replace(findings[i], strip=strip, frames=frames)
         if place < EXPLAINED:
-            told[i] = replace(told[i], explanation=_explain(told[i], reader))
-    return told
+            explained[i] = replace(explained[i], explanation=_explain(explained[i], reader))
+    return explained
 
 
 def _explain(finding: Finding, reader: Predictor) -> maps.Explanation:

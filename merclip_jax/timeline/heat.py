@@ -17,49 +17,54 @@ ROWS, COLUMNS = ("upper", "middle", "lower"), ("left", "centre", "right")  # of 
 
 
 def film(
-    frames: UInt8[np.ndarray, "t s s 3"], told: Explanation, shown: tuple[int, ...], side: int = 160
+    frames: UInt8[np.ndarray, "t s s 3"],
+    explanation: Explanation,
+    shown: tuple[int, ...],
+    side: int = 160,
 ) -> UInt8[np.ndarray, "side w 3"]:
     """Some frames beside each other under their evidence.
 
     Args:
       frames: those that were explained.
-      told: what `maps.explain` said of them.
+      explanation: what `maps.explain` said of them.
       shown: which frames, such as onset, apex and offset.
       side: height of the film in pixels.
     """
-    most = told.map.max() or 1.0
-    outline = _outline(told.highlighted, side)
+    most = explanation.map.max() or 1.0
+    outline = _outline(explanation.highlighted, side)
     gap = np.full((side, GAP, 3), 255, np.uint8)
     pieces = []
     for index in shown:
         small = cv2.resize(frames[index], (side, side), interpolation=cv2.INTER_CUBIC)
-        pieces += [_heated(small, told.map[index] / most, outline), gap]
+        pieces += [_heated(small, explanation.map[index] / most, outline), gap]
     return np.hstack(pieces[:-1])
 
 
-def legend(told: Explanation) -> str:
+def legend(explanation: Explanation) -> str:
     """What the colours mean, to stand under a film."""
-    if not told.highlighted.any():
-        return f"No movement speaks for {told.target}, so nothing is coloured."
+    if not explanation.highlighted.any():
+        return f"No movement speaks for {explanation.target}, so nothing is coloured."
     return (
-        f"Orange: movement that speaks for {told.target}, the stronger the more. Outlined: the "
-        f"{told.highlighted.mean():.0%} of the picture with most of it, which the test holds still."
+        f"Orange: movement that speaks for {explanation.target}, the stronger the more. Outlined: "
+        f"the {explanation.highlighted.mean():.0%} of the picture with most of it, which the test "
+        "holds still."
     )
 
 
-def description(told: Explanation, instants: tuple[str, ...]) -> str:
+def description(explanation: Explanation, instants: tuple[str, ...]) -> str:
     """A film in words, for those who do not see it.
 
     Args:
-      told: as for `film`.
+      explanation: as for `film`.
       instants: what each frame shows, such as 'onset', 'apex', 'offset'.
     """
     frames = f"The face at {', '.join(instants)}"
-    if not told.highlighted.any():
+    if not explanation.highlighted.any():
         return f"{frames}; nothing is coloured."
     return (
-        f"{frames}. Most evidence for {told.target} lies in the {_place(told.map.sum(0))} of the "
-        f"picture, and in frame {told.map.sum((1, 2)).argmax() + 1} of {len(told.map)}."
+        f"{frames}. Most evidence for {explanation.target} lies in the "
+        f"{_place(explanation.map.sum(0))} of the picture, and in frame "
+        f"{explanation.map.sum((1, 2)).argmax() + 1} of {len(explanation.map)}."
     )
 
 

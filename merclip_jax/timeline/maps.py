@@ -106,8 +106,8 @@ def explain(
     Compiled once per size of model and clip: STEPS passes forward and back, and CONTROLS + 3
     forward.
     """
-    found = evidence(model, frames, target, onset=onset)
-    return tested(model, frames, found, target, name, onset=onset, seed=seed)
+    weights = evidence(model, frames, target, onset=onset)
+    return tested(model, frames, weights, target, name, onset=onset, seed=seed)
 
 
 def evidence(
@@ -127,7 +127,7 @@ def evidence(
 def tested(
     model: WindowModel,
     frames: UInt8[np.ndarray, "t s s 3"],
-    found: Float[np.ndarray, "t g g"],
+    contributions: Float[np.ndarray, "t g g"],
     target: int,
     name: str,
     *,
@@ -138,7 +138,7 @@ def tested(
 
     The other arguments are those of `explain`.
     """
-    weights = np.maximum(found, 0)
+    weights = np.maximum(contributions, 0)
     weights = weights / (weights.sum() or 1.0)
     highlighted = cells.highlight(weights)
     places = cells.elsewhere(

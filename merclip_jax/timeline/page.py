@@ -23,29 +23,29 @@ QUALITY = 82  # of JPEG
 NAMED = 0.5  # probability from which an action unit is named at an event
 
 
-def render(told: Timeline) -> str:
+def render(result: Timeline) -> str:
     """The page of one video."""
     charts = [
-        curves.chart(rows, _events(told, rows), told.info, told.end.duration_ms)
-        for rows in findings.of_one(told.rows, told.settings.face)
+        curves.chart(rows, _events(result, rows), result.info, result.end.duration_ms)
+        for rows in findings.of_one(result.rows, result.settings.face)
     ]
-    cards = [_card(number, one, told.info) for number, one in enumerate(told.findings, start=1)]
+    cards = [_card(number, one, result.info) for number, one in enumerate(result.findings, start=1)]
     return templates.fill(
         "timeline/timeline.html",
-        name=told.source.name,
-        duration=curves.clock(told.end.duration_ms, 1),
-        fps=told.source.fps,
-        n_frames=told.end.frames,
-        system=told.info.title,
-        model=told.model,
-        info=told.info,
-        settings=told.settings,
-        notices=told.notices,
+        name=result.source.name,
+        duration=curves.clock(result.end.duration_ms, 1),
+        fps=result.source.fps,
+        n_frames=result.end.frames,
+        system=result.info.title,
+        model=result.model,
+        info=result.info,
+        settings=result.settings,
+        notices=result.notices,
         charts=charts,
         cards=cards,
         shown=[card for card in cards if card["strip"]],
-        n_windows=len(told.rows),
-        n_read=sum(row.is_read for row in told.rows),
+        n_windows=len(result.rows),
+        n_read=sum(row.is_read for row in result.rows),
         width=curves.WIDTH,
         height=curves.HEIGHT,
         top=curves.TOP,
@@ -53,19 +53,19 @@ def render(told: Timeline) -> str:
     )
 
 
-def render_index(told: Sequence[dict[str, Any]]) -> str:
+def render_index(summaries: Sequence[dict[str, Any]]) -> str:
     """The page that leads to those of several videos.
 
     Args:
-      told: of each its name, and either fault, or duration_ms, fps, events and emotions.
+      summaries: of each its name, and either fault, or duration_ms, fps, events and emotions.
     """
-    return templates.fill("timeline/timelines.html", told=told, clock=curves.clock)
+    return templates.fill("timeline/timelines.html", told=summaries, clock=curves.clock)
 
 
-def _events(told: Timeline, rows: Sequence[Row]) -> dict[int, Finding]:
+def _events(result: Timeline, rows: Sequence[Row]) -> dict[int, Finding]:
     """The events of the persons in some rows, by their numbers."""
     persons = {row.person for row in rows}
-    return {i: one for i, one in enumerate(told.findings, start=1) if one.person in persons}
+    return {i: one for i, one in enumerate(result.findings, start=1) if one.person in persons}
 
 
 def _card(number: int, one: Finding, info: ModelInfo) -> dict[str, Any]:
@@ -114,15 +114,17 @@ def _small(picture: UInt8[np.ndarray, "s s 3"]) -> UInt8[np.ndarray, "q q 3"]:
 
 def _evidence(one: Finding) -> dict[str, str]:
     """The explanation's pictures and words."""
-    told = one.explanation
-    assert told is not None
-    chosen = np.unique(np.linspace(0, len(told.map) - 1, FILMED).round().astype(int))
+    explanation = one.explanation
+    assert explanation is not None
+    chosen = np.unique(np.linspace(0, len(explanation.map) - 1, FILMED).round().astype(int))
     instants = tuple(f"{one.row.times_ms[i] / 1000:.2f} s" for i in chosen)
     return {
-        "film": _address(heat.film(np.stack(one.frames), told, tuple(chosen.tolist()), FILM_SIDE)),
-        "alt": heat.description(told, instants),
-        "legend": heat.legend(told),
-        "sentence": told.sentence,
+        "film": _address(
+            heat.film(np.stack(one.frames), explanation, tuple(chosen.tolist()), FILM_SIDE)
+        ),
+        "alt": heat.description(explanation, instants),
+        "legend": heat.legend(explanation),
+        "sentence": explanation.sentence,
     }
 
 

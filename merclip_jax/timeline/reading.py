@@ -51,23 +51,23 @@ def run(
     directory = files.locate(model)
     sources = decode.sources(given, fps)
     reader = Predictor(directory, batch_size, crop)
-    done, told, faults = [], [], []
+    done, summaries, faults = [], [], []
     for source in sources:
         folder = output / source.name if len(sources) > 1 else output
         try:
             if isinstance(source.path, int):
                 source = camera.recorded(source, _made(folder), seconds)
             done.append(_one(directory, reader, source, folder, settings, with_overlay))
-            told.append(_in_short(done[-1]))
+            summaries.append(_in_short(done[-1]))
             sys.stdout.write(summary(done[-1], folder) + "\n")
         except DataError as error:
             if len(sources) == 1:
                 raise
             faults.append(f"{source.name}: {error}")
-            told.append({"name": source.name, "fault": str(error)})
+            summaries.append({"name": source.name, "fault": str(error)})
     if len(sources) > 1:
-        workdir.write(output / "index.html", page.render_index(told))
-        workdir.write(output / "index.json", json.dumps(told, indent=2) + "\n")
+        workdir.write(output / "index.html", page.render_index(summaries))
+        workdir.write(output / "index.json", json.dumps(summaries, indent=2) + "\n")
     if faults:
         raise DataError(f"{len(faults)} of {len(sources)} inputs could not be read", faults)
     return done
@@ -90,9 +90,9 @@ def _one(
         sys.stderr.write(f"{source.name}: {warning}\n")
     record(source, reader, settings, journal, watch)
     assert journal.end is not None  # `record` has closed it
-    found = findings.find(journal.rows, settings.face)
+    events = findings.find(journal.rows, settings.face)
     with watch.on("explain"):
-        found = findings.look_again(found, source, reader)
+        events = findings.look_again(events, source, reader)
     whole = Timeline(
         source=source,
         end=journal.end,
@@ -100,7 +100,7 @@ def _one(
         info=reader.info,
         settings=settings,
         rows=journal.rows,
-        findings=found,
+        findings=events,
         seconds={} if resumed else dict(watch.seconds),
     )
     timeline.write(whole, folder)
@@ -140,7 +140,7 @@ def _identity(
     }
 
 
-def _open(folder: Path, wanted: dict[str, Any]) -> None:
+def _open(folder: Path, expected: dict[str, Any]) -> None:
     """Begin an output folder, or go on with it if it holds the same run.
 
     Raises:
@@ -149,49 +149,49 @@ def _open(folder: Path, wanted: dict[str, Any]) -> None:
     file = folder / "settings.json"
     if file.is_file() and (folder / "windows.jsonl").is_file():
         try:
-            found = json.loads(file.read_text())
+            stored = json.loads(file.read_text())
         except ValueError as error:
             raise ConfigError(f"{file}: {error}; give another --output") from error
         changed = [
-            f"{name}: {found.get(name)!r} there, {wanted.get(name)!r} now"
-            for name in wanted
-            if found.get(name) != wanted[name]
+            f"{name}: {stored.get(name)!r} there, {expected.get(name)!r} now"
+            for name in expected
+            if stored.get(name) != expected[name]
         ]
         if changed:
             raise ConfigError(
                 f"--output={folder} holds a timeline of another configuration "
                 f"({'; '.join(changed)}). Give the same to go on, or another --output."
             )
-    workdir.write(file, json.dumps(wanted, indent=2) + "\n")
+    workdir.write(file, json.dumps(expected, indent=2) + "\n")
 
 
-def _in_short(told: Timeline) -> dict[str, Any]:
+def _in_short(result: Timeline) -> dict[str, Any]:
     """One line of the index."""
     names = Counter(
-        timeline.leading(one.row.probabilities, told.info.classes) for one in told.findings
+        timeline.leading(one.row.probabilities, result.info.classes) for one in result.findings
     )
     return {
-        "name": told.source.name,
+        "name": result.source.name,
         "fault": "",
-        "duration_ms": told.end.duration_ms,
-        "fps": told.source.fps,
-        "events": len(told.findings),
+        "duration_ms": result.end.duration_ms,
+        "fps": result.source.fps,
+        "events": len(result.findings),
         "emotions": ", ".join(f"{name} {count}" for name, count in names.most_common() if name),
     }
 
 
-def summary(told: Timeline, folder: Path) -> str:
+def summary(result: Timeline, folder: Path) -> str:
     """What the terminal says of one video."""
-    length = told.end.duration_ms / 1000
-    lines = [f"{told.source.name}: {len(told.findings)} events in {length:.1f} s of video"]
-    for one in told.findings:
+    length = result.end.duration_ms / 1000
+    lines = [f"{result.source.name}: {len(result.findings)} events in {length:.1f} s of video"]
+    for one in result.findings:
         event = one.event
-        name = timeline.leading(one.row.probabilities, told.info.classes)
+        name = timeline.leading(one.row.probabilities, result.info.classes)
         span = f"{event.onset_ms / 1000:.2f} to {event.offset_ms / 1000:.2f} s"
         lines.append(f"  {span}  {name}  score {event.score:.2f}")
-    lines += [f"  note: {notice}" for notice in told.notices]
-    if told.seconds:
-        lines.append(f"  {_speed(length, told.seconds)}")
+    lines += [f"  note: {notice}" for notice in result.notices]
+    if result.seconds:
+        lines.append(f"  {_speed(length, result.seconds)}")
     lines.append(f"  {folder / 'timeline.html'}")
     return "\n".join(lines)
 

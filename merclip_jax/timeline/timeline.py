@@ -49,14 +49,16 @@ class Timeline:
     @property
     def notices(self) -> list[str]:
         """What the user must know before the results, in words."""
-        said = [notice for notice in (too_slow(self.source.fps),) if notice]
+        lines = [notice for notice in (too_slow(self.source.fps),) if notice]
         read_windows = sum(row.is_read for row in self.rows)
         if not read_windows:
-            said.append("No face was found in any window, so nothing was read.")
+            lines.append("No face was found in any window, so nothing was read.")
         elif read_windows < len(self.rows):
             lost = len(self.rows) - read_windows
-            said.append(f"The face is lost in {lost} of {len(self.rows)} windows; they stay empty.")
-        return [*said, *self.end.notices, *self.info.notices]
+            lines.append(
+                f"The face is lost in {lost} of {len(self.rows)} windows; they stay empty."
+            )
+        return [*lines, *self.end.notices, *self.info.notices]
 
 
 def too_slow(fps: float) -> str:
@@ -184,15 +186,15 @@ def _event(finding: Finding, info: ModelInfo) -> dict[str, Any]:
     }
 
 
-def _explanation(told: maps.Explanation | None) -> dict[str, Any] | None:
-    if told is None:
+def _explanation(explanation: maps.Explanation | None) -> dict[str, Any] | None:
+    if explanation is None:
         return None
     numbers = ("score", "still", "drop", "random_drop", "random_sd", "beaten")
     return {
-        "target": told.target,
-        **{name: getattr(told, name) for name in numbers},
-        "holds": told.holds,
-        "sentence": told.sentence,
+        "target": explanation.target,
+        **{name: getattr(explanation, name) for name in numbers},
+        "holds": explanation.holds,
+        "sentence": explanation.sentence,
     }
 
 
@@ -219,7 +221,9 @@ def _said(row: Row, info: ModelInfo) -> dict[str, Any]:
         "emotion": leading(row.probabilities, info.classes) or None,
         "probabilities": dict(zip(info.classes, row.probabilities, strict=False)),
         "units": dict(zip(info.units, row.units, strict=False)),
-        "nearest": [{"sentence": said, "similarity": cosine} for said, cosine in row.nearest],
+        "nearest": [
+            {"sentence": sentence, "similarity": cosine} for sentence, cosine in row.nearest
+        ],
     }
 
 

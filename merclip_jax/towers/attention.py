@@ -71,8 +71,8 @@ class MultiHeadAttention(nnx.Module):
         packed = self.qkv(x).reshape(b, n, 3, self.heads, c // self.heads)
         q, k, v = packed.transpose(2, 0, 3, 1, 4)
         mask = jnp.tri(n, dtype=bool) if causal else None
-        heard = attend(q / math.sqrt(c // self.heads), k, v, mask)
-        return self.out(heard.transpose(0, 2, 1, 3).reshape(b, n, c))
+        attended = attend(q / math.sqrt(c // self.heads), k, v, mask)
+        return self.out(attended.transpose(0, 2, 1, 3).reshape(b, n, c))
 
     def pool(
         self, queries: Float[Array, "b q c"], tokens: Float[Array, "b n c"]

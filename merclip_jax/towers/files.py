@@ -89,10 +89,10 @@ def read(name: str | os.PathLike) -> dict[str, np.ndarray]:
     """
     path = locate(name)
     if path.is_dir():
-        found = [path / file for file in WEIGHTS if (path / file).is_file()]
-        if not found:
+        present = [path / file for file in WEIGHTS if (path / file).is_file()]
+        if not present:
             raise ConfigError(f"{path}: holds none of {', '.join(WEIGHTS)}")
-        path = found[0]
+        path = present[0]
     if path.suffix == ".safetensors":
         try:
             tensors = safetensors.numpy.load_file(path)

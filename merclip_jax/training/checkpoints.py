@@ -35,10 +35,10 @@ class FoldCheckpoints:
     def save(self, step: int, state: Any, position: dict) -> None:
         """Save a state (any tree of arrays) and a JSON-able sampler position after `step` steps."""
         leaves = _leaves(state)
-        about = {"step": step, "position": position, "digest": _digest(leaves)}
+        metadata = {"step": step, "position": position, "digest": _digest(leaves)}
         # As one array of JSON's bytes: Orbax would store each number of a position, predictions
         # among them, as a leaf of its own, which takes longer than the epoch.
-        written = np.frombuffer(json.dumps(about).encode(), np.uint8)
+        written = np.frombuffer(json.dumps(metadata).encode(), np.uint8)
         parts = {"state": leaves, "about": {"json": written}}
         self._checkpointer.save_checkpointables(step, parts)
 
@@ -57,14 +57,14 @@ class FoldCheckpoints:
                     checkpoint.step, {"state": expected, "about": None}
                 )
                 leaves = parts["state"]
-                about = json.loads(np.asarray(parts["about"]["json"]).tobytes())
+                metadata = json.loads(np.asarray(parts["about"]["json"]).tobytes())
             except Exception as error:  # noqa: BLE001 - Orbax raises many kinds for a damaged file
                 notices.append(
                     f"checkpoint {checkpoint.step} cannot be read ({error.__cause__ or error}); "
                     "trying the one before it"
                 )
                 continue
-            if _digest(leaves) != about["digest"]:
+            if _digest(leaves) != metadata["digest"]:
                 notices.append(
                     f"the numbers of checkpoint {checkpoint.step} changed since it was saved; "
                     "trying the one before it"
@@ -72,7 +72,7 @@ class FoldCheckpoints:
                 continue
             ordered = [leaves[name] for name in expected]
             restored = jax.tree.unflatten(jax.tree.structure(state), ordered)
-            return Saved(about["step"], restored, about["position"]), notices
+            return Saved(metadata["step"], restored, metadata["position"]), notices
         return None, notices
 
     def close(self) -> None:

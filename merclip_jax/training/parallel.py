@@ -71,9 +71,9 @@ def check(config: ConfigDict) -> None:
     Raises:
       ConfigError: fewer devices than asked for, or a batch that does not divide over them.
     """
-    wanted, there = config.parallel.devices, len(jax.devices())
-    if wanted > there:
-        raise ConfigError(f"--config.parallel.devices={wanted}: there are {there} here")
+    asked, there = config.parallel.devices, len(jax.devices())
+    if asked > there:
+        raise ConfigError(f"--config.parallel.devices={asked}: there are {there} here")
     batch_size, over_data = config.recipe.batch_size, _spread(config, _folds(config))[1]
     if batch_size % over_data:
         raise ConfigError(

@@ -127,16 +127,16 @@ def sources(given: str, fps: float) -> list[Source]:
     paths = [listed.parent / line for line in _lines(listed)]
     if not paths:
         raise ConfigError(f"{listed}: the list is empty; write one path per line")
-    found, faults = [], []
+    opened, faults = [], []
     for path in paths:
         try:
-            found.append(open_source(path, fps))
+            opened.append(open_source(path, fps))
         except (ConfigError, DataError) as error:
             faults.append(str(error))
     faults += [f"{path}: listed twice" for path, n in Counter(paths).items() if n > 1]
     if faults:
         raise DataError(f"{listed}: mend these lines or take them out", faults)
-    return _named_apart(found)
+    return _named_apart(opened)
 
 
 def _lines(listed: Path) -> list[str]:
@@ -155,10 +155,10 @@ def _lines(listed: Path) -> list[str]:
     return [line.strip() for line in lines if line.strip()]
 
 
-def _named_apart(found: list[Source]) -> list[Source]:
+def _named_apart(opened: list[Source]) -> list[Source]:
     """Sources of one name are numbered from the second on: clip, clip-2, clip-3."""
     named: dict[str, Source] = {}
-    for source in found:
+    for source in opened:
         numbered = (f"{source.name}-{number}" for number in itertools.count(2))
         names = itertools.chain([source.name], numbered)
         name = next(name for name in names if name not in named)

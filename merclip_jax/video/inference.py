@@ -62,7 +62,7 @@ def record(
     """
     if journal.end:
         return
-    tape, waiting, known = _Tape(source, watch), [], len(journal.rows)
+    tape, waiting, n_done = _Tape(source, watch), [], len(journal.rows)
     stream = windows.windows(
         tape.frames(),
         window_ms=settings.window_ms,
@@ -74,7 +74,7 @@ def record(
         margin=reader.info.margin,
     )
     for number, window in enumerate(_timed(stream, watch)):
-        if number >= known:
+        if number >= n_done:
             waiting.append(window)
         if len(waiting) == reader.batch_size:
             journal.append(_rows(reader, waiting, watch))
@@ -120,16 +120,16 @@ def _timed(stream: Iterator[windows.Window], watch: Stopwatch) -> Iterator[windo
 
 def _rows(reader: Predictor, several: list[windows.Window], watch: Stopwatch) -> list[Row]:
     """Rows of some windows; those without a face are not put to the model."""
-    seen = [window for window in several if LOST not in window.quality.flags]
-    if seen:
+    with_face = [window for window in several if LOST not in window.quality.flags]
+    if with_face:
         with watch.on("compile"):
             reader.compile()
     with watch.on("model"):
-        frames = [window.frames for window in seen]
-        said = iter(_one_by_one(reader.read(np.stack(frames)))) if seen else iter(())
+        frames = [window.frames for window in with_face]
+        readings = iter(_one_by_one(reader.read(np.stack(frames)))) if with_face else iter(())
     sentences = reader.info.sentences
     return [
-        _row(window, next(said) if LOST not in window.quality.flags else None, sentences)
+        _row(window, next(readings) if LOST not in window.quality.flags else None, sentences)
         for window in several
     ]
 
@@ -140,10 +140,11 @@ def _one_by_one(reading: Reading) -> Iterator[tuple[np.ndarray, np.ndarray, np.n
 
 def _row(
     window: windows.Window,
-    said: tuple[Float[np.ndarray, " c"], Float[np.ndarray, " u"], Float[np.ndarray, " s"]] | None,
+    reading: tuple[Float[np.ndarray, " c"], Float[np.ndarray, " u"], Float[np.ndarray, " s"]]
+    | None,
     sentences: tuple[str, ...],
 ) -> Row:
-    probabilities, units, similarity = said or (np.zeros(0),) * 3
+    probabilities, units, similarity = reading or (np.zeros(0),) * 3
     best = np.argsort(-similarity, kind="stable")[:NEAREST]
     quality, place = window.quality, window.matrix
     return Row(

@@ -190,13 +190,13 @@ def _sentences(
     return tuple(dict.fromkeys(filter(None, single)))
 
 
-def _crop(meta: Mapping[str, Any], wanted: str, notices: list[str]) -> str:
+def _crop(meta: Mapping[str, Any], asked: str, notices: list[str]) -> str:
     """How a new video's pictures are cut."""
-    if wanted != "auto":
-        return wanted
-    known = meta.get("crop")
-    if known not in crops.WAYS:
+    if asked != "auto":
+        return asked
+    trained_crop = meta.get("crop")
+    if trained_crop not in crops.WAYS:
         notices.append(NO_CROP)
-    elif known == "owner":
+    elif trained_crop == "owner":
         notices.append(OWNER_CROP.format(SAME_SIZE if "margin" in meta else OTHER_SIZE))
-    return "none" if known == "none" else "aligned"
+    return "none" if trained_crop == "none" else "aligned"

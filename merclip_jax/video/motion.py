@@ -70,10 +70,10 @@ def _steadied(pictures: Pictures) -> Pictures:
     basis = _rigid(mean) * _cells(side)[1].ravel()
     gram = _products(basis, basis).astype(np.float64) + NOISE**2 * np.eye(len(basis))
     change = (pictures - mean).reshape(len(pictures), -1)
-    found = np.linalg.solve(gram, _products(basis, change).astype(np.float64)).T
+    fit = np.linalg.solve(gram, _products(basis, change).astype(np.float64)).T
     middle = (side - 1) / 2
     out = np.empty_like(pictures)
-    for index, (right, down, turn, growth, _) in enumerate(found):
+    for index, (right, down, turn, growth, _) in enumerate(fit):
         turn, growth = turn / middle, growth / middle
         linear = np.array([[1 + growth, -turn], [turn, 1 + growth]])
         shift = middle + np.array([right, down]) - linear @ [middle, middle]
@@ -92,9 +92,9 @@ def _shifts(mean: Float32[np.ndarray, "s s"], changes: Pictures) -> Float[np.nda
     side = len(mean)
     sums, face, skin = _cells(side)
     whole = _rigid(mean)
-    seen = whole * face.ravel()
-    gram = _products(seen, seen).astype(np.float64) + NOISE**2 * np.eye(len(seen))
-    answer = _products(seen, changes.reshape(len(changes), -1)).astype(np.float64)
+    weights = whole * face.ravel()
+    gram = _products(weights, weights).astype(np.float64) + NOISE**2 * np.eye(len(weights))
+    answer = _products(weights, changes.reshape(len(changes), -1)).astype(np.float64)
     left = np.linalg.solve(gram, answer)
     changes = changes - (left.T.astype(np.float32) @ whole).reshape(changes.shape)
 

@@ -20,24 +20,24 @@ def numbered(folder: Path) -> dict[int, Path]:
     Raises:
       DataError: there are none, or two of one number.
     """
-    found: dict[int, Path] = {}
+    by_number: dict[int, Path] = {}
     for path in sorted(folder.iterdir()):
         digits = re.findall(r"\d+", path.stem)
         if path.suffix.lower() not in SUFFIXES or path.name.startswith(".") or not digits:
             continue
         number = int(digits[-1])
-        if number in found:
+        if number in by_number:
             raise DataError(
-                f"{folder}: {found[number].name} and {path.name} are both frame {number}; keep "
+                f"{folder}: {by_number[number].name} and {path.name} are both frame {number}; keep "
                 "one of them, or put the clips into folders of their own"
             )
-        found[number] = path
-    if not found:
+        by_number[number] = path
+    if not by_number:
         raise DataError(
             f"{folder}: no numbered pictures ({', '.join(sorted(SUFFIXES))}); give a folder whose "
             "pictures are named like img001.png"
         )
-    return dict(sorted(found.items()))
+    return dict(sorted(by_number.items()))
 
 
 def shown(folder: Path, fps: float) -> Iterator[tuple[float, np.ndarray]]:

@@ -53,10 +53,10 @@ class Predictor:
         self.info = model_info.read(directory, crop)
         self.batch_size = batch_size
         self.model = systems.of_folder(directory).load(directory)
-        known = self.info
-        self._fitted = calibration.Fitted(known.threshold, known.temperature)
-        has_rules = known.units and known.classes
-        self._rules = emotion_rules.read(known.classes, known.units) if has_rules else ()
+        info = self.info
+        self._fitted = calibration.Fitted(info.threshold, info.temperature)
+        has_rules = info.units and info.classes
+        self._rules = emotion_rules.read(info.classes, info.units) if has_rules else ()
         self._graph, self._state = nnx.split(self.model)
         self._texts = self._embed(directory)
         self._compiled: jax.stages.Compiled | None = None
@@ -76,13 +76,13 @@ class Predictor:
         """Read windows of RGB frames; any number of them, padded to whole batches."""
         self.compile()
         assert self._compiled is not None
-        found = []
+        batches = []
         for first in range(0, len(frames), self.batch_size):
             part = frames[first : first + self.batch_size]
             padded = np.resize(part, (self.batch_size, *part.shape[1:]))
-            said = self._compiled(self._state, padded, self._texts)
-            found.append([np.asarray(values, np.float64)[: len(part)] for values in said])
-        logits, similarity = (np.concatenate(parts) for parts in zip(*found, strict=True))
+            outputs = self._compiled(self._state, padded, self._texts)
+            batches.append([np.asarray(values, np.float64)[: len(part)] for values in outputs])
+        logits, similarity = (np.concatenate(parts) for parts in zip(*batches, strict=True))
         nothing = np.zeros((len(frames), 0))
         if not self.info.units:
             classes = special.softmax(logits / self.info.temperature, axis=1)

@@ -55,19 +55,19 @@ NOT_LOOKED = Quality(np.nan, np.nan, False, np.nan, ())
 
 def of_face(sights: Sequence[Sight | None]) -> Quality:
     """What the looks at a window's face tell; None stands for a look that did not find it."""
-    found = [sight for sight in sights if sight is not None]
-    share = len(found) / len(sights)
+    with_mesh = [sight for sight in sights if sight is not None]
+    share = len(with_mesh) / len(sights)
     if share < ENOUGH:
         return replace(NOT_LOOKED, face=share, flags=(LOST,))
-    motion, blink = head_motion(found), blinks(found)
+    motion, blink = head_motion(with_mesh), blinks(with_mesh)
     flags = (MOVES,) * (motion > STILL) + (BLINKS,) * blink
     return Quality(share, motion, blink, np.nan, flags)
 
 
-def with_blur(seen: Quality, frames: UInt8[np.ndarray, "t s s 3"]) -> Quality:
+def with_blur(measured: Quality, frames: UInt8[np.ndarray, "t s s 3"]) -> Quality:
     """The same with the blur of the window's frames."""
     blur = sharpness(frames)
-    return replace(seen, blur=blur, flags=seen.flags + (BLURRED,) * (blur < SHARP))
+    return replace(measured, blur=blur, flags=measured.flags + (BLURRED,) * (blur < SHARP))
 
 
 def head_motion(sights: Sequence[Sight]) -> float:

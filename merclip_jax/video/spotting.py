@@ -73,13 +73,13 @@ def spot(
     if len(times_ms) < 3:
         return []
     times, energy = _smooth(times_ms, motion)
-    seen = energy > 0
-    if not seen.any():
+    measured = energy > 0
+    if not measured.any():
         return []
     height = np.full(len(times), -np.inf)
-    height[seen] = np.log(energy[seen])
-    usual = np.median(height[seen])
-    spread = MAD_TO_SD * np.median(np.abs(height[seen] - usual))
+    height[measured] = np.log(energy[measured])
+    usual = np.median(height[measured])
+    spread = MAD_TO_SD * np.median(np.abs(height[measured] - usual))
     height = (height - usual) / max(spread, LEAST_SPREAD)
 
     peaks, _ = find_peaks(np.pad(height, 1, constant_values=-np.inf), height=threshold)
@@ -104,10 +104,10 @@ def _smooth(
     """Even times, and the energy smoothed there in its logarithm; 0 where nothing is known."""
     step = float(np.median(np.diff(times_ms)))
     place = np.round((times_ms - times_ms[0]) / step).astype(int)
-    known = np.isfinite(energy) & (energy > 0)
+    measured = np.isfinite(energy) & (energy > 0)
     share, height = np.zeros((2, place[-1] + 1))
-    share[place[known]] = 1
-    height[place[known]] = np.log(energy[known])
+    share[place[measured]] = 1
+    height[place[measured]] = np.log(energy[measured])
     width = SMOOTH_MS / step
     around = gaussian_filter1d(share, width, mode="constant")
     smoothed = gaussian_filter1d(height, width, mode="constant") / np.maximum(around, 1e-9)

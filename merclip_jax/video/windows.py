@@ -108,9 +108,9 @@ def windows(
             f"window of {window_ms} ms every {stride_ms} ms, {count} frames of {size} pixels: each "
             "must be above 0"
         )
-    for value, known in ((crop, crops.WAYS), (face, ("largest", "all"))):
-        if value not in known:
-            raise ConfigError(f"{value!r} is unknown; give one of {', '.join(known)}")
+    for value, allowed in ((crop, crops.WAYS), (face, ("largest", "all"))):
+        if value not in allowed:
+            raise ConfigError(f"{value!r} is unknown; give one of {', '.join(allowed)}")
     aligned = crop == "aligned"
     looks = _faces(frames, size, face) if aligned else _whole(frames, size, crop)
     for start, end, kept in _spans(looks, window_ms, stride_ms):
@@ -199,12 +199,12 @@ def _spans(
 
 def _persons(looks: Sequence[_Look], face: str) -> list[int]:
     """Whose windows to give: everybody's, or the one's who is longest in it; 0 if nobody is."""
-    seen: Counter[int] = Counter()
+    sightings: Counter[int] = Counter()
     for look in looks:
-        seen.update({person: int(sight is not None) for person, sight in look.sights.items()})
+        sightings.update({person: int(sight is not None) for person, sight in look.sights.items()})
     if face == "all":
-        return sorted(seen) or [0]
-    return [person for person, _ in seen.most_common(1)] or [0]
+        return sorted(sightings) or [0]
+    return [person for person, _ in sightings.most_common(1)] or [0]
 
 
 def _window(
@@ -216,14 +216,14 @@ def _window(
     margin: float | None,
 ) -> Window:
     """One person's window from the frames inside it."""
-    matrix, seen = np.eye(2, 3), quality.NOT_LOOKED
+    matrix, measured = np.eye(2, 3), quality.NOT_LOOKED
     if margin is not None:
         looked_at = [look for look in looks if look.looked] or looks
         sights = [look.sights.get(person) for look in looked_at]
-        seen = quality.of_face(sights)
-        if quality.LOST in seen.flags:
+        measured = quality.of_face(sights)
+        if quality.LOST in measured.flags:
             blank = np.zeros((count, size, size, 3), np.uint8)
-            return Window(person, *span, _middles(looks, count), blank, 0.0, seen, None)
+            return Window(person, *span, _middles(looks, count), blank, 0.0, measured, None)
         meshes = [sight.mesh for sight in sights if sight is not None]
         matrix = faces.alignment(meshes, size, margin)
         looks = [look for look in looks if person in look.patches]
@@ -231,9 +231,9 @@ def _window(
     squares = {look.time_ms: _cut(look.patches[person], matrix, size) for look in chosen}
     times = np.array([look.time_ms for look in chosen])
     frames = np.stack([squares[time] for time in times.tolist()])
-    seen = quality.with_blur(seen, frames)
+    measured = quality.with_blur(measured, frames)
     place = None if margin is None else matrix
-    return Window(person, *span, times, frames, motion_energy(frames), seen, place)
+    return Window(person, *span, times, frames, motion_energy(frames), measured, place)
 
 
 def _middles(looks: Sequence[_Look], count: int) -> Float[np.ndarray, " count"]:

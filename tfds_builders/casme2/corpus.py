@@ -63,20 +63,20 @@ class Casme2(Corpus):
 
     @cached_property
     def _objective_classes(self) -> dict[tuple[str, str], int]:
-        found = sorted(self.manual_dir.glob("CASME2-ObjectiveClasses.xlsx"))
+        paths = sorted(self.manual_dir.glob("CASME2-ObjectiveClasses.xlsx"))
         fields = {field: self.columns[field] for field in ("subject", "clip", "objective")}
         return {
             self.names(row.cells): super(Casme2, self).objective(row.cells)
-            for book in found
+            for book in paths
             for row in sheets.rows(book, fields)
         }
 
     def folder(self, clip: Clip) -> Path:
         """sub01/EP02_01f below the frames of the layout."""
-        found = self._folders.get((int(clip.subject), clip.clip))
-        if found is None:
+        folder = self._folders.get((int(clip.subject), clip.clip))
+        if folder is None:
             raise DataError(f"sub{clip.subject}/{clip.clip}: annotated, but the folder is missing")
-        return found
+        return folder
 
     @cached_property
     def _folders(self) -> dict[tuple[int, str], Path]:

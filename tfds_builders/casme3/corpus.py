@@ -90,28 +90,28 @@ class Casme3(Corpus):
         letter = clip.clip.partition("/")[0]
         videos = self._videos(clip.subject)
         twin = videos.get(letter.swapcase())
-        found = videos.get(letter)
-        if twin and (found is None or found.samefile(twin)):
+        video = videos.get(letter)
+        if twin and (video is None or video.samefile(twin)):
             raise DataError(
                 f"{clip.subject}: the videos {letter} and {twin.name} are two, but {twin} is the "
                 "only folder for them; where upper and lower case are one, unpacking mixes their "
                 "frames: unpack the corpus anew where they are not"
             )
-        if found is None:
+        if video is None:
             raise DataError(f"{clip.subject}/{letter}: annotated, but the folder is missing")
-        return next((path for path in _folders(found) if path.name.lower() == "color"), found)
+        return next((path for path in _folders(video) if path.name.lower() == "color"), video)
 
     def _videos(self, subject: str) -> dict[str, Path]:
         """The folders of a subject's videos, by letter."""
-        found = self._subjects.get(subject.lower())
-        return {path.name.strip(): path for path in _folders(found)} if found else {}
+        folder = self._subjects.get(subject.lower())
+        return {path.name.strip(): path for path in _folders(folder)} if folder else {}
 
     @cached_property
     def _subjects(self) -> dict[str, Path]:
-        found = frames.layout_folders(
+        folders = frames.layout_folders(
             self.manual_dir, self.layout, SUBJECT, "spNO.1/a/color/355.jpg ..."
         )
-        return {subject.lower(): path for subject, path in found.items()}
+        return {subject.lower(): path for subject, path in folders.items()}
 
 
 def _folders(folder: Path) -> list[Path]:

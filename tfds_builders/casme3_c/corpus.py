@@ -68,21 +68,23 @@ class Casme3C(Corpus):
                 f"{int(clip.subject):02d}, sub{clip.subject} or spNO.{clip.subject}; found are "
                 f"{', '.join(path.name for path in self._subjects.values())}"
             )
-        found = _pictures(person, int(clip.clip)) or _pictures_in_the_only(person, int(clip.clip))
-        if found is None:
+        pictures = _pictures(person, int(clip.clip)) or _pictures_in_the_only(
+            person, int(clip.clip)
+        )
+        if pictures is None:
             inside = ", ".join(sorted(path.name for path in person.iterdir())[:8])
             raise DataError(
                 f"{clip.key}: no pictures in {person}, in its folders color, {clip.clip} and "
                 f"{clip.clip}/color, nor in its only folder; it holds {inside or 'nothing'}"
             )
-        return found
+        return pictures
 
     @cached_property
     def _subjects(self) -> dict[int, Path]:
-        found = frames.layout_folders(
+        folders = frames.layout_folders(
             self.manual_dir, self.layout, SUBJECT, "1/NNN.jpg ... or 1/1/color/NNN.jpg", OTHER_PARTS
         )
-        return {int(re.findall(r"\d+", subject)[-1]): path for subject, path in found.items()}
+        return {int(re.findall(r"\d+", subject)[-1]): path for subject, path in folders.items()}
 
 
 def _pictures(folder: Path, clip: int) -> Path | None:

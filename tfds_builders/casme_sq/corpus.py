@@ -103,10 +103,10 @@ class CasmeSq(Corpus):
         """s15/anger1_1 of the cut samples, or the long video s15/15_0401... ."""
         if self.layout == "raw":
             return self._long_video(clip)
-        found = self._folders.get((int(clip.subject[1:]), clip.clip.lower()))
-        if found is None:
+        folder = self._folders.get((int(clip.subject[1:]), clip.clip.lower()))
+        if folder is None:
             raise DataError(f"{clip.subject}/{clip.clip}: annotated, but the folder is missing")
-        return found
+        return folder
 
     def _long_video(self, clip: Clip) -> Path:
         video = re.sub(r"_\d+$", "", clip.clip).lower()

@@ -50,20 +50,20 @@ class Dfme(Corpus):
           DataError: there is none of the three.
         """
         if not self._workbooks:
-            wanted = ", ".join(name for _, name, _ in PARTS.values())
-            return sheets.find(self.manual_dir, "(?!)", f"{wanted}, or one of them", depth=2)
+            names = ", ".join(name for _, name, _ in PARTS.values())
+            return sheets.find(self.manual_dir, "(?!)", f"{names}, or one of them", depth=2)
         return next(iter(self._workbooks.values()))
 
     @cached_property
     def _workbooks(self) -> dict[str, Path]:
         """The workbooks that are there, by split."""
-        found = {}
-        for split, (pattern, wanted, _) in PARTS.items():
+        sheets_by_split = {}
+        for split, (pattern, name, _) in PARTS.items():
             try:
-                found[split] = sheets.find(self.manual_dir, pattern, wanted, depth=2)
+                sheets_by_split[split] = sheets.find(self.manual_dir, pattern, name, depth=2)
             except DataError:  # its absence becomes a fault of the sheet
                 continue
-        return found
+        return sheets_by_split
 
     def rows(self) -> Iterator[sheets.Row]:
         """The rows of all workbooks that are there, each with its split."""
@@ -116,10 +116,10 @@ class Dfme(Corpus):
 
     def folder(self, clip: Clip) -> Path:
         """The folder called like the clip."""
-        found = self._folders.get(clip.clip)
-        if found is None:
+        folder = self._folders.get(clip.clip)
+        if folder is None:
             raise DataError(f"{clip.clip}: annotated, but the folder is missing")
-        return found
+        return folder
 
     @cached_property
     def _folders(self) -> dict[str, Path]:

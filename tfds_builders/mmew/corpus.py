@@ -67,9 +67,11 @@ class Mmew(Corpus):
         faults = []
         for clip in sheet.clips:
             code = int(clip.clip.split("-")[1])
-            known = EMOTIONS.get(code, ("no emotion",))
-            if clip.emotion not in known:
-                detail = f"emotion {clip.emotion!r}, but {code:02d} in its name means {known[0]!r}"
+            emotions = EMOTIONS.get(code, ("no emotion",))
+            if clip.emotion not in emotions:
+                detail = (
+                    f"emotion {clip.emotion!r}, but {code:02d} in its name means {emotions[0]!r}"
+                )
                 detail += "; used as annotated"
                 faults.append(Fault(clip.key, "label", detail, stops_build=False))
         return replace(sheet, faults=[*sheet.faults, *faults])
@@ -86,19 +88,21 @@ class Mmew(Corpus):
 
     def folder(self, clip: Clip) -> Path:
         """The folder with the clip's name, wherever it lies below manual_dir."""
-        found = self._folders.get(clip.clip.lower(), [])
-        if not found:
+        folders = self._folders.get(clip.clip.lower(), [])
+        if not folders:
             raise DataError(f"{clip.clip}: annotated, but there is no folder of this name")
-        if len(found) > 1:
-            raise DataError(f"{clip.clip} is there twice: {found[0]}, {found[1]}; keep one of them")
-        return found[0]
+        if len(folders) > 1:
+            raise DataError(
+                f"{clip.clip} is there twice: {folders[0]}, {folders[1]}; keep one of them"
+            )
+        return folders[0]
 
     @cached_property
     def _folders(self) -> dict[str, list[Path]]:
-        found = frames.named_folders(self.manual_dir, CLIP)
-        if not found:
+        folders = frames.named_folders(self.manual_dir, CLIP)
+        if not folders:
             raise DataError(
                 f"{self.manual_dir}: no frames (folders such as Micro_Expression/.../S03-01-002); "
                 "complete the corpus"
             )
-        return {name.lower(): paths for name, paths in found.items()}
+        return {name.lower(): paths for name, paths in folders.items()}

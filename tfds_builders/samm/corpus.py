@@ -59,10 +59,10 @@ class Samm(Corpus):
 
     def folder(self, clip: Clip) -> Path:
         """006/006_1_2 below the frames of the layout."""
-        found = self._folders.get((clip.subject, clip.clip))
-        if found is None:
+        folder = self._folders.get((clip.subject, clip.clip))
+        if folder is None:
             raise DataError(f"{clip.subject}/{clip.clip}: annotated, but the folder is missing")
-        return found
+        return folder
 
     @cached_property
     def _folders(self) -> dict[tuple[str, str], Path]:

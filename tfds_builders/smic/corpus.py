@@ -77,13 +77,13 @@ class Smic(Corpus):
     @cached_property
     def _clips(self) -> list[Path]:
         """s1/micro/negative/s1_ne_01 and its like; non_micro holds no micro-expressions."""
-        found = []
+        clips = []
         for person in _folders(self._root):
             if re.fullmatch(names.SUBJECT, person.name, re.IGNORECASE):
                 micro = person / "micro" if (person / "micro").is_dir() else person
                 labels = [path for path in _folders(micro) if path.name.lower() != "non_micro"]
-                found += [clip for label in labels for clip in _folders(label)]
-        return [path for path in found if _is_clip(path)]
+                clips += [clip for label in labels for clip in _folders(label)]
+        return [path for path in clips if _is_clip(path)]
 
     @cached_property
     def _places(self) -> dict[str, Path]:

@@ -90,12 +90,14 @@ class SmicE(Corpus):
 
     def folder(self, clip: Clip) -> Path:
         """s09/s9_po_01 below the frames of the camera."""
-        found = self._folders.get(clip.clip, [])
-        if not found:
+        folders = self._folders.get(clip.clip, [])
+        if not folders:
             raise DataError(f"{clip.clip}: annotated, but the folder is missing")
-        if len(found) > 1:
-            raise DataError(f"{clip.clip} is there twice: {found[0]}, {found[1]}; keep one of them")
-        return found[0]
+        if len(folders) > 1:
+            raise DataError(
+                f"{clip.clip} is there twice: {folders[0]}, {folders[1]}; keep one of them"
+            )
+        return folders[0]
 
     @cached_property
     def _folders(self) -> dict[str, list[Path]]:
@@ -107,10 +109,10 @@ class SmicE(Corpus):
             depth=4,
             prefer=r"long|[-_]e\b",
         )
-        found: dict[str, list[Path]] = {}
+        folders: dict[str, list[Path]] = {}
         for name, paths in frames.named_folders(root, names.CLIP).items():
-            found.setdefault(names.read(name, "")[1], []).extend(paths)
-        return found
+            folders.setdefault(names.read(name, "")[1], []).extend(paths)
+        return folders
 
 
 def _is_clip(cells: Mapping[str, Any]) -> bool:

@@ -30,30 +30,30 @@ def render_clip(
     pixels stand beside it; `encode` makes the bytes that a stored record carries.
     """
     number = corpus.first_subject + subject
-    told = story.tell(corpus, number, index)
-    frames = film(identity(corpus.seed, number, corpus.size), told, corpus.noise)
-    return frames, record(told, f"s{number:02d}", f"c{index:03d}", corpus.split(subject))
+    plot = story.tell(corpus, number, index)
+    frames = film(identity(corpus.seed, number, corpus.size), plot, corpus.noise)
+    return frames, record(plot, f"s{number:02d}", f"c{index:03d}", corpus.split(subject))
 
 
-def film(rig: Rig, told: Story, noise: float) -> UInt8[np.ndarray, "t h w 3"]:
+def film(rig: Rig, plot: Story, noise: float) -> UInt8[np.ndarray, "t h w 3"]:
     """Act out a story with a face, and photograph it; `noise` in grey levels."""
-    seen = rig.frames(told.strengths, told.closed, told.head, told.gain)
-    grain = np.random.Generator(np.random.SFC64(told.noise_seed))  # the quickest of NumPy's
-    grey = grain.standard_normal(seen.shape, dtype=np.float32)
+    frames = rig.frames(plot.strengths, plot.closed, plot.head, plot.gain)
+    grain = np.random.Generator(np.random.SFC64(plot.noise_seed))  # the quickest of NumPy's
+    grey = grain.standard_normal(frames.shape, dtype=np.float32)
     grey *= noise
-    grey += seen
+    grey += frames
     return np.clip(np.rint(grey, out=grey), 0, 255, out=grey).astype(np.uint8)
 
 
-def record(told: Story, subject: str, clip: str, split: str = "") -> Clip:
+def record(plot: Story, subject: str, clip: str, split: str = "") -> Clip:
     """The clip record of a story, without frames; frame numbers count from 1."""
-    onset, apex, offset = told.onset + 1, told.apex + 1, told.offset + 1
+    onset, apex, offset = plot.onset + 1, plot.apex + 1, plot.offset + 1
     return Clip(
         dataset="synthetic_me",
         subject=subject,
         clip=clip,
-        emotion=told.emotion,
-        aus=told.aus,
+        emotion=plot.emotion,
+        aus=plot.aus,
         onset=onset,
         apex=apex,
         offset=offset,
@@ -62,7 +62,7 @@ def record(told: Story, subject: str, clip: str, split: str = "") -> Clip:
         offset_used=offset,
         apex_valid=True,
         fps=story.FPS,
-        frame_numbers=list(range(1, len(told.gain) + 1)),
+        frame_numbers=list(range(1, len(plot.gain) + 1)),
         frames=[],
         split=split,
     )

@@ -114,9 +114,9 @@ def film(rig: Rig, scene: Scene, noise: float) -> Iterator[UInt8[np.ndarray, "h 
     for start in range(0, len(scene.gain), CHUNK):
         part = slice(start, start + CHUNK)
         strengths = {form: values[part] for form, values in scene.strengths.items()}
-        seen = rig.frames(strengths, scene.closed[part], scene.head[part], scene.gain[part])
-        seen += noise * grain.standard_normal(seen.shape, dtype=np.float32)
-        yield from np.clip(np.rint(seen), 0, 255).astype(np.uint8)
+        frames = rig.frames(strengths, scene.closed[part], scene.head[part], scene.gain[part])
+        frames += noise * grain.standard_normal(frames.shape, dtype=np.float32)
+        yield from np.clip(np.rint(frames), 0, 255).astype(np.uint8)
 
 
 def _event(
@@ -129,9 +129,9 @@ def _event(
     length = rng.uniform(*DURATION)
     first = start + rng.uniform(APART, room - APART - length)
     rise, hold = length * rng.uniform(0.3, 0.5), length * rng.uniform(0.0, 0.15)
-    marks = np.round(np.array([0, rise, rise + hold, length]) * fps + first * fps).astype(int)
-    envelope = story.expression(corpus.frames, *(int(mark) for mark in marks))
-    onset, apex, _, offset = (float(mark) * 1000 / fps for mark in marks)
+    instants = np.round(np.array([0, rise, rise + hold, length]) * fps + first * fps).astype(int)
+    envelope = story.expression(corpus.frames, *(int(mark) for mark in instants))
+    onset, apex, _, offset = (float(mark) * 1000 / fps for mark in instants)
     largest = max(size / story.travel(form) for form, size in amplitudes.items())
     truth = Expression(onset, apex, offset, emotion, aus, largest)
     return truth, {form: size * envelope for form, size in amplitudes.items()}

@@ -99,9 +99,9 @@ def _photographed(corpus: Corpus, people: dict[str, list[Rig]]) -> Iterator[list
     for subject, rigs in people.items():
         made = []
         for index in range(corpus.clips_per_subject):
-            told = story.tell(corpus, photo.number(subject), index)
-            frames = clips.film(rigs[index % len(rigs)], told, corpus.noise)
-            made.append(_with_frames(frames, clips.record(told, subject, f"c{index:03d}")))
+            plot = story.tell(corpus, photo.number(subject), index)
+            frames = clips.film(rigs[index % len(rigs)], plot, corpus.noise)
+            made.append(_with_frames(frames, clips.record(plot, subject, f"c{index:03d}")))
         yield made
 
 
