@@ -8,7 +8,7 @@ frames to uint8 frames: blends truncate, warps and the blur round half to even.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp

@@ -22,7 +22,7 @@ class Batch(NamedTuple):
     """Clips of one step: `rows` point into the packed frames."""
 
     rows: Int[Array, "b t"] | Int[np.ndarray, "b t"]
-    labels: Int[Array, "b *k"]  # class of each clip, or states of its action units
+    labels: Int[Array, "b ..."]  # class of each clip, or states of its action units
     sentences: Int[Array, " b"]  # row of the sentence table; negative: the clip has none
 
 
@@ -30,7 +30,7 @@ class AugmentedBatch(NamedTuple):
     """A batch with its frames gathered and augmented, and its texts looked up."""
 
     frames: Float[Array, "b t h w 3"]
-    labels: Int[Array, "b *k"]
+    labels: Int[Array, "b ..."]
     sentences: Int[Array, " b"]
     texts: Array  # [b, e] embeddings, or [b, l] token ids where the text tower is trained
 

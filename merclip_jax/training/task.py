@@ -23,7 +23,7 @@ class Task(Protocol):
     """
 
     @property
-    def labels(self) -> Int[np.ndarray, "n *k"]:
+    def labels(self) -> Int[np.ndarray, "n ..."]:
         """The label of each clip, or the states of its action units."""
 
     @property

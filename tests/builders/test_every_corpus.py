@@ -16,6 +16,7 @@ from merclip_jax import train, workdir
 from merclip_jax.data import audit, datasets
 from merclip_jax.protocols import folds as cross_validation
 from merclip_jax.protocols import selection
+from merclip_jax.reports import audit_page
 
 KEYS = {
     *("dataset", "annotation_file", "layout", "n_clips", "n_subjects", "emotions"),
@@ -157,6 +158,8 @@ def test_an_audit_counts_its_rows(name, root):
     assert not any(fault["stops_build"] for fault in found["faults"])
     assert kinds.count("short") == case.clips
     assert set(kinds) - {"short"} == ({"annotation"} if name == "casme" else set())  # its note
+    shown = audit_page.html(found)
+    assert all(f'<th scope="row">{protocol}</th>' in shown for protocol in found["protocols"])
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -1,5 +1,6 @@
 """What goes wrong with real data and users: an exit code, one paragraph, nothing left behind."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -192,8 +193,10 @@ def test_a_protocol_of_one_subject_has_an_empty_fold(root, refused):
 def test_a_protocol_of_another_corpus(config, refused):
     config.data.protocol = "synthetic/3"
     refused(
-        3,
-        "none of the 6 clips belongs to its part synthetic_me; check that config.data",
+        2,
+        "--config.data.protocol=synthetic/3 takes clips of synthetic_me",
+        "--config.data.dataset=casme2",
+        left=(),
     )
 
 
@@ -210,11 +213,14 @@ def test_a_data_dir_below_a_file(config, root, refused):
     refused(2, f"data_dir={config.data.data_dir} cannot be made: Not a directory")
 
 
-def test_after_a_refusal_the_same_workdir_takes_the_mended_config(config, refused):
+def test_after_a_refusal_the_same_workdir_takes_the_mended_config(config, root, refused):
     config.data.protocol = "casme2/11"
-    refused(2, "no protocol 'casme2/11'", left=())
-    config.data.protocol = "synthetic/3"
-    refused(3, "none of the 6 clips")
-    config.data.protocol = "merclip/casme2/5"
+    refused(2, "data.protocol=casme2/11: no such protocol; known are merclip/casme2/3", left=())
+    (root / FIRST / "reg_img11.jpg").unlink()
+    for known in ("merclip/casme2/3", "merclip/casme2/5"):
+        config.data.protocol = known
+        refused(3, "frames missing between onset 8 and offset 15: 11")
+        kept = json.loads((root.parent / "run" / "config.json").read_text())
+        assert kept["data"]["protocol"] == known
     config.data.placement = "moon"
     refused(2, "data.placement='moon'")

@@ -46,7 +46,7 @@ def test_the_release_is_converted_bit_by_bit(tokenizer, tmp_path):
     assert loaded.keys() == expected.keys()
     assert all(np.array_equal(loaded[name], expected[name]) for name in expected)
     about = json.loads((tmp_path / "merclip.json").read_text())
-    assert about["made_from"]["model"].startswith("tiny_state_dict.safetensors: an official")
+    assert about["made_from"]["model"].startswith("state_dict.safetensors: an official")
     card = (tmp_path / "README.md").read_text()
     assert "DFME" in card and "no lie detector" in card and str(GOLDENS) not in card
 

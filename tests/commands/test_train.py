@@ -260,7 +260,7 @@ def test_a_fold_is_exported_with_what_it_has_seen(tiny_config, tmp_path):
     [
         ("eval.selection", "best", r"eval.selection='best': give 'last' \| 'inner' \| 'paper'"),
         ("recipe.epochs", 0, "recipe.epochs=0"),
-        ("data.protocol", "casme/9", "no protocol 'casme/9'"),
+        ("data.protocol", "casme/9", "data.protocol=casme/9: no such protocol"),
         ("model.variant", "huge", "model.variant='huge'"),
         ("model.init_from", "/nowhere", "/nowhere"),
         ("parallel.form", "xmap", "parallel.form='xmap'"),

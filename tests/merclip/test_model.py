@@ -12,7 +12,7 @@ from tokenizers.models import WordLevel
 
 from merclip_jax.errors import ConfigError, DataError
 from merclip_jax.models import MerClip
-from merclip_jax.towers import leaves
+from merclip_jax.towers import card, leaves
 from merclip_jax.towers.config import EmotionConfig, MerClipConfig, TextConfig, VisionConfig
 
 VISION = VisionConfig.tiny(
@@ -222,6 +222,13 @@ def test_save_and_load_is_exact(model, frames, tmp_path):
         "model.safetensors",
         "tokenizer.json",
     ]
+
+
+def test_the_card_says_what_is_known_and_no_more():
+    bare = card.model_card(SMALL, {"dataset": "a"})
+    assert "trained on the corpus `a`\n" in bare
+    whole = card.model_card(SMALL, {"dataset": "a", "protocol": "a/3", "seed": 0})
+    assert "trained on the corpus `a`, protocol `a/3`, seed 0\n" in whole
 
 
 @pytest.fixture
