@@ -93,16 +93,16 @@ def faceless(table: pd.DataFrame) -> list[str]:
     lost = table.loc[table["faces"] < crops.ENOUGH, "clip_id"]
     if len(lost) == len(table):
         raise DataError(
-            f"data.crop='aligned': no face was found in any of the {len(table)} clips; look at "
-            "their frames, or set data.crop='owner'"
+            f"--config.data.crop=aligned: no face was found in any of the {len(table)} clips; look "
+            "at their frames, or set --config.data.crop=owner"
         )
     if lost.empty:
         return []
     return [
         f"{len(lost)} of {len(table)} clips are not aligned, since no face was found in half of "
-        f"the frames that were looked at; they are cropped as data.crop='owner' does: "
+        f"the frames that were looked at; they are cropped as --config.data.crop=owner does: "
         f"{', '.join(lost)}. Look at their frames; if there is a face in them, set "
-        "data.crop='owner' for all."
+        "--config.data.crop=owner for all."
     ]
 
 

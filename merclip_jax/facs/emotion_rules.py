@@ -65,7 +65,7 @@ def _table(file: str) -> dict:
     try:
         return yaml.safe_load(_place(file).read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"au.rules={file}: {error}") from error
+        raise ConfigError(f"--config.au.rules={file}: {error}") from error
 
 
 def _lines(table: dict, name: str) -> list[list]:

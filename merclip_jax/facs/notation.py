@@ -255,7 +255,7 @@ def moving_and_still(name: str, style: Literal["released", "ours"] = "ours") -> 
     number, side = number_and_side(name)
     phrase = _phrase(ActionUnit(number, side), style)
     if not phrase:
-        raise DataError(f"action unit {name!r}: text.style={style!r} has no words for it")
+        raise DataError(f"action unit {name!r}: --config.text.style={style!r} has no words for it")
     return phrase, f"not {phrase}"
 
 

@@ -23,7 +23,27 @@ def check(config: ConfigDict, classes: tuple[str, ...]) -> None:
     """Refuse what `build` cannot start from, before any data is read.
 
     Raises:
-      ConfigError: no saved model at `model.init_from`, or one of another picture size or head.
+      ConfigError: as `check_weights`; or a head of another kind or other classes.
+    """
+    check_weights(config)
+    if not (config.model.init_from and config.model.init_head):
+        return
+    directory = files.locate(config.model.init_from)
+    values, saved_classes = files.config(directory), files.metadata(directory).get("classes")
+    kind = "inference" if values.get("emotion", {}).get("layers") else "linear"
+    if (saved_classes, kind) != (list(classes), config.model.head):
+        raise ConfigError(
+            f"--config.model.init_head: the head in {directory} is {kind} and tells "
+            f"{saved_classes}, this run needs {config.model.head} and {list(classes)}; set it to "
+            "False to start a new one"
+        )
+
+
+def check_weights(config: ConfigDict) -> None:
+    """Refuse weights that are not there, or whose pictures are of another size.
+
+    Raises:
+      ConfigError: naming what was found and what is wanted.
     """
     saved = config.model.init_from
     if not saved:
@@ -39,16 +59,6 @@ def check(config: ConfigDict, classes: tuple[str, ...]) -> None:
         raise ConfigError(
             f"--config.model.init_from={saved} was trained at {size} px: set "
             f"--config.data.image_size to that (it is {config.data.image_size})"
-        )
-    if not config.model.init_head:
-        return
-    saved_classes = files.metadata(directory).get("classes")
-    kind = "inference" if values.get("emotion", {}).get("layers") else "linear"
-    if (saved_classes, kind) != (list(classes), config.model.head):
-        raise ConfigError(
-            f"--config.model.init_head: the head in {directory} is {kind} and tells "
-            f"{saved_classes}, this run needs {config.model.head} and {list(classes)}; set it to "
-            "False to start a new one"
         )
 
 

@@ -56,9 +56,9 @@ class Texts:
         alike = (cosine > ALIKE) & (self.of_class[:, None] != self.of_class)
         for i, j in np.argwhere(alike):
             raise ConfigError(
-                f"au.emotion='text': to the text tower {emotions[i]!r} and {emotions[j]!r} are the "
-                "same. Start from weights whose text tower knows these words (model.init_from), or "
-                "set au.emotion='rules'."
+                f"--config.au.emotion=text: to the text tower {emotions[i]!r} and {emotions[j]!r} "
+                "are the same. Start from weights whose text tower knows these words "
+                "(--config.model.init_from), or set --config.au.emotion=rules."
             )
 
 

@@ -49,10 +49,10 @@ def check(config: ConfigDict, classes: tuple[str, ...]) -> None:
     """Refuse what `build` cannot start from, before any data is read.
 
     Raises:
-      ConfigError: as `merclip.start.check`; or units without a name or words, or rules that cannot
-        be read or say nothing of a class.
+      ConfigError: as `merclip.start.check_weights`; or units without a name or words, or rules
+        that cannot be read or say nothing of a class.
     """
-    start.check(config, classes)
+    start.check_weights(config)
     try:
         units = au_labels.units(config.au.units, config.au.sides)
         for unit in units:

@@ -55,9 +55,9 @@ def check(
     some = ", ".join(met[:NAMED]) + (", ..." if len(met) > NAMED else "")
     if not allowed:
         raise ConfigError(
-            f"the weights of model.init_from have been trained on {len(met)} of the subjects that "
-            f"this run tests ({some}): its scores would be those of training clips. Start from "
-            "other weights, or set eval.allow_seen=True; the report then says so"
+            f"the weights of --config.model.init_from have been trained on {len(met)} of the "
+            f"subjects that this run tests ({some}): its scores would be those of training clips. Start from "
+            "other weights, or set --config.eval.allow_seen=True; the report then says so"
         )
     return [
         f"CONTAMINATED: the weights that it started from were trained on {len(met)} of the tested "

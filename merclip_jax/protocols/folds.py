@@ -64,7 +64,7 @@ def leave_one_dataset_out(table: pd.DataFrame) -> list[Fold]:
       DataError: fewer than two corpora.
     """
     if table["dataset"].nunique() < 2:
-        raise DataError("folds.scheme='lodo' leaves one corpus out: at least 2 are needed")
+        raise DataError("--config.folds.scheme=lodo leaves one corpus out: at least 2 are needed")
     return [
         _fold(name, (table["dataset"] == name).to_numpy()) for name in table["dataset"].unique()
     ]
@@ -79,8 +79,8 @@ def official(table: pd.DataFrame) -> list[Fold]:
     test = (table["split"] != "train").to_numpy()
     if test.all() or not test.any():
         raise DataError(
-            "folds.scheme='official' needs clips of the owner's split 'train' and of another; "
-            f"found {', '.join(sorted(set(table['split']))) or 'none'}"
+            "--config.folds.scheme=official needs clips of the owner's split 'train' and of "
+            f"another; found {', '.join(sorted(set(table['split']))) or 'none'}"
         )
     return [_fold("official", test)]
 

@@ -157,7 +157,8 @@ def _refuse_unlike(first: Results, second: Results) -> None:
     if not first.class_names and units[0] != units[1]:
         raise ConfigError(
             f"--against: one run tells the action units {', '.join(units[0])}, the other "
-            f"{', '.join(units[1])}. Train both with the same au.units and au.sides."
+            f"{', '.join(units[1])}. Train both with the same --config.au.units and "
+            "--config.au.sides."
         )
     seeds = [len(run.run["seeds"]) for run in (first, second)]
     if seeds[0] != seeds[1]:
