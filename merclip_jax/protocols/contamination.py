@@ -57,7 +57,8 @@ def check(
         raise ConfigError(
             f"the weights of --config.model.init_from have been trained on {len(met)} of the "
             f"subjects that this run tests ({some}): its scores would be those of training "
-            "clips. Start from other weights, or set --config.eval.allow_seen=True; the report then says so"
+            "clips. Start from other weights, or set --config.eval.allow_seen=True; the report "
+            "then says so"
         )
     return [
         f"CONTAMINATED: the weights that it started from were trained on {len(met)} of the tested "
