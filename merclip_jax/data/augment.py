@@ -149,13 +149,17 @@ def color_jitter(
     return apply_color_jitter(clips, order, factors, offsets.astype(jnp.int32))
 
 
-def flip(key: Key[Array, ""], clips: Clips, prob: float = 0.5) -> Clips:
-    """Mirror whole clips with probability `prob`.
+def mirrored(key: Key[Array, ""], n: int) -> Bool[Array, " n"]:
+    """Which of `n` clips `augment` mirrors with the same key."""
+    return jax.random.bernoulli(jax.random.split(key, 4)[1], 0.5, (n,))
+
+
+def flip(clips: Clips, chosen: Bool[Array, " b"]) -> Clips:
+    """Mirror the chosen clips.
 
     Off by default in `augment`: AU sentences name left and right.
     """
-    chosen = jax.random.bernoulli(key, prob, (len(clips), 1, 1, 1, 1))
-    return jnp.where(chosen, clips[..., ::-1, :], clips)
+    return jnp.where(chosen[:, None, None, None, None], clips[..., ::-1, :], clips)
 
 
 def normalize(clips: UInt8[Array, "*axes c"]) -> Float[Array, "*axes c"]:
@@ -227,7 +231,7 @@ def augment(
     if augmix:
         clips = mix_chains(keys[0], clips)
     if mirror:
-        clips = flip(keys[1], clips)
+        clips = flip(clips, mirrored(key, len(clips)))
     if color:
         clips = color_jitter(keys[2], clips)
     frames = normalize(clips)

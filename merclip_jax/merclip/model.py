@@ -22,8 +22,10 @@ from merclip_jax.merclip import foreign
 from merclip_jax.merclip.foreign import Foreign
 from merclip_jax.towers import clip, files, folder, layers, leaves, similarity
 from merclip_jax.towers.config import EmotionConfig, MerClipConfig
+from merclip_jax.towers.inputs import ModelInput
 from merclip_jax.towers.video import VideoTower
 
+MOTION_STEM = r"vision\.motion_embedding"  # starts at zero where weights have none
 _normal = nnx.initializers.normal(0.02)  # released as truncated at +-2, a hundred sigma
 EMOTION_INIT = layers.BlockInit(qkv=_normal, out=_normal, c_fc=_normal, c_proj=_normal)
 
@@ -113,7 +115,7 @@ class MerClip(nnx.Module):
 
     def __call__(
         self,
-        frames: Float[Array, "b t h w 3"],
+        frames: ModelInput,
         *,
         train: bool = False,
         rngs: nnx.Rngs | None = None,
@@ -128,15 +130,13 @@ class MerClip(nnx.Module):
         return Output(embedding, tokens, logits)
 
     def window_scores(
-        self, frames: Float[Array, "b t h w 3"], texts: Float[Array, "n e"]
+        self, frames: ModelInput, texts: Float[Array, "n e"]
     ) -> tuple[Float[Array, "b c"], Float[Array, "b n"]]:
         """Logits of the classes, and the cosine with every text."""
         out = self(frames)
         return out.logits, similarity.cosine(out.clip_embedding, texts)
 
-    def log_odds(
-        self, frames: Float[Array, "b t h w 3"], target: Int[Array, ""]
-    ) -> Float[Array, " b"]:
+    def log_odds(self, frames: ModelInput, target: Int[Array, ""]) -> Float[Array, " b"]:
         """Log-odds of one class against all others.
 
         A class's logit alone would not do: softmax does not change when all logits rise together.
@@ -177,6 +177,9 @@ class MerClip(nnx.Module):
             else foreign.towers(directory)
         )
         cfg = replace(weights.cfg, vision=replace(weights.cfg.vision, **vision))
+        if cfg.vision.input == "rgb+motion":
+            lacks = "|".join(filter(None, (weights.lacks, MOTION_STEM)))
+            weights = replace(weights, lacks=lacks)
         cfg = cfg.with_dtype(dtype) if dtype else cfg
         return cls.completed(replace(weights, cfg=cfg))
 

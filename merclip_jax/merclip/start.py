@@ -12,11 +12,14 @@ from ml_collections import ConfigDict
 from scipy import fft
 from tokenizers import Tokenizer
 
+from merclip_jax.data import motion
 from merclip_jax.errors import ConfigError
 from merclip_jax.merclip import sentences
 from merclip_jax.merclip.model import MerClip
 from merclip_jax.towers import files
 from merclip_jax.towers.config import EmotionConfig, MerClipConfig
+
+MOTION_PATCH = 4  # pixels of the pictures of motion
 
 
 def check(config: ConfigDict, classes: tuple[str, ...]) -> None:
@@ -54,8 +57,13 @@ def check_weights(config: ConfigDict) -> None:
     except ConfigError as error:
         raise ConfigError(f"--config.model.init_from: {error}") from error
     vision = values.get("vision") or values.get("vision_config", {})  # ours, or CLIP's
-    size = vision.get("image_size", config.data.image_size)
-    if size != config.data.image_size:
+    seen, size = vision.get("input", "rgb"), vision.get("image_size", config.data.image_size)
+    if seen != config.data.input and (seen, config.data.input) != ("rgb", "rgb+motion"):
+        raise ConfigError(
+            f"--config.model.init_from={saved} sees {seen}: set --config.data.input to that (it is "
+            f"{config.data.input})"
+        )
+    if seen != "motion" and size != config.data.image_size:
         raise ConfigError(
             f"--config.model.init_from={saved} was trained at {size} px: set "
             f"--config.data.image_size to that (it is {config.data.image_size})"
@@ -88,7 +96,8 @@ def load(directory: Path) -> MerClip:
     return MerClip.from_pretrained(directory, "float32" if on_cpu else None)
 
 
-def _dtype(config: ConfigDict) -> str:
+def dtype(config: ConfigDict) -> str:
+    """The dtype of computation: bfloat16 on accelerators, unless told."""
     if config.model.dtype != "auto":
         return config.model.dtype
     return "float32" if jax.default_backend() == "cpu" else "bfloat16"
@@ -102,13 +111,13 @@ def _small(config: ConfigDict, classes: tuple[str, ...], seed: int) -> tuple[Mer
     """The small model with random weights."""
     tokenizer = sentences.small_tokenizer()
     cfg = MerClipConfig.tiny(len(classes))
-    patch = config.model.patch_size or cfg.vision.patch_size
-    vision = replace(
-        cfg.vision, image_size=config.data.image_size, patch_size=patch, **_run_sizes(config)
-    )
+    alone = config.data.input == "motion"
+    patch = config.model.patch_size or (MOTION_PATCH if alone else cfg.vision.patch_size)
+    size = motion.SEEN if alone else config.data.image_size
+    vision = replace(cfg.vision, image_size=size, patch_size=patch, **run_sizes(config))
     small_text = replace(cfg.text, vocab_size=tokenizer.get_vocab_size(), context=64)
     emotion = replace(cfg.emotion, layers=_head_layers(config))
-    cfg = MerClipConfig(vision, small_text, emotion).with_dtype(_dtype(config))
+    cfg = MerClipConfig(vision, small_text, emotion).with_dtype(dtype(config))
     model = MerClip(cfg, rngs=nnx.Rngs(seed))
     if config.model.motion_start:
         kernel = model.vision.patch_embedding.projection.kernel
@@ -116,14 +125,15 @@ def _small(config: ConfigDict, classes: tuple[str, ...], seed: int) -> tuple[Mer
     return model, tokenizer
 
 
-def _run_sizes(config: ConfigDict) -> dict[str, Any]:
+def run_sizes(config: ConfigDict) -> dict[str, Any]:
     """What a run may choose of a video tower whose parameters are given."""
-    return {name: config.model[name] for name in ("drop_path", "global_drop_path", "remat")}
+    chosen = {name: config.model[name] for name in ("drop_path", "global_drop_path", "remat")}
+    return chosen | {"input": config.data.input}
 
 
 def _saved(config: ConfigDict, directory: Path, classes: tuple[str, ...], seed: int) -> MerClip:
     """The saved model with its own head or a new one."""
-    model = MerClip.from_pretrained(directory, _dtype(config), **_run_sizes(config))
+    model = MerClip.from_pretrained(directory, dtype(config), **run_sizes(config))
     if not config.model.init_head:
         model.start_head(len(classes), _head_layers(config), rngs=nnx.Rngs(seed))
     return model

@@ -21,7 +21,9 @@ from merclip_jax.merclip import losses, nearest
 from merclip_jax.merclip.model import MerClip
 from merclip_jax.merclip.sentences import SentenceTable, mean_of_templates, sentence_table
 from merclip_jax.protocols.folds import Fold
-from merclip_jax.scoring import calibration, metrics
+from merclip_jax.scoring import calibration
+from merclip_jax.towers.inputs import ModelInput
+from merclip_jax.training import classes
 from merclip_jax.training.batch import AugmentedBatch, Predicted
 
 
@@ -154,7 +156,7 @@ class Task:
             axis_name,
         )
 
-    def predict(self, model: MerClip, frames: Float[Array, "b t h w 3"], texts: Array) -> Predicted:
+    def predict(self, model: MerClip, frames: ModelInput, texts: Array) -> Predicted:
         """Probabilities of the classes, and the cosine of clip and sentence for every sentence."""
         if self.config.text.trainable:
             s, p, length = texts.shape
@@ -200,28 +202,20 @@ class Task:
 
     def score(self, indices: Int[np.ndarray, " n"], predicted: Predicted) -> float:
         """UF1 over the classes shown or predicted."""
-        return float(metrics.present_uf1(self._confusion(indices, predicted)))
+        return classes.epoch_score(self.labels[indices], predicted)
 
     def card_scores(self, indices: Int[np.ndarray, " n"], predicted: Predicted) -> dict[str, float]:
         """UF1 and UAR."""
-        counts = self._confusion(indices, predicted)
-        return {"uf1": float(metrics.uf1(counts)), "uar": float(metrics.uar(counts))}
+        return classes.card_scores(self.labels[indices], predicted)
 
     def columns(
         self, fold: Fold, test_pred: Predicted, val_pred: Predicted | None
     ) -> dict[str, Any]:
         """The class, the probability of each, and the nearest sentences of training clips."""
-        columns: dict[str, Any] = {"prediction": test_pred.probabilities.argmax(1)}
-        for name, column in zip(self.classes, test_pred.probabilities.T, strict=True):
-            columns[f"p_{name}"] = column
         of_training = self.sentences.of_clip[fold.train]
-        return columns | nearest.columns(
+        return classes.columns(self.classes, test_pred) | nearest.columns(
             np.asarray(test_pred.scores), self.sentences.sentences, of_training
         )
 
     def keep(self, folder: Path, seed: int, test_pred: Predicted) -> None:
         """Nothing beside the predictions."""
-
-    def _confusion(self, indices: Int[np.ndarray, " n"], predicted: Predicted) -> np.ndarray:
-        guesses = np.asarray(predicted.probabilities).argmax(1)
-        return metrics.confusion(self.labels[indices], guesses, len(self.classes))

@@ -15,7 +15,7 @@ the still one.
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +32,7 @@ from merclip_jax.merclip.model import EMOTION_INIT, MerClip
 from merclip_jax.micro_au import losses
 from merclip_jax.towers import clip, files, folder, layers, leaves
 from merclip_jax.towers.config import TextConfig, VisionConfig
+from merclip_jax.towers.inputs import ModelInput
 from merclip_jax.towers.video import VideoTower
 
 _normal = EMOTION_INIT.out
@@ -214,7 +215,7 @@ class MicroAu(nnx.Module):
 
     def __call__(
         self,
-        frames: Float[Array, "b t h w 3"],
+        frames: ModelInput,
         *,
         train: bool = False,
         rngs: nnx.Rngs | None = None,
@@ -243,14 +244,12 @@ class MicroAu(nnx.Module):
         )
 
     def window_scores(
-        self, frames: Float[Array, "b t h w 3"], texts: Float[Array, "n e"]
+        self, frames: ModelInput, texts: Float[Array, "n e"]
     ) -> tuple[Float[Array, "b k"], Float[Array, "b 0"]]:
         """Logits of the units; clips are compared with no sentences."""
         return self.unit_logits(self(frames).features), jnp.zeros((len(frames), 0))
 
-    def log_odds(
-        self, frames: Float[Array, "b t h w 3"], target: Int[Array, ""]
-    ) -> Float[Array, " b"]:
+    def log_odds(self, frames: ModelInput, target: Int[Array, ""]) -> Float[Array, " b"]:
         """Log-odds of one unit's movement."""
         return self.unit_logits(self(frames).features)[:, target]
 
@@ -268,8 +267,10 @@ class MicroAu(nnx.Module):
         folder.save(self, Path(directory), tokenizer, meta)
 
     @classmethod
-    def from_pretrained(cls, directory: str | os.PathLike) -> "MicroAu":
-        """Load a model that `save_pretrained` wrote.
+    def from_pretrained(
+        cls, directory: str | os.PathLike, dtype: str | None = None, **vision: Any
+    ) -> "MicroAu":
+        """Load a model that `save_pretrained` wrote; the arguments are `MerClip.from_pretrained`'s.
 
         Raises:
           ConfigError: the directory lacks a file, or its config.json cannot be used.
@@ -280,5 +281,10 @@ class MicroAu(nnx.Module):
         if values.get("model_type") != "micro_au":
             kind = values.get("model_type")
             raise ConfigError(f"{directory / 'config.json'}: a {kind} model, not a micro_au one")
-        shapes = folder.abstract(cls, MicroAuConfig.from_json(values))
+        cfg = MicroAuConfig.from_json(values)
+        cfg = replace(cfg, vision=replace(cfg.vision, **vision))
+        if dtype:
+            text = replace(cfg.text, dtype=dtype)
+            cfg = replace(cfg, vision=replace(cfg.vision, dtype=dtype), text=text)
+        shapes = folder.abstract(cls, cfg)
         return leaves.fill(shapes, files.read(directory), str(directory), [])

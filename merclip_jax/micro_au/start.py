@@ -13,25 +13,46 @@ from merclip_jax.errors import ConfigError, DataError
 from merclip_jax.facs import emotion_rules, notation, regions
 from merclip_jax.facs import labels as au_labels
 from merclip_jax.merclip import start
+from merclip_jax.merclip.model import MerClip
 from merclip_jax.merclip.sentences import embedded
 from merclip_jax.micro_au import emotion_text
 from merclip_jax.micro_au.model import MicroAu, MicroAuConfig
+from merclip_jax.towers import files
 
 
 def build(config: ConfigDict, classes: tuple[str, ...], seed: int) -> tuple[MicroAu, Tokenizer]:
-    """Micro-AU CLIP over the towers of a model, and their tokenizer.
+    """Micro-AU CLIP and the tokenizer of its text tower.
+
+    From an exported Micro-AU CLIP of the same units all of it is taken, its attentions too; from
+    other weights the towers.
 
     Raises:
       ConfigError: as `merclip.start.build`.
     """
+    if _is_micro_au(config):
+        directory = files.locate(config.model.init_from)
+        sizes = start.run_sizes(config)
+        model = MicroAu.from_pretrained(directory, start.dtype(config), **sizes)
+        return model, files.tokenizer(directory)
     towers, tokenizer = start.build(config, classes, seed)
+    model = MicroAu.over(towers, _sizes(config, towers), rngs=nnx.Rngs(seed))
+    if config.au.text:
+        model.texts[...] = _unit_texts(model, tokenizer, config.text.style)
+    return model, tokenizer
+
+
+def _is_micro_au(config: ConfigDict) -> bool:
+    saved = config.model.init_from
+    return bool(saved) and files.config(files.locate(saved)).get("model_type") == "micro_au"
+
+
+def _sizes(config: ConfigDict, towers: MerClip) -> MicroAuConfig:
     settings = config.au
-    units = au_labels.units(settings.units, settings.sides)
     frame = regions.Frame.of_crop(config.data.crop, settings.eye_distance, settings.eye_height)
-    cfg = MicroAuConfig(
+    return MicroAuConfig(
         towers.cfg.vision,
         towers.cfg.text,
-        units,
+        au_labels.units(settings.units, settings.sides),
         heads=settings.heads,
         eye_distance=frame.eye_distance,
         eye_height=frame.eye_height,
@@ -39,10 +60,6 @@ def build(config: ConfigDict, classes: tuple[str, ...], seed: int) -> tuple[Micr
         dependency=settings.dependency,
         aligned=settings.text,
     )
-    model = MicroAu.over(towers, cfg, rngs=nnx.Rngs(seed))
-    if settings.text:
-        model.texts[...] = _unit_texts(model, tokenizer, config.text.style)
-    return model, tokenizer
 
 
 def check(config: ConfigDict, classes: tuple[str, ...]) -> None:
@@ -59,6 +76,14 @@ def check(config: ConfigDict, classes: tuple[str, ...]) -> None:
             notation.moving_and_still(unit, config.text.style)
     except DataError as error:
         raise ConfigError(f"--config.au.units={tuple(config.au.units)}: {error}") from error
+    if _is_micro_au(config):
+        saved = config.model.init_from
+        saved_units = files.config(files.locate(saved)).get("units", [])
+        if saved_units != list(units):
+            raise ConfigError(
+                f"--config.model.init_from={saved} finds the units {', '.join(saved_units)}, "
+                f"this run {', '.join(units)}: set --config.au.units to the same"
+            )
     if classes and config.au.emotion == "rules":
         emotion_rules.read(classes, units, config.au.rules)
 

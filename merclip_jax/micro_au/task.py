@@ -23,6 +23,7 @@ from merclip_jax.micro_au.model import MicroAu
 from merclip_jax.protocols.folds import Fold
 from merclip_jax.scoring import attention, au_metrics, calibration
 from merclip_jax.scoring.attention import Attention
+from merclip_jax.towers.inputs import ModelInput
 from merclip_jax.training.batch import AugmentedBatch, Predicted
 
 
@@ -104,7 +105,7 @@ class Task:
         accuracy = jnp.where(known, right, 0).sum() / jnp.maximum(known.sum(), 1)
         return value, {"loss": value, **scalars, "accuracy": accuracy}
 
-    def predict(self, model: MicroAu, frames: Float[Array, "b t h w 3"], texts: Array) -> Predicted:
+    def predict(self, model: MicroAu, frames: ModelInput, texts: Array) -> Predicted:
         """Probability and logit of every unit, and what it attends to in each clip."""
         out = model(frames)
         logits = model.unit_logits(out.features)

@@ -21,8 +21,9 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int, UInt8
 
-from merclip_jax.data import augment
+from merclip_jax.data import inputs
 from merclip_jax.timeline import cells
+from merclip_jax.towers.inputs import ModelInput
 from merclip_jax.training.task import WindowModel
 
 CONTROLS = 20  # other places: a drop beyond all of them has a chance of 1 in 21 by luck
@@ -121,7 +122,7 @@ def evidence(
 
     The arguments are those of `explain`.
     """
-    return np.asarray(_evidence(*nnx.split(model), frames, onset, target), np.float64)
+    return np.asarray(_evidence(*nnx.split(model), _seen(model, frames), onset, target), np.float64)
 
 
 def tested(
@@ -174,49 +175,56 @@ def scores(
 
     The other arguments are those of `explain`.
     """
-    return np.asarray(_scores(*nnx.split(model), frames, onset, moving, target), np.float64)
+    return np.asarray(
+        _scores(*nnx.split(model), _seen(model, frames), onset, moving, target), np.float64
+    )
+
+
+def _seen(model: WindowModel, frames: UInt8[np.ndarray, "t s s 3"]) -> ModelInput:
+    return inputs.seen(inputs.of_frames(frames, model.cfg.vision.input))
 
 
 @partial(jax.jit, static_argnums=0)
 def _evidence(
     graph: Any,
     state: Any,
-    frames: UInt8[Array, "t s s 3"],
+    clip: ModelInput,
     onset: Int[Array, ""],
     target: Int[Array, ""],
 ) -> Float[Array, "t g g"]:
     """What the movement in each frame and cell adds to the target's score."""
     model = nnx.merge(graph, state)
-    clip = augment.normalize(frames)
-    movement = clip - clip[onset]
+    rest = inputs.at_rest(clip, onset)
+    movement = jax.tree.map(jnp.subtract, clip, rest)
 
-    def slope(share: Float[Array, ""]) -> Float[Array, "t s s 3"]:
-        part = clip[onset] + share * movement
-        return jax.grad(lambda x: model.log_odds(x[None], target)[0])(part)
+    def score(part: ModelInput) -> Float[Array, ""]:
+        return model.log_odds(jax.tree.map(lambda x: x[None], part), target)[0]
 
-    midpoints = (jnp.arange(STEPS) + 0.5) / STEPS
-    total = jax.lax.fori_loop(
-        0, STEPS, lambda i, total: total + slope(midpoints[i]), jnp.zeros_like(clip)
-    )
-    return cells.sums(total / STEPS * movement, model.cfg.vision.grid)
+    def added(i: Int[Array, ""], total: ModelInput) -> ModelInput:
+        share = (i + 0.5) / STEPS
+        part = jax.tree.map(lambda still, moved: still + share * moved, rest, movement)
+        return jax.tree.map(jnp.add, total, jax.grad(score)(part))
+
+    total = jax.lax.fori_loop(0, STEPS, added, jax.tree.map(jnp.zeros_like, clip))
+    evidence = jax.tree.map(lambda slope, moved: slope / STEPS * moved, total, movement)
+    grid = model.cfg.vision.grid
+    return sum(cells.sums(part, grid) for part in jax.tree.leaves(evidence))
 
 
 @partial(jax.jit, static_argnums=0)
 def _scores(
     graph: Any,
     state: Any,
-    frames: UInt8[Array, "t s s 3"],
+    clip: ModelInput,
     onset: Int[Array, ""],
     moving: Bool[Array, "n g g"],
     target: Int[Array, ""],
 ) -> Float[Array, " n"]:
     model = nnx.merge(graph, state)
-    clip = augment.normalize(frames)
-    patch = clip.shape[1] // moving.shape[1]
 
     def score(chosen: Bool[Array, "g g"]) -> Float[Array, ""]:
-        pixels = chosen.repeat(patch, 0).repeat(patch, 1)[..., None]
-        return model.log_odds(jnp.where(pixels, clip, clip[onset])[None], target)[0]
+        part = inputs.held_still(clip, chosen, onset)
+        return model.log_odds(jax.tree.map(lambda x: x[None], part), target)[0]
 
     return jax.lax.map(score, moving, batch_size=_AT_ONCE)
 

@@ -16,13 +16,14 @@ def model_card(cfg: Any, meta: Mapping[str, Any]) -> str:
     """The card's text.
 
     Args:
-      cfg: the model's sizes, a MerClipConfig or a MicroAuConfig.
+      cfg: the model's sizes, a MerClipConfig, a MicroAuConfig, or a baseline's, with a title.
       meta: what merclip.json says: classes, dataset, protocol, seed, seen {corpus: subjects},
         units, scores {n_clips, n_subjects, uf1, uar or au_f1}, made_from {part: where its weights
         are from}, words_added (to the vocabulary after training); any may lack.
     """
     licence, note = FOREIGN if meta.get("made_from") else OWN
-    system = "Micro-AU CLIP" if meta.get("units") else "MER-CLIP"
+    ours = "Micro-AU CLIP" if meta.get("units") else "MER-CLIP"
+    system = getattr(cfg, "title", ours)
     title = f"{system} on {meta['dataset']}" if meta.get("dataset") else f"{system}, not fine-tuned"
     return templates.fill(
         "towers/card.md", cfg=cfg, meta=meta, title=title, licence=licence, licence_note=note

@@ -18,10 +18,17 @@ def _check_heads(width: int, heads: int, where: str) -> None:
         )
 
 
+MOTION_SIDE = 56  # pixels: side of motion as it is packed, and seen beside frames
+INPUTS = ("rgb", "motion", "rgb+motion")  # what the video tower sees
+
+
 @dataclass(frozen=True)
 class VisionConfig:
     """Sizes of the video tower; the defaults are the release's (ViT-B/16, 16 frames of 224 px).
 
+    `input` is 'rgb', 'motion' (pictures of motion in place of frames: `image_size` and `patch_size`
+    are theirs) or 'rgb+motion', which adds tokens of motion, on the same grid, to those of the
+    frames.
     `frames` is what the model is trained with: no parameter depends on it. `local_width` is the
     number of channels inside the LMHRA (the release: int(width // 1.5)); 0 leaves the LMHRAs out.
     `global_layers` are the blocks followed by a global block. `drop_path` and `global_drop_path`
@@ -29,6 +36,7 @@ class VisionConfig:
     blocks for the backward pass and computes them again: less memory, a third more time.
     """
 
+    input: str = "rgb"
     frames: int = 16
     image_size: int = 224
     patch_size: int = 16
@@ -56,6 +64,13 @@ class VisionConfig:
                 f"video tower: image_size {self.image_size} is not a multiple of patch_size "
                 f"{self.patch_size}"
             )
+        if self.input == "rgb+motion" and MOTION_SIDE % self.grid:
+            raise ConfigError(
+                f"video tower: motion of {MOTION_SIDE} pixels does not divide into the frames' "
+                f"grid of {self.grid}; take input 'rgb' or another size of frames"
+            )
+        if self.input not in INPUTS:
+            raise ConfigError(f"video tower: input {self.input!r} is none of {', '.join(INPUTS)}")
         if not set(self.global_layers) <= set(range(self.layers)):
             raise ConfigError(
                 f"video tower: global_layers {self.global_layers} must lie in 0..{self.layers - 1}"
@@ -70,6 +85,11 @@ class VisionConfig:
     def grid(self) -> int:
         """Patches along one side of a frame."""
         return self.image_size // self.patch_size
+
+    @property
+    def motion_patch(self) -> int:
+        """Side of a patch of motion beside frames, in pixels of MOTION_SIDE."""
+        return MOTION_SIDE // self.grid
 
     @classmethod
     def b16(cls, **changes: Any) -> "VisionConfig":

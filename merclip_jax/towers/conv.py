@@ -30,6 +30,7 @@ class PatchEmbedding(nnx.Module):
         width: int,
         *,
         temporal_downsample: bool,
+        kernel_init: Any = layers.torch_kernel,
         dtype: Any,
         rngs: nnx.Rngs,
     ):
@@ -40,7 +41,7 @@ class PatchEmbedding(nnx.Module):
             taps * patch_size**2 * 3,
             width,
             use_bias=False,
-            kernel_init=layers.torch_kernel,
+            kernel_init=kernel_init,
             dtype=dtype,
             rngs=rngs,
         )

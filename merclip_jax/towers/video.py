@@ -20,6 +20,7 @@ from merclip_jax.errors import ConfigError
 from merclip_jax.towers import attention, clip, layers
 from merclip_jax.towers.config import VisionConfig
 from merclip_jax.towers.conv import DepthwiseConv, LocalMHRA, PatchEmbedding
+from merclip_jax.towers.inputs import Both, ModelInput
 
 # As released: attention packs q, k and v in one Xavier matrix with zero biases; the MLP keeps
 # PyTorch's defaults. A global block starts by adding nothing. (With no checkpoint at all the
@@ -176,6 +177,15 @@ class VideoTower(nnx.Module):
             dtype=dtype,
             rngs=rngs,
         )
+        if cfg.input == "rgb+motion":  # starts at zero: frames alone are seen
+            self.motion_embedding = PatchEmbedding(
+                cfg.motion_patch,
+                width,
+                temporal_downsample=cfg.temporal_downsample,
+                kernel_init=layers.zeros,
+                dtype=dtype,
+                rngs=rngs,
+            )
         self.class_embedding = nnx.Param(normal(rngs.params(), (width,), jnp.float32))
         self.positional_embedding = nnx.Param(
             normal(rngs.params(), (1 + cfg.grid**2, width), jnp.float32)
@@ -207,7 +217,7 @@ class VideoTower(nnx.Module):
 
     def __call__(
         self,
-        frames: Float[Array, "b t h w 3"],
+        frames: ModelInput,
         *,
         train: bool = False,
         rngs: nnx.Rngs | None = None,
@@ -217,7 +227,8 @@ class VideoTower(nnx.Module):
         """Embed normalised clips.
 
         Args:
-          frames: channels last, normalised, of the configured size; any number of frames.
+          frames: channels last, normalised, of the configured size; any number of frames. With
+            input 'motion' pictures of motion (`data.motion.pictures`), with 'rgb+motion' both.
           train: use batch statistics and update the running ones; drop out with `rngs`.
           rngs: needed in training unless every dropout and stochastic depth rate is 0.
           axis_name: the pmap or shard_map axis that BatchNorm averages over.
@@ -266,14 +277,17 @@ class VideoTower(nnx.Module):
             block.lmhra1 = block.lmhra2 = None
         self.global_layers, self.global_blocks = (), nnx.List([])
 
-    def _embed(self, frames: Float[Array, "b t h w 3"], mode: Mode) -> Float[Array, "b t2 n c"]:
+    def _embed(self, clips: ModelInput, mode: Mode) -> Float[Array, "b t2 n c"]:
         """Patch tokens with one class token per time step in front, and spatial positions added."""
+        frames, motion = clips if isinstance(clips, Both) else (clips, None)
         if frames.shape[2:4] != (self.image_size, self.image_size):
             raise ConfigError(
                 f"frames of {frames.shape[2]} x {frames.shape[3]} pixels do not fit this model: "
                 f"resize and crop them to {self.image_size} x {self.image_size}"
             )
         x = mode.record("patch_embedding", self.patch_embedding(frames))
+        if motion is not None:
+            x = x + self.motion_embedding(motion)
         b, t, h, w, c = x.shape
         class_token = jnp.broadcast_to(self.class_embedding[...], (b, t, 1, c))
         x = jnp.concatenate([class_token, x.reshape(b, t, h * w, c)], axis=2)

@@ -5,7 +5,10 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float, Int, UInt8
+from jaxtyping import Array, Float, Int
+
+from merclip_jax.data.inputs import Stored
+from merclip_jax.towers.inputs import ModelInput
 
 
 class State(NamedTuple):
@@ -29,7 +32,7 @@ class Batch(NamedTuple):
 class AugmentedBatch(NamedTuple):
     """A batch with its frames gathered and augmented, and its texts looked up."""
 
-    frames: Float[Array, "b t h w 3"]
+    frames: ModelInput
     labels: Int[Array, "b ..."]
     sentences: Int[Array, " b"]
     texts: Array  # [b, e] embeddings, or [b, l] token ids where the text tower is trained
@@ -38,7 +41,7 @@ class AugmentedBatch(NamedTuple):
 class Shared(NamedTuple):
     """What all folds read and none changes."""
 
-    frames: UInt8[Array, "n h w 3"] | UInt8[np.ndarray, "n h w 3"]
+    stored: Stored  # packed frames and motion
     texts: Array  # [s, p, e] embeddings, or [s, p, l] token ids where the text tower is trained
     frozen: Any  # parameters that are not trained
 

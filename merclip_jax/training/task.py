@@ -11,6 +11,7 @@ from flax import nnx
 from jaxtyping import Array, Float, Int, Key
 
 from merclip_jax.protocols.folds import Fold
+from merclip_jax.towers.inputs import ModelInput
 from merclip_jax.training.batch import AugmentedBatch, Predicted
 
 
@@ -43,7 +44,7 @@ class Task(Protocol):
     ) -> tuple[Float[Array, ""], dict[str, Array]]:
         """The value to be minimised, and scalars to log, 'loss' and 'accuracy' among them."""
 
-    def predict(self, model: Any, frames: Float[Array, "b t h w 3"], texts: Array) -> Predicted:
+    def predict(self, model: Any, frames: ModelInput, texts: Array) -> Predicted:
         """What the model predicts of clips in evaluation mode."""
 
     def strata(self, fold: Fold) -> Int[np.ndarray, " n"]:
@@ -91,11 +92,9 @@ class WindowModel(Protocol):
         """Sentence features before L2 normalisation."""
 
     def window_scores(
-        self, frames: Float[Array, "b t h w 3"], texts: Float[Array, "n e"]
+        self, frames: ModelInput, texts: Float[Array, "n e"]
     ) -> tuple[Float[Array, "b k"], Float[Array, "b n"]]:
         """Logits of classes or action units, and the cosine with each text (or no columns)."""
 
-    def log_odds(
-        self, frames: Float[Array, "b t h w 3"], target: Int[Array, ""]
-    ) -> Float[Array, " b"]:
+    def log_odds(self, frames: ModelInput, target: Int[Array, ""]) -> Float[Array, " b"]:
         """Log-odds of one class against all others, or of one action unit."""

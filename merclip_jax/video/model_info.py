@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from merclip_jax import systems
+from merclip_jax.data import motion
 from merclip_jax.errors import ConfigError
 from merclip_jax.faces import crops, face
 from merclip_jax.facs import notation, phrases
@@ -67,7 +68,8 @@ class ModelInfo:
       sentences: those a window is compared with; none where there are units.
       style: their wording.
       count: frames of a window.
-      size: side of a frame in pixels.
+      input: what it sees, one of `towers.config.INPUTS`.
+      size: side of a frame in pixels, also where it sees motion alone.
       crop: how pictures are cut, one of `crops.WAYS`.
       margin: free border around an aligned face, see `face.alignment`.
       calibrated: whether probabilities were fitted on people whom training left out.
@@ -84,6 +86,7 @@ class ModelInfo:
     sentences: tuple[str, ...]
     style: Literal["released", "ours"]
     count: int
+    input: str
     size: int
     crop: str
     margin: float
@@ -121,6 +124,7 @@ def read(directory: Path, crop: str = "auto") -> ModelInfo:
     if units and (settings.get("emotion", "rules") != "rules" or settings.get("rules")):
         notices.append(OTHER_RULES)
     guess = np.repeat([[UNKNOWN_RATE], [1 - UNKNOWN_RATE]], len(units), axis=1)
+    seen = values.get("vision", {}).get("input", "rgb")
     try:
         return ModelInfo(
             system=values["model_type"],
@@ -130,7 +134,8 @@ def read(directory: Path, crop: str = "auto") -> ModelInfo:
             sentences=() if units else _sentences(meta, style, notices),
             style=style,
             count=values["vision"]["frames"],
-            size=values["vision"]["image_size"],
+            input=seen,
+            size=motion.WORKING if seen == "motion" else values["vision"]["image_size"],
             crop=_crop(meta, crop, notices),
             margin=float(meta.get("margin", face.MARGIN)),
             calibrated=bool(calibration),

@@ -12,7 +12,8 @@ from jaxtyping import Array, Float, UInt8
 from scipy import special
 
 from merclip_jax import systems
-from merclip_jax.data import augment
+from merclip_jax.data import inputs
+from merclip_jax.data.inputs import Stored
 from merclip_jax.facs import emotion_rules
 from merclip_jax.merclip import sentences
 from merclip_jax.scoring import calibration
@@ -65,10 +66,9 @@ class Predictor:
         """Compile the model for one batch, once; `read` does so by itself if nobody has."""
         if self._compiled is None:
             size = self.info.size
-            shape = (self.batch_size, self.info.count, size, size, 3)
-            frames = jax.ShapeDtypeStruct(shape, jnp.uint8)
+            blank = np.zeros((self.batch_size, self.info.count, size, size, 3), np.uint8)
             lowered = jax.jit(_scores, static_argnums=0).lower(
-                self._graph, self._state, frames, self._texts
+                self._graph, self._state, self._stored(blank), self._texts
             )
             self._compiled = lowered.compile()
 
@@ -80,7 +80,7 @@ class Predictor:
         for first in range(0, len(frames), self.batch_size):
             part = frames[first : first + self.batch_size]
             padded = np.resize(part, (self.batch_size, *part.shape[1:]))
-            outputs = self._compiled(self._state, padded, self._texts)
+            outputs = self._compiled(self._state, self._stored(padded), self._texts)
             batches.append([np.asarray(values, np.float64)[: len(part)] for values in outputs])
         logits, similarity = (np.concatenate(parts) for parts in zip(*batches, strict=True))
         nothing = np.zeros((len(frames), 0))
@@ -92,6 +92,11 @@ class Predictor:
             return Reading(nothing, units, nothing)
         return Reading(emotion_rules.infer(self._rules, units, self.info.rates), units, nothing)
 
+    def _stored(self, frames: UInt8[np.ndarray, "b t s s 3"]) -> Stored:
+        """What the model sees of windows, as it would be packed."""
+        windows = [inputs.of_frames(window, self.info.input) for window in frames]
+        return jax.tree.map(lambda *parts: np.stack(parts), *windows)
+
     def _embed(self, directory: Path) -> Float[Array, "n e"]:
         """The sentences in the model's space: the mean of their templates, as in training."""
         if not self.info.sentences:
@@ -101,7 +106,7 @@ class Predictor:
 
 
 def _scores(
-    graph: Any, state: Any, frames: UInt8[Array, "b t s s 3"], texts: Float[Array, "n e"]
+    graph: Any, state: Any, stored: Stored, texts: Float[Array, "n e"]
 ) -> tuple[Float[Array, "b k"], Float[Array, "b n"]]:
     """Logits of classes or of action units, and the cosine with every sentence."""
-    return nnx.merge(graph, state).window_scores(augment.normalize(frames), texts)
+    return nnx.merge(graph, state).window_scores(inputs.seen(stored), texts)

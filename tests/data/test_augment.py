@@ -334,7 +334,7 @@ class TestAugment:
 
     def test_flip_mirrors_whole_clips(self, noise):
         clips = jnp.concatenate([noise] * 8)
-        flipped = np.asarray(augment.flip(KEY, clips))
+        flipped = np.asarray(augment.flip(clips, augment.mirrored(KEY, len(clips))))
         same = [(f == c).all() for f, c in zip(flipped, np.asarray(clips), strict=True)]
         mirrored = [
             (f == c[..., ::-1, :]).all() for f, c in zip(flipped, np.asarray(clips), strict=True)

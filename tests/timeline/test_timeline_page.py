@@ -27,6 +27,7 @@ INFO = ModelInfo(
     sentences=("raising the chin", "lowering the brows"),
     style="ours",
     count=8,
+    input="rgb",
     size=32,
     crop="aligned",
     margin=0.15,

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from merclip_jax import experiment, train, workdir
+from merclip_jax.data.inputs import Stored
 from merclip_jax.facs import notation
 from merclip_jax.merclip import task
 from merclip_jax.protocols import folds
@@ -56,7 +57,7 @@ def plant(monkeypatch):
             action_units=notation.parse_column(aus),
             **{"class": [protocol.classes[label] for label in labels]},
         )
-        return replace(packed, frames=frames), table
+        return replace(packed, frames=frames, stored=Stored(frames, None)), table
 
     monkeypatch.setattr(experiment, "load_clips", telling)
 

@@ -1,0 +1,92 @@
+"""What a model sees of packed clips: frames, pictures of their motion, or both.
+
+One place for training, prediction and explanations. Augmentation of the look leaves motion alone;
+a mirrored clip moves the other way.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, Key, UInt8
+from ml_collections import ConfigDict
+
+from merclip_jax.data import augment, motion
+from merclip_jax.towers.inputs import Both, ModelInput
+
+
+class Stored(NamedTuple):
+    """Frames as they are packed, and their motion; None where a model does not see it."""
+
+    frames: UInt8[Array, "*n h w 3"] | UInt8[np.ndarray, "*n h w 3"] | None
+    motion: UInt8[Array, "*n m m 2"] | UInt8[np.ndarray, "*n m m 2"] | None
+
+    def rows(self, rows: Int[Array, "*n"] | Int[np.ndarray, "*n"]) -> "Stored":
+        """Some rows of all that is stored."""
+        return Stored(*(None if part is None else part[rows] for part in self))
+
+
+def of_frames(frames: UInt8[np.ndarray, "t h w 3"], kind: str) -> Stored:
+    """A single clip as it would be packed, for a model whose input is of this kind."""
+    moved = motion.encode(motion.motion(frames)) if "motion" in kind else None
+    return Stored(frames if "rgb" in kind else None, moved)
+
+
+def seen(stored: Stored) -> ModelInput:
+    """What a model sees of clips [b, t, ...], without augmentation."""
+    frames = None if stored.frames is None else augment.normalize(jnp.asarray(stored.frames))
+    moved = None if stored.motion is None else motion.pictures(stored.motion, _side(stored))
+    return _joined(frames, moved)
+
+
+def augmented(key: Key[Array, ""], stored: Stored, settings: ConfigDict) -> ModelInput:
+    """What a model sees of clips [b, t, ...] in training; `settings` are `config.augment`."""
+    frames = moved = None
+    if stored.frames is not None:
+        frames = augment.augment(
+            key,
+            jnp.asarray(stored.frames),
+            augmix=settings.augmix,
+            mirror=settings.flip,
+            color=settings.color,
+            face_mix=settings.face_mix,
+            face_mix_alpha=settings.face_mix_alpha,
+        )
+    if stored.motion is not None:
+        fields = motion.decode(stored.motion)
+        if settings.flip:
+            chosen = augment.mirrored(key, len(fields))[:, None, None, None, None]
+            fields = jnp.where(chosen, motion.mirror(fields), fields)
+        moved = motion.shown(fields, _side(stored))
+    return _joined(frames, moved)
+
+
+def held_still(
+    clips: ModelInput, moving: Bool[Array, "g g"], onset: int | Int[Array, ""]
+) -> ModelInput:
+    """Clips [t, ...] of which only some cells of a grid move; the others stay as at the onset."""
+
+    def part(clip: Float[Array, "t s s 3"], rest: Float[Array, "t s s 3"]) -> Array:
+        cell = clip.shape[1] // moving.shape[0]
+        return jnp.where(moving.repeat(cell, 0).repeat(cell, 1)[..., None], clip, rest)
+
+    return jax.tree.map(part, clips, at_rest(clips, onset))
+
+
+def at_rest(clips: ModelInput, onset: int | Int[Array, ""]) -> ModelInput:
+    """What a model would see of clips [t, ...] if the face stayed as it is at the onset."""
+    return jax.tree.map(lambda clip: jnp.broadcast_to(clip[onset], clip.shape), clips)
+
+
+def _side(stored: Stored) -> int:
+    """Beside frames all of the motion is seen, so that it divides as the frames do."""
+    return motion.SEEN if stored.frames is None else motion.SIDE
+
+
+def _joined(frames: Array | None, moved: Array | None) -> ModelInput:
+    if frames is not None and moved is not None:
+        return Both(frames, moved)
+    alone = moved if frames is None else frames
+    assert alone is not None  # `config.data.input` names one at least
+    return alone
