@@ -29,7 +29,7 @@ from merclip_jax.reports.report import Report
 from merclip_jax.settings import checks
 from merclip_jax.towers import files
 from merclip_jax.training import fold as fold_files
-from merclip_jax.training import loop, parallel, step
+from merclip_jax.training import parallel, step
 from merclip_jax.training.batch import Shared
 from merclip_jax.training.fold import RunContext
 
@@ -57,6 +57,7 @@ def run(config: ConfigDict, directory: str | Path) -> Report:
     seen = weights.get("seen")
     notices = contamination.check(seen, table, run_folds, config.eval.allow_seen)
     notices += _other_crop(weights, config) + pack.faceless(table)
+    notices += pack.without_apex(table) if config.data.temporal == "apex" else []
     for notice in notices if parallel.is_first() else ():
         sys.stderr.write(f"note: {notice}\n")
     if parallel.is_first():
@@ -89,6 +90,8 @@ def check(config: ConfigDict) -> Protocol:
             "choose another protocol"
         )
     system.check(config, protocol.classes)
+    if config.eval.baseline:
+        results.read(Path(config.eval.baseline))
     parallel.join(config.parallel)
     parallel.check(config)
     datasets.check(config.data, protocol)
@@ -101,7 +104,9 @@ def load_clips(config: ConfigDict, protocol: Protocol) -> tuple[pack.Clips, pd.D
     builders = datasets.prepare_all(
         data.dataset, data.manual_dir, data.data_dir, data.builder_config
     )
-    clips = pack.load(builders, data.image_size, Path(data.data_dir), data.placement, data.crop)
+    clips = pack.load(
+        builders, data.image_size, Path(data.data_dir), data.placement, data.crop, data.input
+    )
     return clips, selection.select(protocol, clips.table)
 
 
@@ -157,7 +162,7 @@ def _train(
                 model, task, config, per_epoch
             )
             engine = parallel.Engine(learner, parallel.folds_at_once(config, len(pending)))
-            frames = clips.frames if clips.on_device else np.zeros((0,), np.uint8)
+            stored = clips.stored if clips.on_device else pack.NOTHING
             context = RunContext(
                 config=config,
                 seed=seed,
@@ -169,13 +174,13 @@ def _train(
                 task=task,
                 learner=learner,
                 engine=engine,
-                shared=engine.put(Shared(frames, texts, frozen)),
+                shared=engine.put(Shared(stored, texts, frozen)),
                 params=params,
                 model_state=model_state,
                 tokenizer=tokenizer,
                 notices=notices,
             )
-            loop.train_folds(context, pending, bar)
+            system.train(context, pending, bar)
             timing["compile_s"] += engine.compile_s
 
 
@@ -216,15 +221,17 @@ def _collect(
         "clips_per_s": trained / train_s,
         "folds_per_hour": len(run_folds) * len(config.seeds) * 3600 / train_s,
     }
+    system = systems.get(config.model.system)
+    by_nature = config.model.init_from or system.is_baseline
     facts = {
-        "system": systems.get(config.model.system).title,
+        "system": system.title,
         "protocol": {"name": protocol.name, "classes": list(protocol.classes)},
         "selection": config.eval.selection,
         "seeds": list(config.seeds),
         "config": json.loads(config.to_json()),
         "timing": timing,
         "environment": _environment(),
-        "notices": notices + ([] if config.model.init_from else [RANDOM_START]),
+        "notices": notices + ([] if by_nature else [RANDOM_START]),
     }
     workdir.write(directory / "run.json", json.dumps(facts, indent=2) + "\n")
 

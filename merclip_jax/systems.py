@@ -6,10 +6,17 @@ imports are inside the functions, so that asking for help does not load a model'
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from merclip_jax.errors import ConfigError
+
+
+def _by_steps(*given: Any) -> None:
+    from merclip_jax.training import loop
+
+    loop.train_folds(*given)
 
 
 @dataclass(frozen=True)
@@ -23,6 +30,9 @@ class System:
       check: (config, classes) refuses, before any data is read, what `start` cannot start from.
       load: a saved model's folder -> a `training.task.WindowModel`.
       needs_classes: whether a protocol without emotion classes leaves it nothing to learn.
+      train: (training.fold.RunContext, folds, progress bar) trains folds and leaves their files;
+        by steps, unless a system fits in closed form.
+      is_baseline: whether it is there to be beaten: small, and at home with a random start.
     """
 
     title: str
@@ -31,6 +41,8 @@ class System:
     check: Callable[..., None]
     load: Callable[[Path], Any]
     needs_classes: bool
+    train: Callable[..., None] = _by_steps
+    is_baseline: bool = False
 
 
 def _merclip() -> System:
@@ -49,7 +61,42 @@ def _micro_au() -> System:
     )
 
 
-SYSTEMS: dict[str, Callable[[], System]] = {"merclip": _merclip, "micro_au": _micro_au}
+def _network(name: str) -> System:
+    from merclip_jax.baselines import networks, start, task
+
+    return System(
+        networks.NETWORKS[name].title,
+        start.build,
+        task.Task.create,
+        start.check,
+        start.load,
+        needs_classes=True,
+        is_baseline=True,
+    )
+
+
+def _flow_regression(units: bool) -> System:
+    from merclip_jax.baselines import regression, regression_start, start, task
+
+    return System(
+        regression.RegressionConfig.title,
+        regression_start.build,
+        regression_start.UnitsTask.create if units else task.Task.create,
+        regression_start.check,
+        start.load,
+        needs_classes=not units,
+        train=regression.train_folds,
+        is_baseline=True,
+    )
+
+
+SYSTEMS: dict[str, Callable[[], System]] = {
+    "merclip": _merclip,
+    "micro_au": _micro_au,
+    **{name: partial(_network, name) for name in ("off_apexnet", "ststnet", "htnet")},
+    "flow_regression": partial(_flow_regression, units=False),
+    "flow_regression_au": partial(_flow_regression, units=True),
+}
 
 
 def get(name: str) -> System:

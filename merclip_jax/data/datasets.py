@@ -21,6 +21,7 @@ from etils import epath
 from ml_collections import ConfigDict
 
 from merclip_jax import tfds_builders
+from merclip_jax.data import motion
 from merclip_jax.errors import ConfigError, DataError
 from merclip_jax.faces import face
 from merclip_jax.facs import notation
@@ -140,7 +141,15 @@ def check(data: ConfigDict, protocol: Protocol) -> None:
         shares(data.builder_config, names, "builder_config"),
     )
     for name in names:
-        _known_config(name, _builder_class(name), variants[name])
+        known = _builder_class(name)
+        _known_config(name, known, variants[name])
+        seen = (data.input, data.image_size, data.crop)
+        if shows_flow(known) and seen != ("motion", motion.SEEN, "owner"):
+            raise ConfigError(
+                f"--config.data.dataset={name} holds pictures of flow and no faces: set "
+                f"--config.data.input=motion (it is {seen[0]}), --config.data.image_size="
+                f"{motion.SEEN} (it is {seen[1]}) and --config.data.crop=owner (it is {seen[2]})"
+            )
     lacking = [name for name in protocol.datasets if name not in names]
     if lacking:
         raise ConfigError(
@@ -152,6 +161,11 @@ def check(data: ConfigDict, protocol: Protocol) -> None:
     for place in filter(None, places.values()):
         if not Path(place).expanduser().is_dir():
             raise ConfigError(f"--config.data.manual_dir={place}: no such folder")
+
+
+def shows_flow(builder: type[tfds.core.DatasetBuilder]) -> bool:
+    """Whether a builder's frames are pictures of flow."""
+    return issubclass(builder, CorpusBuilder) and builder.CORPUS.pictures == "flow"
 
 
 def corpus(dataset: str, manual_dir: str | Path, config_name: str = "") -> Corpus:

@@ -6,6 +6,7 @@ business of `crops`.
 """
 
 import hashlib
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,19 +17,21 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import tensorflow_datasets as tfds
-from jaxtyping import Array, Int, UInt8
+from jaxtyping import Int, UInt8
 from tqdm import tqdm
 
 from merclip_jax import workdir
-from merclip_jax.data import datasets
-from merclip_jax.errors import ConfigError, DataError
+from merclip_jax.data import datasets, motion, published_flow
+from merclip_jax.data.inputs import Stored
+from merclip_jax.errors import DataError
 from merclip_jax.faces import crops
 from merclip_jax.facs import notation
 
-PACK_VERSION = 2  # raise when the packed pixels or columns of the same records change
+PACK_VERSION = 3  # raise when the packed pixels or columns of the same records change
 CROP_VERSION = 1  # the same for those that are not the owner's crop
 DEVICE_SHARE = 0.4  # of the device's memory that 'auto' gives to clips
 TEXT_COLUMNS = ("clip_id", "dataset", "subject", "clip", "split", "emotion", "aus")
+NOTHING = Stored(None, None)
 NUMBER_COLUMNS = ("objective_class", "onset_used", "apex_used", "offset_used")
 
 
@@ -37,18 +40,21 @@ class Clips:
     """Packed clips.
 
     Attributes:
-      table: one row per clip: the record's text and numbers, `n_frames`, and `start`, the clip's
-        first row in `frames`; of aligned clips also what `crops.align` measured.
-      frames: all frames of all clips, RGB, in memory of the device, of the host, or on disk.
+      table: one row per clip: the record's text and numbers, `n_frames`, `start`, the clip's first
+        row in `frames`, `apex`, the row of its apex counted from there, and `apex_annotated`; of
+        aligned clips also what `crops.align` measured.
+      frames: all frames of all clips, RGB, on disk: for what people look at.
+      stored: what the model sees of them, in memory of the device, of the host, or on disk.
     """
 
     table: pd.DataFrame
-    frames: UInt8[np.ndarray, "n h w 3"] | UInt8[Array, "n h w 3"]
+    frames: UInt8[np.ndarray, "n h w 3"]
+    stored: Stored
 
     @property
     def on_device(self) -> bool:
-        """Whether a jitted step can gather from `frames` itself."""
-        return isinstance(self.frames, jax.Array)
+        """Whether a jitted step can gather from `stored` itself."""
+        return all(isinstance(part, jax.Array) for part in self.stored if part is not None)
 
 
 def load(
@@ -57,6 +63,7 @@ def load(
     data_dir: Path,
     placement: str,
     crop: str = "owner",
+    kind: str = "rgb",
 ) -> Clips:
     """Pack prepared datasets together, or open their pack.
 
@@ -67,9 +74,10 @@ def load(
       placement: 'device', 'host', 'memmap', or 'auto': on the device where it fits there beside
         the model, else read from disk.
       crop: one of `crops.WAYS`.
+      kind: what the model sees, `config.data.input`; motion is computed once and kept beside.
 
     Raises:
-      ConfigError: an unknown placement, or the face networks are needed and not installed.
+      ConfigError: the face networks are needed and not installed.
       DataError: frames that cannot be decoded, or a clip without frames.
     """
     folder = data_dir / "packed" / _content_key(builders, image_size, crop)
@@ -79,7 +87,32 @@ def load(
     table["action_units"] = notation.parse_column(table["aus"])
     shape = (int(table["n_frames"].sum()), image_size, image_size, 3)
     frames = np.memmap(folder / "frames.bin", np.uint8, "r", shape=shape)
-    return Clips(table, _place(frames, placement))
+    flow = {builder.name for builder in builders if datasets.shows_flow(type(builder))}
+    moved = _motion(folder, frames, table, flow) if "motion" in kind else None
+    stored = Stored(frames if "rgb" in kind else None, moved)
+    return Clips(table, frames, _place(stored, placement))
+
+
+def _motion(
+    folder: Path, frames: UInt8[np.ndarray, "n h w 3"], table: pd.DataFrame, flow: set[str]
+) -> UInt8[np.ndarray, "n m m 2"]:
+    """The motion of all packed clips, computed once for the frames of a pack.
+
+    The corpora in `flow` show it already.
+    """
+    file = folder / f"motion-{motion.VERSION}.bin"
+    if not file.exists():
+        partial = file.with_suffix(f".{os.getpid()}.partial")  # another may be at it, too
+        shown = table["dataset"].isin(flow)
+        uv = published_flow.channels(frames[table.loc[shown, "start"]]) if shown.any() else (0, 1)
+        clips = zip(table["start"], table["n_frames"], shown, strict=True)
+        with partial.open("wb") as out:
+            for start, count, is_flow in tqdm(clips, "motion", len(table), disable=None):
+                own = np.asarray(frames[start : start + count])
+                moved = published_flow.fields(own, uv) if is_flow else motion.motion(own)
+                out.write(motion.encode(moved).tobytes())
+        partial.rename(file)  # the last act: what has the name is complete
+    return np.memmap(file, np.uint8, "r", shape=(len(frames), motion.SIDE, motion.SIDE, 2))
 
 
 def faceless(table: pd.DataFrame) -> list[str]:
@@ -103,6 +136,17 @@ def faceless(table: pd.DataFrame) -> list[str]:
         f"the frames that were looked at; they are cropped as --config.data.crop=owner does: "
         f"{', '.join(lost)}. Look at their frames; if there is a face in them, set "
         "--config.data.crop=owner for all."
+    ]
+
+
+def without_apex(table: pd.DataFrame) -> list[str]:
+    """A notice of the clips whose annotation gives no apex that can be used, if there are any."""
+    lacking = int((table["apex_annotated"] == 0).sum())
+    if not lacking:
+        return []
+    return [
+        f"data.temporal='apex': {lacking} of {len(table)} clips have no annotated apex that lies "
+        "between onset and offset; the middle frame, or the one that a correction names, is taken."
     ]
 
 
@@ -159,11 +203,12 @@ def _read(
     """One record: its row of the table and its frames from onset to offset."""
     row = {name: record[name].decode() for name in TEXT_COLUMNS}
     row |= {name: int(record[name]) for name in NUMBER_COLUMNS}
-    image, frames = builder.info.features["frames"].feature, []
+    image, frames, numbers = builder.info.features["frames"].feature, [], []
     for number, encoded in zip(record["frame_numbers"], record["frames"], strict=True):
         if row["onset_used"] <= number <= row["offset_used"]:
             try:
                 frames.append(image.decode_example_np(encoded))
+                numbers.append(int(number))
             except Exception as error:  # noqa: BLE001 - OpenCV says only that nothing came out
                 raise DataError(
                     f"clip {row['clip_id']}, frame {number}: the image is damaged; copy it into "
@@ -174,24 +219,26 @@ def _read(
             f"clip {row['clip_id']} has no frame between onset {row['onset_used']} and offset "
             f"{row['offset_used']}; correct its row in the annotation"
         )
-    return row, frames
+    apex = int(np.abs(np.array(numbers) - row["apex_used"]).argmin())
+    return row | {"apex": apex, "apex_annotated": int(record["apex_valid"])}, frames
 
 
-def _place(frames: np.memmap, placement: str) -> np.ndarray | jax.Array:
+def _place(stored: Stored, placement: str) -> Stored:
+    parts = [part for part in stored if part is not None]
     if placement == "auto":
         stats = jax.local_devices()[0].memory_stats() or {}
-        placement = (
-            "device" if frames.nbytes < DEVICE_SHARE * stats.get("bytes_limit", 0) else "memmap"
-        )
-    if placement == "device":
-        return jnp.asarray(frames)
-    if placement == "host":
-        return np.array(frames)
+        room = DEVICE_SHARE * stats.get("bytes_limit", 0)
+        placement = "device" if sum(part.nbytes for part in parts) < room else "memmap"
     if placement == "memmap":
-        return frames
-    raise ConfigError(f"data.placement={placement!r}: give 'auto', 'device', 'host' or 'memmap'")
+        return stored
+    return jax.tree.map(jnp.asarray if placement == "device" else np.array, stored)
 
 
 def first_rows(table: pd.DataFrame) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:
     """Where each clip starts in the packed frames, and how many frames it has."""
     return table["start"].to_numpy(np.int32), table["n_frames"].to_numpy(np.int32)
+
+
+def apexes(table: pd.DataFrame) -> Int[np.ndarray, " n"]:
+    """Each clip's apex, counted from its own first frame."""
+    return table["apex"].to_numpy(np.int32)

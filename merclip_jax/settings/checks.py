@@ -47,6 +47,11 @@ def _contradictions(config: ConfigDict) -> Iterator[str]:
             "--config.au.threshold='inner' needs inner subjects: set "
             "--config.eval.selection=inner, too"
         )
+    if config.data.temporal == "apex" and config.data.frames != 1:
+        yield (
+            f"--config.data.frames={config.data.frames}: --config.data.temporal=apex shows one "
+            "frame, the apex; set --config.data.frames=1 with it"
+        )
     if config.folds.scheme == "lodo" and "+" not in config.data.dataset:
         yield (
             "--config.folds.scheme='lodo' leaves one corpus out, and --config.data.dataset="
@@ -97,7 +102,7 @@ def _of_parallel(config: ConfigDict) -> Iterator[str]:
 
 def _of_model(config: ConfigDict) -> Iterator[str]:
     model, saved = config.model, config.model.init_from
-    if not saved and model.variant != "tiny":
+    if not saved and model.variant != "tiny" and model.system not in fields.BASELINES:
         yield (
             "--config.model.init_from='': name the folder or hub id of weights to start from, or "
             "give --config.model.variant=tiny to try a run from random weights"

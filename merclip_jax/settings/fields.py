@@ -9,6 +9,8 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+BASELINES = ("off_apexnet", "ststnet", "htnet", "flow_regression", "flow_regression_au")
+
 
 @dataclass(frozen=True)
 class Field:
@@ -68,6 +70,9 @@ FIELDS = (
     Field("data.manual_dir", "",
           "the corpus as its owner distributes it; of several their parent", free=True),
     Field("data.data_dir", "data", "where prepared datasets and packed clips are kept", free=True),
+    Field("data.input", "rgb",
+          "frames, pictures of their motion (augment.* leaves it alone, but for flip), or both",
+          ("rgb", "motion", "rgb+motion")),
     Field("data.frames", 16, "frames that the model sees of each clip", low=1),
     Field("data.image_size", 224, "pixels: side of the square that the model sees", low=8),
     Field("data.crop", "owner",
@@ -75,13 +80,15 @@ FIELDS = (
           "the whole frame with black borders",
           ("owner", "aligned", "none")),
     Field("data.temporal", "uniform",
-          "frames spread over the clip, or its first ones", ("uniform", "first")),
+          "frames spread over the clip, its first ones, or the apex alone (data.frames=1)",
+          ("uniform", "first", "apex")),
     Field("data.motion", "full",
           "'none' shows the onset frame all the time: a sanity check", ("full", "none")),
     Field("data.placement", "auto",
           "where packed clips lie", ("auto", "device", "host", "memmap"), free=True),
     Field("model.system", "merclip",
-          "'merclip' names emotions; 'micro_au' finds action units first"),
+          "'merclip' names emotions, 'micro_au' finds action units first; baselines: "
+          f"{', '.join(BASELINES)}"),
     Field("model.init_from", "", "folder or hub id of the weights to start from"),
     Field("model.variant", "",
           "'tiny' starts a small model at random where init_from is ''", ("", "tiny")),
@@ -169,6 +176,8 @@ FIELDS = (
           "also shows the best on the test subject",
           ("last", "inner", "paper")),
     Field("eval.allow_seen", False, "start from weights that were trained on tested subjects"),
+    Field("eval.baseline", "",
+          "workdir of a run on the same clips: the report shows the difference", free=True),
     Field("eval.batch_size", 16, "clips predicted at once", low=1),
     Field("checkpoint.every_epochs", 1, "how often a fold in training is saved", low=1, free=True),
     Field("checkpoint.keep", 2,

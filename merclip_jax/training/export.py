@@ -43,16 +43,22 @@ def finish(
     context: RunContext, member: FoldState, test_pred: Predicted, val_pred: Predicted | None
 ) -> None:
     """Write what a fold logged and predicted, and drop what is not to be kept."""
-    folder = context.folder(member.fold)
     last = context.config.recipe.epochs - 1
     table = predictions(context, member.fold, test_pred, val_pred, "last", last)
     if member.choice.rows:
         chosen = pd.DataFrame(member.choice.rows).astype(table.dtypes)
         table = pd.concat([table, chosen])
-    workdir.write_table(results(folder, "history", context.seed), pd.DataFrame(member.history))
-    workdir.write_table(results(folder, "predictions", context.seed), table)
+    write(context, member.fold, member.history, table)
     if not context.config.checkpoint.keep_finished:
-        shutil.rmtree(folder / "checkpoints")
+        shutil.rmtree(context.folder(member.fold) / "checkpoints")
+
+
+def write(context: RunContext, fold: Fold, history: list[dict], table: pd.DataFrame) -> None:
+    """Write a fold's history and its predictions; these last, since they mark it as done."""
+    folder = context.folder(fold)
+    folder.mkdir(parents=True, exist_ok=True)
+    workdir.write_table(results(folder, "history", context.seed), pd.DataFrame(history))
+    workdir.write_table(results(folder, "predictions", context.seed), table)
 
 
 def keep(
@@ -80,11 +86,17 @@ def keep(
         return
     context.task.keep(context.folder(fold), context.seed, test_pred)
     if exported:
-        _export(context, fold, final, test_pred, val_pred)
+        learner, frozen = context.learner, context.shared.frozen
+        model = nnx.merge(learner.graphdef, final.params, frozen, final.model_state)
+        save_model(context, fold, model, test_pred, val_pred)
 
 
-def _export(
-    context: RunContext, fold: Fold, state: State, test_pred: Predicted, val_pred: Predicted | None
+def save_model(
+    context: RunContext,
+    fold: Fold,
+    model: Any,
+    test_pred: Predicted,
+    val_pred: Predicted | None,
 ) -> None:
     """Save a fold's model to predict with or to start from, and say what it has seen."""
     test = context.table.iloc[fold.test]
@@ -105,8 +117,6 @@ def _export(
         },
         "config": _without_places(context.config),
     }
-    learner = context.learner
-    model = nnx.merge(learner.graphdef, state.params, context.shared.frozen, state.model_state)
     folder = context.folder(fold) / f"model-seed{context.seed}"
     model.save_pretrained(folder, context.tokenizer, metadata)
 

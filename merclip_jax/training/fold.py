@@ -40,7 +40,7 @@ class RunContext:
     shared: step.Shared
     params: nnx.State
     model_state: nnx.State
-    tokenizer: Tokenizer
+    tokenizer: Tokenizer | None
     notices: list[str]
 
     def folder(self, fold: Fold) -> Path:

@@ -175,12 +175,18 @@ def _batch(
     context: RunContext, state: State, indices: Int[np.ndarray, "k b"]
 ) -> tuple[Batch, Shared]:
     """A training batch and where its rows point: the packed frames, or just its own frames."""
-    starts, lengths = pack.first_rows(context.table)
-    rows = context.engine.choose_rows(state, starts[indices], lengths[indices], True)
-    rows, shared = _gather(context, rows)
+    rows, shared = _gather(context, _rows(context, state, indices, train=True))
     task = context.task
     batch = Batch(rows, task.labels[indices], task.sentence_rows[indices])
     return context.engine.put_batch(batch), shared
+
+
+def _rows(
+    context: RunContext, state: State, indices: Int[np.ndarray, "k b"], train: bool
+) -> jax.Array:
+    """Rows `[k, b, t]` of the packed frames that a step sees of clips."""
+    places = (*pack.first_rows(context.table), pack.apexes(context.table))
+    return context.engine.choose_rows(state, *(place[indices] for place in places), train)
 
 
 def _gather(context: RunContext, rows: jax.Array) -> tuple[jax.Array | np.ndarray, Shared]:
@@ -188,9 +194,9 @@ def _gather(context: RunContext, rows: jax.Array) -> tuple[jax.Array | np.ndarra
     if context.clips.on_device:
         return rows, context.shared
     chosen = parallel.fetch(rows)
-    frames = context.engine.put(context.clips.frames[chosen.reshape(-1)])
+    stored = context.engine.put(context.clips.stored.rows(chosen.reshape(-1)))
     own_rows = np.arange(chosen.size, dtype=np.int32).reshape(chosen.shape)
-    return own_rows, context.shared._replace(frames=frames)
+    return own_rows, context.shared._replace(stored=stored)
 
 
 def _log(context: RunContext, member: FoldState, scalars: dict, seconds: float) -> None:
@@ -230,11 +236,9 @@ def _predict(
     size = context.config.eval.batch_size
     padded = -(-max(map(len, clips)) // size) * size
     indices = np.stack([np.resize(own, padded) for own in clips])
-    starts, lengths = pack.first_rows(context.table)
     batches: list[list[Predicted]] = [[] for _ in clips]
     for first in range(0, padded, size):
-        part = indices[:, first : first + size]
-        rows = context.engine.choose_rows(state, starts[part], lengths[part], False)
+        rows = _rows(context, state, indices[:, first : first + size], train=False)
         predicted = parallel.fetch(context.engine.predict(state, *_gather(context, rows)))
         for i, own in enumerate(clips):
             real = own[first : first + size]

@@ -120,7 +120,7 @@ class Engine:
         )
         self.predict = jax.jit(_on_folds(learner.predict, folds, (0, 0, None)))
         self.choose_rows = jax.jit(
-            _on_folds(learner.choose_rows, folds, (0, 0, 0, None)), static_argnums=3
+            _on_folds(learner.choose_rows, folds, (0, 0, 0, 0, None)), static_argnums=4
         )
         self.compile_s = 0.0  # the first step's time: compilation and one execution
         self._train: Callable[..., Any]

@@ -14,7 +14,7 @@ from flax import nnx
 from jaxtyping import Array, Int, Key
 from ml_collections import ConfigDict
 
-from merclip_jax.data import augment
+from merclip_jax.data import augment, inputs
 from merclip_jax.training import optim
 from merclip_jax.training.batch import AugmentedBatch, Batch, Predicted, Shared, State
 from merclip_jax.training.task import Task
@@ -76,16 +76,7 @@ class Learner:
     def prepare(self, state: State, batch: Batch, shared: Shared) -> AugmentedBatch:
         """Gather and augment the frames; draw one template for every clip's sentence."""
         augment_key, template_key, _ = self._keys(state)
-        settings = self.config.augment
-        frames = augment.augment(
-            augment_key,
-            shared.frames[batch.rows],
-            augmix=settings.augmix,
-            mirror=settings.flip,
-            color=settings.color,
-            face_mix=settings.face_mix,
-            face_mix_alpha=settings.face_mix_alpha,
-        )
+        frames = inputs.augmented(augment_key, shared.stored.rows(batch.rows), self.config.augment)
         template = jax.random.randint(template_key, batch.sentences.shape, 0, shared.texts.shape[1])
         texts = shared.texts[jnp.maximum(batch.sentences, 0), template]
         return AugmentedBatch(frames, batch.labels, batch.sentences, texts)
@@ -118,21 +109,25 @@ class Learner:
     def predict(self, state: State, rows: Int[Array, "b t"], shared: Shared) -> Predicted:
         """What the model predicts of clips, in evaluation mode and without augmentation."""
         model = nnx.merge(self.graphdef, state.params, shared.frozen, state.model_state, copy=True)
-        frames = augment.normalize(shared.frames[rows])
-        return self.task.predict(model, frames, shared.texts)
+        return self.task.predict(model, inputs.seen(shared.stored.rows(rows)), shared.texts)
 
     def choose_rows(
         self,
         state: State,
         starts: Int[Array, " b"],
         lengths: Int[Array, " b"],
+        apexes: Int[Array, " b"],
         train: bool,
     ) -> Int[Array, "b t"]:
         """Rows of the packed frames that a step sees of clips with these starts and lengths."""
         data = self.config.data
+        if data.motion == "none":
+            return jnp.repeat(starts[:, None], data.frames, axis=1)
+        if data.temporal == "apex":
+            return (starts + apexes)[:, None]
         key = jax.random.fold_in(self._keys(state)[0], 0)
         chosen = augment.sample_frames(key, lengths, data.frames, train, data.temporal)
-        return starts[:, None] + (0 if data.motion == "none" else chosen)
+        return starts[:, None] + chosen
 
     @staticmethod
     def _keys(state: State) -> Key[Array, " 3"]:

@@ -1,0 +1,1 @@
+"""What every model must beat: published networks on optical flow, and a regression on a grid."""

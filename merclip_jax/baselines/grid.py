@@ -1,0 +1,180 @@
+"""Optical flow on a grid, and linear models of it in closed form: numpy and scikit-learn.
+
+A clip's features are the mean displacement in each of k x k cells, divided by the norm of all of
+them to a power: 1 leaves the pattern alone, 0.5 also tells strong movements from weak ones.
+"""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Float32, Int, UInt8
+from scipy import special
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold
+
+from merclip_jax.data import motion
+from merclip_jax.training.batch import Predicted
+
+FINEST = 14  # cells a side of what is kept of a clip
+GRIDS, POWERS, STRENGTHS = (7, 14), (0.5, 1.0), (0.001, 0.01, 0.1)
+INNER = 4  # parts of the training subjects, of which each in turn tells settings apart
+STEPS = 500  # of the solver
+SURE = 10.0  # log-odds of a unit or class that training clips always, or never, show
+
+Grids = Float32[np.ndarray, "n g g 2"]
+Labels = Int[np.ndarray, "n *k"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is chosen by inner subjects.
+
+    Attributes:
+      grid: cells a side.
+      power: of the norm that features are divided by.
+      strength: scikit-learn's C, the inverse of the penalty on coefficients.
+    """
+
+    grid: int
+    power: float
+    strength: float
+
+
+class Fitted(NamedTuple):
+    """A linear model: logits are features @ kernel + bias."""
+
+    kernel: Float[np.ndarray, "d k"]
+    bias: Float[np.ndarray, " k"]
+
+
+class Clips(NamedTuple):
+    """Motion and labels of clips."""
+
+    grids: Grids
+    labels: Labels
+
+    def at(self, rows: Int[np.ndarray, " m"]) -> "Clips":
+        """Some of them."""
+        return Clips(self.grids[rows], self.labels[rows])
+
+    def and_also(self, others: "Clips") -> "Clips":
+        """These, then the others."""
+        return Clips(*(np.concatenate(parts) for parts in zip(self, others, strict=True)))
+
+
+def grids(stored: UInt8[np.ndarray, "n m m 2"]) -> Grids:
+    """Mean displacement in the finest cells, of packed motion; pixels of a picture 224 wide."""
+    return _coarser(np.asarray(motion.decode(stored)), FINEST)
+
+
+def _coarser(fields: Float32[np.ndarray, "n m m 2"], side: int) -> Grids:
+    cell = fields.shape[1] // side
+    return fields.reshape(-1, side, cell, side, cell, 2).mean((2, 4))
+
+
+def features(fields: Grids, setting: Setting) -> Float[np.ndarray, "n d"]:
+    """A clip's features; their size does not depend on the grid, and a still clip's are 0."""
+    flat = _coarser(fields, setting.grid).reshape(len(fields), -1).astype(np.float64)
+    size = np.sqrt(np.square(flat).mean(1, keepdims=True))
+    return flat / np.maximum(size, 1e-6) ** setting.power
+
+
+def fit_classes(found: Float[np.ndarray, "n d"], labels: Labels, count: int, c: float) -> Fitted:
+    """Logistic regression of `count` classes, each of the same weight in all."""
+    shown = np.unique(labels)
+    kernel, bias = np.zeros((found.shape[1], count)), np.full(count, -SURE)
+    if len(shown) == 1:
+        bias[shown] = 0
+        return Fitted(kernel, bias)
+    fitted = LogisticRegression(C=c, class_weight="balanced", max_iter=STEPS).fit(found, labels)
+    if len(shown) == 2:  # scikit-learn gives the second's log-odds alone
+        bias[shown], kernel[:, shown[1]] = (0, fitted.intercept_[0]), fitted.coef_[0]
+    else:
+        bias[shown], kernel[:, shown] = fitted.intercept_, fitted.coef_.T
+    return Fitted(kernel, bias)
+
+
+def fit_units(found: Float[np.ndarray, "n d"], labels: Labels, count: int, c: float) -> Fitted:
+    """One balanced logistic regression per action unit, from the clips whose state is known."""
+    alone = []
+    for unit in range(count):
+        known = labels[:, unit] >= 0
+        states = labels[known, unit]
+        if len(np.unique(states)) < 2:
+            sign = 1 if states.any() else -1
+            alone.append(Fitted(np.zeros((found.shape[1], 1)), np.array([sign * SURE])))
+            continue
+        two = fit_classes(found[known], states, 2, c)
+        alone.append(Fitted(two.kernel[:, 1:], two.bias[1:]))
+    return Fitted(*(np.concatenate(parts, -1) for parts in zip(*alone, strict=True)))
+
+
+def predicted_classes(logits: Float[np.ndarray, "n c"]) -> Predicted:
+    """Probabilities that sum to 1."""
+    return Predicted(special.softmax(logits, 1), np.zeros((len(logits), 0)))
+
+
+def predicted_units(logits: Float[np.ndarray, "n k"]) -> Predicted:
+    """A probability and a logit per unit."""
+    return Predicted(special.expit(logits), logits)
+
+
+@dataclass(frozen=True)
+class Head:
+    """What is told: `count` classes, of which one holds, or action units, each by itself."""
+
+    fit: Callable[[Float[np.ndarray, "n d"], Labels, int, float], Fitted]
+    predicted: Callable[[Float[np.ndarray, "n k"]], Predicted]
+    count: int
+
+
+def logits(clips: Grids, fitted: Fitted, setting: Setting) -> Float[np.ndarray, "n k"]:
+    """What a fitted model says of clips."""
+    return features(clips, setting) @ fitted.kernel + fitted.bias
+
+
+def fit(head: Head, clips: Clips, setting: Setting) -> Fitted:
+    """The model of some clips."""
+    found = features(clips.grids, setting)
+    return head.fit(found, clips.labels, head.count, setting.strength)
+
+
+def choose(
+    head: Head,
+    clips: Clips,
+    kept: Clips,
+    subjects: Int[np.ndarray, " n"],
+    score: Callable[[Predicted], float],
+) -> tuple[Setting, Predicted]:
+    """The setting that does best on inner subjects, and what is said of them with it.
+
+    Every training subject is told by a model of the others, and of the clips kept from weights that
+    the run starts from, which never take part in the choice. Of equals the first is taken.
+
+    Args:
+      head: what is told.
+      clips: of a fold's training side.
+      kept: of other people.
+      subjects: a number per subject of `clips`.
+      score: of predictions of all of `clips`.
+    """
+    found = []
+    for setting in (Setting(*values) for values in itertools.product(GRIDS, POWERS, STRENGTHS)):
+        said = np.zeros((len(clips.grids), head.count))
+        for train, inner in _parts(subjects):
+            fitted = fit(head, clips.at(train).and_also(kept), setting)
+            said[inner] = logits(clips.grids[inner], fitted, setting)
+        found.append((setting, head.predicted(said)))
+    return max(found, key=lambda pair: score(pair[1]))
+
+
+def _parts(subjects: Int[np.ndarray, " n"]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """(training rows, inner rows) of each part; of a single subject both are all its clips."""
+    count = min(INNER, len(np.unique(subjects)))
+    every = np.arange(len(subjects))
+    if count < 2:
+        return [(every, every)]
+    return list(GroupKFold(count).split(every, groups=subjects))
