@@ -30,7 +30,7 @@ def _define(given: flags.FlagValues, arguments: Sequence[str]) -> None:
 
 def _evaluate(given: flags.FlagValues) -> None:
     """Print the rebuilt report's table and, if asked, the comparison."""
-    from merclip_jax.reports import comparison, report, results
+    from merclip_jax.reports import comparison, paired, report, results
 
     workdir, against = given.workdir, given.against
     if not workdir:
@@ -38,7 +38,7 @@ def _evaluate(given: flags.FlagValues) -> None:
     compared = ""
     if against:  # first of all, so that a refused comparison leaves everything as it was
         first, second = results.read(Path(workdir)), results.read(Path(against))
-        outcomes = comparison.compare(first, second)
+        outcomes = paired.compare(first, second)
         compared = (
             f"\nAgainst {against}\n{report.build(second).table()}\n"
             f"\n{workdir} minus {against}, paired by subject\n{comparison.table(outcomes)}\n"

@@ -5,15 +5,11 @@ from pathlib import Path
 
 from merclip_jax import templates
 from merclip_jax import workdir as files
-from merclip_jax.errors import ConfigError
-from merclip_jax.protocols import selection
-from merclip_jax.reports import au_scores, pages, report
+from merclip_jax.reports import pages, paired, report
 from merclip_jax.reports.report import Report
 from merclip_jax.reports.results import Results
-from merclip_jax.scoring import au_metrics, bounds, metrics
+from merclip_jax.scoring import bounds
 from merclip_jax.scoring.metrics import Comparison
-
-NAMES = report.NAMES | {f"au_{key}": f"AU: {name}" for key, name in au_scores.NAMES.items()}
 
 
 def write(runs: tuple[Results, Results], compared: Mapping[str, Comparison]) -> Path:
@@ -65,17 +61,17 @@ def _row(key: str, reports: list[Report], outcome: Comparison) -> dict:
             scores.append((units[name], units["ci95"][name]))
         else:
             scores.append((run_report.metrics[key]["value"], run_report.metrics[key]["ci95"]))
-    return {"name": NAMES[key], "scores": scores, "outcome": outcome}
+    return {"name": paired.NAMES[key], "scores": scores, "outcome": outcome}
 
 
 def _verdict(names: list[str], compared: Mapping[str, Comparison]) -> str:
     """In words: whether one of the two is shown to be better, by the first score."""
     key, outcome = next(iter(compared.items()))
-    low, high = outcome.ci95
+    (low, high), score = outcome.ci95, paired.NAMES[key]
     if low <= 0 <= high:
-        return f"Neither is shown to be better: {NAMES[key]} may be the same, by its interval."
+        return f"Neither is shown to be better: {score} may be the same, by its interval."
     better, worse = names if low > 0 else names[::-1]
-    return f"{better} has the higher {NAMES[key]}, by {abs(outcome.difference):.3f} over {worse}."
+    return f"{better} has the higher {score}, by {abs(outcome.difference):.3f} over {worse}."
 
 
 def _about(runs: tuple[Results, Results], reports: list[Report]) -> dict[str, list[str]]:
@@ -103,66 +99,13 @@ def _about(runs: tuple[Results, Results], reports: list[Report]) -> dict[str, li
     return facts
 
 
-def compare(first: Results, second: Results) -> dict[str, Comparison]:
-    """Paired comparison of two runs: for each score first - second, its interval and p value.
-
-    Raises:
-      ConfigError: the runs are not on the same clips, subjects and classes in the same order, or
-        have different numbers of seeds, or there are no classes and they tell different units.
-    """
-    _refuse_unlike(first, second)
-    runs, compared = (first, second), {}
-    if first.class_names:
-        ours, theirs = (report.subject_counts(run, run.headline) for run in runs)
-        for name, metric in metrics.HEADLINE.items():
-            compared[name] = metrics.compare(ours, theirs, metric)
-    if first.headline.units and first.headline.units == second.headline.units:
-        ours, theirs = (au_scores.subject_counts(run, run.headline) for run in runs)
-        for name, metric in au_metrics.HEADLINE.items():
-            compared[f"au_{name}"] = metrics.compare(ours, theirs, metric)
-    return compared
-
-
 def table(comparisons: dict[str, Comparison]) -> str:
     """The comparison as text for a terminal."""
     lines = [f"{'':24}difference   95 % interval      p"]
     for key, outcome in comparisons.items():
         low, high = outcome.ci95
         lines.append(
-            f"  {NAMES[key]:22}{outcome.difference:+10.3f}   "
+            f"  {paired.NAMES[key]:22}{outcome.difference:+10.3f}   "
             f"{low:+.3f} to {high:+.3f}   {outcome.p_value:.4f}"
         )
     return "\n".join(lines)
-
-
-def _refuse_unlike(first: Results, second: Results) -> None:
-    """Unlike lists of clips give scores that mean different things."""
-    fingerprints = [selection.fingerprint(run.clips) for run in (first, second)]
-    if fingerprints[0] != fingerprints[1]:
-        described = [
-            f"{run.workdir}: {run.run['protocol']['name']}, {len(run.clips)} clips, "
-            f"fingerprint {fingerprint[:12]}"
-            for run, fingerprint in zip((first, second), fingerprints, strict=True)
-        ]
-        raise ConfigError(
-            f"--against: the runs are not on the same clips and classes ({'; '.join(described)}). "
-            "Only runs with one fingerprint can be compared."
-        )
-    if first.class_names != second.class_names:
-        raise ConfigError(
-            f"--against: the classes are in another order ({first.class_names} and "
-            f"{second.class_names}). Train both runs with the same protocol."
-        )
-    units = [run.headline.units for run in (first, second)]
-    if not first.class_names and units[0] != units[1]:
-        raise ConfigError(
-            f"--against: one run tells the action units {', '.join(units[0])}, the other "
-            f"{', '.join(units[1])}. Train both with the same --config.au.units and "
-            "--config.au.sides."
-        )
-    seeds = [len(run.run["seeds"]) for run in (first, second)]
-    if seeds[0] != seeds[1]:
-        raise ConfigError(
-            f"--against: {seeds[0]} and {seeds[1]} seeds. A paired test needs equally many; train "
-            "the run that lacks seeds again with config.seeds of the other."
-        )

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from merclip_jax import templates
-from merclip_jax.reports import au_pictures, figures
+from merclip_jax.reports import au_pictures, figures, paired
 from merclip_jax.reports.figures import Mark
 from merclip_jax.reports.results import Results
 from merclip_jax.scoring import au_baselines, bounds, calibration, metrics
@@ -27,6 +27,7 @@ def render(template: str, run: Results, words: dict) -> str:
         **words,
         run=run.run,
         meanings=bounds.MEANINGS,
+        score_names=paired.NAMES,
         au_meanings=au_baselines.MEANINGS,
         corpora_held_out=bool((run.clips["fold"] == run.clips["dataset"]).all()),
         synthetic=is_synthetic(run),

@@ -14,11 +14,10 @@ from jaxtyping import Int
 
 from merclip_jax import workdir as files
 from merclip_jax.protocols import selection
-from merclip_jax.reports import au_scores, explanations, pages, results
+from merclip_jax.reports import au_scores, explanations, pages, paired, results
 from merclip_jax.reports.results import Predictions, Results
 from merclip_jax.scoring import bounds, metrics
 
-NAMES = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy", "weighted_f1": "weighted F1"}
 NO_EMOTIONS: dict = {  # what is said of the classes where the protocol has none
     "metrics": {},
     "parts": {},
@@ -82,9 +81,23 @@ class Report:
         ]
         return "\n".join([*lines, "", f"Report: {self.workdir / 'report.html'}"])
 
+    def _baseline(self) -> list[str]:
+        baseline = self.values["baseline"]
+        if not baseline:
+            return []
+        title = f"{baseline['system']} on the same clips"
+        lines = ["", f"{title:24}value   this run's difference, 95 % interval"]
+        for key, score in baseline["metrics"].items():
+            low, high = score["ci95"]
+            interval = f"{score['difference']:+.3f}   {low:+.3f} to {high:+.3f}"
+            lines.append(f"  {paired.NAMES[key]:22}{score['value']:.3f}   {interval}")
+        return lines
+
     def _emotions(self) -> list[str]:
         lines, paper = ["", f"{'':24}value   95 % interval"], self.values["paper"]
-        for key, name in NAMES.items():
+        for key, name in paired.NAMES.items():
+            if key not in self.metrics:
+                continue
             score = self.metrics[key]
             low, high = score["ci95"]
             lines.append(f"  {name:22}{score['value']:.3f}   {low:.3f} to {high:.3f}")
@@ -92,6 +105,7 @@ class Report:
             lines += ["", f"{'Epoch chosen on the test subjects (a leak)':44}UF1     gain"]
             value, gap = paper["metrics"]["uf1"]["value"], paper["gap"]["uf1"]
             lines.append(f"{'  as published code does it':44}{value:.3f}  {gap:+.3f}")
+        lines += self._baseline()
         lines += ["", "UF1 without any model"]
         for key, uf1 in self.values["bounds"].items():
             lines.append(
@@ -131,6 +145,7 @@ def build(run: Results) -> Report:
     }
     if run.headline.units:
         values["au"] = au_scores.of_run(run)
+    values["baseline"] = paired.against_baseline(run)
     return Report(run.workdir, values)
 
 
@@ -159,14 +174,7 @@ def _emotions(run: Results) -> dict:
 
 def confusion(run: Results) -> Int[np.ndarray, "c c"]:
     """Clips by truth (rows) and prediction, summed over the seeds."""
-    return subject_counts(run, run.headline).sum((0, 1))
-
-
-def subject_counts(run: Results, predictions: Predictions) -> Int[np.ndarray, "k s c c"]:
-    """Confusion matrices per seed and subject."""
-    return metrics.subject_confusions(
-        run.labels, predictions.classes, run.subjects, len(run.class_names)
-    )
+    return paired.subject_counts(run, run.headline).sum((0, 1))
 
 
 def _protocol(run: Results) -> dict:
@@ -200,7 +208,7 @@ def _parts(run: Results) -> dict[str, dict]:
 
 def _scores(run: Results, predictions: Predictions) -> dict[str, dict]:
     """The scores of one selection over all clips."""
-    return _pooled(subject_counts(run, predictions))
+    return _pooled(paired.subject_counts(run, predictions))
 
 
 def _pooled(counts: Int[np.ndarray, "k s c c"]) -> dict[str, dict]:

@@ -13,7 +13,7 @@ from workdirs import edit, make_workdir
 from merclip_jax import predict
 from merclip_jax.data import audit, datasets
 from merclip_jax.reports import audit_page as audit_pages
-from merclip_jax.reports import comparison, report, results
+from merclip_jax.reports import comparison, paired, report, results
 from merclip_jax.tfds_builders.synthetic_me import clips, long_videos
 from merclip_jax.tfds_builders.synthetic_me.corpus import Corpus
 from merclip_jax.video.inference import Settings
@@ -64,7 +64,7 @@ def comparison_page(folder):
         results.read(make_workdir(folder / "other", right=0.5)),
         results.read(units_run(folder)),
     )
-    return comparison.write(runs, comparison.compare(*runs))
+    return comparison.write(runs, paired.compare(*runs))
 
 
 def audit_page(folder):

@@ -9,7 +9,7 @@ import pytest
 from au_workdirs import make_au_workdir
 from workdirs import make_workdir
 
-from merclip_jax.reports import comparison, report, results
+from merclip_jax.reports import comparison, paired, report, results
 
 RNG = np.random.default_rng(0)
 LABELS = RNG.integers(0, 2, (36, 3))
@@ -25,7 +25,7 @@ def systems(tmp_path_factory):
 
 def page(first, second):
     runs = results.read(first), results.read(second)
-    return comparison.write(runs, comparison.compare(*runs)).read_text()
+    return comparison.write(runs, paired.compare(*runs)).read_text()
 
 
 def test_the_command_shows_both_systems_with_their_bounds(systems):

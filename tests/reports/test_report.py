@@ -15,7 +15,7 @@ from merclip_jax.scoring import metrics
 
 KEYS = [
     *("protocol", "selection", "metrics", "parts", "per_class", "per_subject", "confusion"),
-    *("bounds", "paper", "explanations", "timing", "environment"),
+    *("bounds", "paper", "explanations", "timing", "environment", "baseline"),
 ]
 
 
