@@ -108,7 +108,7 @@ def corpora() -> list[str]:
 
 def _named(argument: str) -> str:
     """--config=demo or configs/demo.py as a path of the package, where no such file lies here."""
-    match = re.fullmatch(r"--?config=(?:configs/)?(\w+)(?:\.py)?(:.*)?", argument)
+    match = re.fullmatch(r"--?config=(?:configs/)?((?:\w+/)?\w+)(?:\.py)?(:.*)?", argument)
     if not match or Path(re.sub(r"^--?config=|:.*$", "", argument)).exists():
         return argument
     own = resources.files("merclip_jax.configs").joinpath(f"{match[1]}.py")

@@ -32,7 +32,7 @@ def _bounds(given: flags.FlagValues) -> None:
     from merclip_jax.scoring import bounds
 
     config = given.config
-    data, has_units = config.data, config.model.system == "micro_au"
+    data, has_units = config.data, config.model.system in ("micro_au", "flow_regression_au")
     protocol = selection.get(data.protocol)
     table = datasets.annotations(data.dataset, data.manual_dir, data.data_dir, data.builder_config)
     values = {"protocol": protocol.name, "n_clips": len(selection.select(protocol, table))}

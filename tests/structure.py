@@ -15,8 +15,8 @@ COMMANDS = ("train", "evaluate", "predict", "prepare", "audit", "bounds", "conve
 ROOMS = (
     *("errors", "settings", "configs", "workdir", "templates", "app", "facs", "faces"),
     "tfds_builders",
-    *("protocols", "scoring", "data", "towers", "training", "merclip", "micro_au", "systems"),
-    *("reports", "video", "timeline", "models", "experiment", "commands"),
+    *("protocols", "scoring", "towers", "data", "training", "merclip", "micro_au", "baselines"),
+    *("systems", "reports", "video", "timeline", "models", "experiment", "commands"),
 )
 
 

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from tqdm import tqdm
 
@@ -49,7 +49,7 @@ class Corpus(ABC):
       optional: the fields that some releases lack.
       has_apex: whether the annotation gives apexes, so that a missing one is a fault.
       gaps_stop: whether a frame missing between onset and offset is a reason not to build.
-      home: the owner's page.
+      pictures, home: 'face', or 'flow' where frames show motion alone; the owner's page.
       manual_dir, layout, corrected: where it lies, which frames, and whether corrections.csv holds.
     """
 
@@ -60,6 +60,7 @@ class Corpus(ABC):
     optional: ClassVar[Sequence[str]] = ()
     has_apex: ClassVar[bool] = True
     gaps_stop: ClassVar[bool] = True
+    pictures: ClassVar[Literal["face", "flow"]] = "face"
     home: ClassVar[str]
 
     def __init__(self, manual_dir: Path, layout: str = "", corrected: bool = True) -> None:
@@ -202,8 +203,7 @@ class Corpus(ABC):
         if not clips:
             raise DataError(f"{sheet.source}: no row describes a clip")
         if others := len(sheet.faults) + len(faults):
-            message = "%s: faults that do not stop a build: %d"
-            logging.getLogger(__name__).info(message, self.name, others)
+            logging.getLogger(__name__).info("%s: %d faults do not stop a build", self.name, others)
         return clips
 
     def on_disk(self, sheet: Sheet) -> tuple[list[Clip], list[Fault]]:

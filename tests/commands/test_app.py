@@ -107,6 +107,13 @@ def test_a_config_of_ours_is_found_by_its_name_from_any_folder(parse, name, tmp_
     assert (given.config.recipe.epochs, given.workdir) == (3, "there")
 
 
+@pytest.mark.parametrize("name", ["baselines/ststnet", "configs/baselines/ststnet.py"])
+def test_so_is_one_in_a_folder(parse, name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    _, given = parse(f"--config={name}:macro", "--config.recipe.epochs=3", "--workdir=there")
+    assert (given.config.model.system, given.config.data.builder_config) == ("ststnet", "macro")
+
+
 def refused(parse, capsys, *given):
     """The one line with which arguments are refused."""
     assert parse(*given) == (2,)

@@ -10,6 +10,7 @@ from merclip_jax import configs
 from merclip_jax.configs import (
     ablations,
     au_ablations,
+    baselines,
     casme2,
     casme3,
     corpus_au,
@@ -21,7 +22,8 @@ from merclip_jax.protocols import selection
 from merclip_jax.settings import checks
 
 ROOT = Path(__file__).parents[2]
-NAMES = [module.name for module in pkgutil.iter_modules(configs.__path__)]
+NAMES = [module.name for module in pkgutil.iter_modules(configs.__path__) if not module.ispkg]
+OF_BASELINES = [module.name for module in pkgutil.iter_modules(baselines.__path__)]
 ARGUMENTS = {
     "casme2": tuple(casme2.PROTOCOLS),
     "casme2_released": tuple(casme2.PROTOCOLS),
@@ -32,6 +34,8 @@ ARGUMENTS = {
     "ablations": tuple(ablations.ROWS),
     "au_ablations": tuple(au_ablations.ROWS),
 }
+ARGUMENTS |= {f"baselines.{name}": baselines.CORPORA for name in OF_BASELINES}
+NAMES += [f"baselines.{name}" for name in OF_BASELINES]
 EVERY = [(name, given) for name in NAMES for given in (None, *ARGUMENTS.get(name, ()))]
 
 
@@ -77,9 +81,16 @@ def test_its_values_are_allowed(config):
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "base"])
 def test_a_config_is_a_short_delta_with_an_example(name):
-    source = (ROOT / "configs" / f"{name}.py").read_text()
+    file = Path("configs", *name.split(".")).with_suffix(".py")
+    source = (ROOT / file).read_text()
     assert len(source.splitlines()) <= 60
-    assert f"python -m merclip_jax.train --config=configs/{name}.py" in source
+    assert f"python -m merclip_jax.train --config={file}" in source
+
+
+@pytest.mark.parametrize("name", OF_BASELINES)
+def test_a_baselines_corpus_is_named(name):
+    with pytest.raises(ValueError, match=rf"{name}\.py:casme9: give one of demo, macro, megc"):
+        load(f"baselines.{name}", "casme9")
 
 
 @pytest.mark.parametrize("name", ["casme2", "casme3", "samm"])

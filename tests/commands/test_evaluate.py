@@ -7,7 +7,7 @@ import pytest
 from workdirs import edit, make_workdir
 
 from merclip_jax.errors import ConfigError
-from merclip_jax.reports import comparison, report, results
+from merclip_jax.reports import comparison, paired, report, results
 
 
 def command(*arguments):
@@ -45,7 +45,7 @@ def test_comparison_tells_a_better_run_from_a_worse(tmp_path):
         results.read(make_workdir(tmp_path / str(i), subjects=12, right=right, draw=i))
         for i, right in enumerate((0.95, 0.3))
     ]
-    outcome = comparison.compare(*runs)["uf1"]
+    outcome = paired.compare(*runs)["uf1"]
     scores = [report.build(run).metrics["uf1"]["value"] for run in runs]
     assert outcome.difference == pytest.approx(scores[0] - scores[1], abs=1e-15)
     assert outcome.ci95[0] > 0 and outcome.p_value < 0.01
@@ -54,16 +54,16 @@ def test_comparison_tells_a_better_run_from_a_worse(tmp_path):
 
 def test_comparison_of_a_run_with_itself(tmp_path):
     run = results.read(make_workdir(tmp_path / "w", seeds=(0, 1)))
-    for outcome in comparison.compare(run, run).values():
+    for outcome in paired.compare(run, run).values():
         assert outcome.difference == 0 and outcome.p_value == 1
 
 
 def test_order_of_the_clips_does_not_matter(tmp_path):
     first = make_workdir(tmp_path / "a")
     second = make_workdir(tmp_path / "b", draw=1)
-    straight = comparison.compare(results.read(first), results.read(second))
+    straight = paired.compare(results.read(first), results.read(second))
     edit(second, "clips.csv", lambda table: table.sample(frac=1, random_state=2))
-    assert comparison.compare(results.read(first), results.read(second)) == straight
+    assert paired.compare(results.read(first), results.read(second)) == straight
 
 
 def test_unequal_seeds_are_refused(tmp_path):
@@ -72,7 +72,7 @@ def test_unequal_seeds_are_refused(tmp_path):
         for seeds in ((0,), (0, 1))
     ]
     with pytest.raises(ConfigError, match="1 and 2 seeds"):
-        comparison.compare(*runs)
+        paired.compare(*runs)
 
 
 def with_units(workdir, units, right, classes=True):
@@ -107,7 +107,7 @@ def test_action_units_are_compared_by_f1(tmp_path, classes):
         with_units(make_workdir(tmp_path / str(right), subjects=12), ("1", "L12"), right, classes)
         for right in (1.0, 0.6)
     ]
-    compared = comparison.compare(*runs)
+    compared = paired.compare(*runs)
     assert list(compared)[-2:] == ["au_f1", "au_f1_macro"] and ("uf1" in compared) == classes
     scores = [report.build(run).values["au"] for run in runs]
     assert scores[0]["f1"] == scores[0]["f1_macro"] == 1
@@ -121,10 +121,10 @@ def test_action_units_are_compared_by_f1(tmp_path, classes):
 
 def test_unlike_units_are_compared_by_their_emotions_alone(tmp_path):
     runs = [with_units(make_workdir(tmp_path / units), (units,), 0.9) for units in ("12", "L12")]
-    assert list(comparison.compare(*runs)) == ["uf1", "uar", "accuracy", "weighted_f1"]
+    assert list(paired.compare(*runs)) == ["uf1", "uar", "accuracy", "weighted_f1"]
     runs = [
         with_units(make_workdir(tmp_path / f"{units}-alone"), (units,), 0.9, classes=False)
         for units in ("12", "L12")
     ]
     with pytest.raises(ConfigError, match="the action units 12, the other L12"):
-        comparison.compare(*runs)
+        paired.compare(*runs)

@@ -67,7 +67,11 @@ def executed(name, folder, **parameters) -> dict[str, str]:
 
 
 def test_action_units_on_drawn_faces(tmp_path, nano_model, data_dir):
-    fields = {"data.builder_config": "tiny", "model.init_from": str(nano_model)}
+    fields = {
+        "data.builder_config": "tiny",
+        "data.input": "rgb",
+        "model.init_from": str(nano_model),
+    }
     printed = executed(
         "micro_au", tmp_path, DATA=str(data_dir), WORKDIR="run", FIELDS=SMALL | fields
     )

@@ -8,13 +8,13 @@ import sys
 import time
 from dataclasses import replace
 
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
 
 from merclip_jax import experiment, train, workdir
 from merclip_jax.configs import ablations
+from merclip_jax.data.inputs import Stored
 from merclip_jax.errors import ConfigError
 from merclip_jax.facs import notation
 from merclip_jax.models import MerClip
@@ -223,7 +223,7 @@ def test_without_motion_nothing_but_the_onset_frames_is_seen(tiny_config, tmp_pa
         packed, table = load(config, protocol)
         noise = np.random.default_rng(0).integers(0, 256, packed.frames.shape, np.uint8)
         noise[table["start"]] = np.asarray(packed.frames)[table["start"]]
-        return replace(packed, frames=jnp.asarray(noise)), table
+        return replace(packed, frames=noise, stored=Stored(noise, None)), table
 
     monkeypatch.setattr(experiment, "load_clips", scrambled)
     train.run(tiny_config, tmp_path / "scrambled")

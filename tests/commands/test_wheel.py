@@ -17,6 +17,7 @@ from merclip_jax.__main__ import COMMANDS
 ROOT = Path(__file__).parents[2]
 BROUGHT = (
     "configs/demo.py",
+    "configs/baselines/ststnet.py",
     "tfds_builders/casme2/corrections.csv",
     "facs/emotion_rules.yaml",
     "reports/templates/report.html",

@@ -14,7 +14,7 @@ from merclip_jax.data import audit, datasets
 from merclip_jax.errors import ConfigError, DataError
 from merclip_jax.facs import labels as au_labels
 from merclip_jax.protocols import selection
-from merclip_jax.reports import audit_page, comparison, report, results
+from merclip_jax.reports import audit_page, comparison, paired, report, results
 
 # Counted by hand in the rows of the fake corpora: clips with each unit.
 UNITS = {1: 5, 2: 6, 4: 11, 5: 2, 6: 0, 7: 8, 9: 0, 10: 4, 12: 7, 14: 4, 15: 4, 17: 0}
@@ -134,7 +134,7 @@ def test_the_verdict_is_about_the_best_guesser(finished):
 
 def test_a_run_against_itself(finished):
     run = results.read(finished[0])
-    compared = comparison.compare(run, run)
+    compared = paired.compare(run, run)
     assert list(compared) == ["au_f1", "au_f1_macro"]
     assert all(outcome.difference == 0 for outcome in compared.values())
     assert "AU: F1 of both states" in comparison.table(compared)

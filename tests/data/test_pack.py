@@ -12,7 +12,7 @@ from corpora import casme2
 
 from merclip_jax.data import datasets
 from merclip_jax.data import pack as clips
-from merclip_jax.errors import ConfigError, DataError
+from merclip_jax.errors import DataError
 from merclip_jax.faces import crops, face
 
 GOLDEN = np.load(Path(__file__).parents[1] / "goldens" / "small" / "resize_crop.npz")
@@ -63,16 +63,23 @@ def test_the_table_says_what_the_record_says(builder, packed):
     assert len(packed.frames) == lengths.sum()
 
 
+def test_the_apex_is_a_row_of_its_clip(builder, packed):
+    for record, row in zip(builder.as_data_source("train"), packed.table.itertuples(), strict=True):
+        numbers = [n for n in record["frame_numbers"] if row.onset_used <= n <= row.offset_used]
+        assert numbers[row.apex] == row.apex_used
+    np.testing.assert_array_equal(clips.apexes(packed.table), packed.table["apex"])
+    assert clips.without_apex(packed.table) == []
+    lacking = packed.table.assign(apex_annotated=[0, 0, *packed.table["apex_annotated"][2:]])
+    (notice,) = clips.without_apex(lacking)
+    assert notice.startswith(f"data.temporal='apex': 2 of {len(lacking)} clips have no annotated")
+
+
 @pytest.mark.parametrize("placement", ["device", "memmap", "auto"])
 def test_wherever_they_lie_the_frames_are_equal(builder, packed, tmp_path, placement):
     placed = clips.load([builder], 32, tmp_path, placement)
-    assert placed.on_device == isinstance(placed.frames, jax.Array) == (placement == "device")
-    np.testing.assert_array_equal(np.asarray(placed.frames), packed.frames)
-
-
-def test_nowhere_is_no_place(builder, tmp_path):
-    with pytest.raises(ConfigError, match=r"data\.placement='moon': give 'auto', 'device'"):
-        clips.load([builder], 32, tmp_path, "moon")
+    stored = placed.stored.frames
+    assert placed.on_device == isinstance(stored, jax.Array) == (placement == "device")
+    np.testing.assert_array_equal(np.asarray(stored), packed.frames)
 
 
 def packs(data_dir):
@@ -130,7 +137,7 @@ def test_the_owners_crop_is_the_pack_that_it_was_and_each_other_way_one_of_its_o
 ):
     for crop in ("owner", "none"):
         clips.load([builder], 32, tmp_path, "memmap", crop)
-    sha = hashlib.sha256(b"2 32")
+    sha = hashlib.sha256(f"{clips.PACK_VERSION} 32".encode())
     for path in sorted(Path(builder.data_dir).glob("*.array_record*")):
         sha.update(hashlib.sha256(path.read_bytes()).digest())
     as_ever = f"synthetic_me-32-{sha.hexdigest()[:16]}"
@@ -176,7 +183,7 @@ def test_clips_without_a_face_are_packed_and_all_are_named_every_time(
 ):
     blind(monkeypatch, lambda number: number not in (2, 7))
     lost = packed.table["clip_id"][[2, 7]].tolist()
-    said = rf"2 of 15 clips are not aligned.*: {lost[0]}, {lost[1]}\. .*data\.crop='owner'"
+    said = rf"2 of 15 clips are not aligned.*: {lost[0]}, {lost[1]}\. .*data\.crop=owner"
     for _ in ("packed", "opened"):
         table = clips.load([builder], 32, tmp_path, "memmap", "aligned").table
         (notice,) = clips.faceless(table)
@@ -190,7 +197,7 @@ def test_clips_without_a_face_are_packed_and_all_are_named_every_time(
 
 def test_a_corpus_without_any_face_cannot_be_aligned(builder, monkeypatch, tmp_path):
     blind(monkeypatch, lambda number: False)
-    with pytest.raises(DataError, match=r"no face was found in any of the 15 clips.*'owner'"):
+    with pytest.raises(DataError, match=r"no face was found in any of the 15 clips.*crop=owner"):
         clips.faceless(clips.load([builder], 32, tmp_path, "memmap", "aligned").table)
 
 

@@ -31,7 +31,7 @@ def config(nano_model):
     config = demo.get_config()
     with config.unlocked():
         config.model.init_from = str(nano_model)
-        config.data.image_size = 32
+        config.data.image_size, config.data.input = 32, "rgb"
     return config
 
 

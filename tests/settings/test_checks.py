@@ -21,6 +21,7 @@ REFUSED = [
     ("data.placement=tape", "--config.data.placement='tape'"),
     ("data.crop=round", "--config.data.crop='round'"),
     ("data.frames=0", "--config.data.frames=0"),
+    ("data.temporal=apex", "--config.data.frames=16: --config.data.temporal=apex shows one"),
     ("data.protocol=merclip/casme2/9", "--config.data.protocol"),
     ("data.protocol=merclip/samm/5", "--config.data.dataset=casme2 lacks samm"),
     ("data.dataset=casme9", "casme9"),
@@ -86,7 +87,7 @@ def test_a_batch_that_does_not_divide_over_the_devices(tmp_path, capsys):
 
 def test_weights_of_another_size_or_head_are_refused(tmp_path, capsys):
     for given, said in (
-        ("data.image_size=64", "was trained at 112 px"),
+        ("data.input=rgb", "sees motion: set --config.data.input to that"),
         ("model.head=linear", "--config.model.init_head"),
     ):
         command = ["--config=demo", f"--workdir={tmp_path}", f"--config.{given}"]

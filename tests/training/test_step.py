@@ -11,12 +11,13 @@ from flax import nnx
 
 from merclip_jax.configs import base
 from merclip_jax.data import augment
+from merclip_jax.data.inputs import Stored
 from merclip_jax.merclip import task
 from merclip_jax.merclip.sentences import SentenceTable
 from merclip_jax.models import MerClip
 from merclip_jax.towers.config import EmotionConfig, MerClipConfig, TextConfig, VisionConfig
 from merclip_jax.training import step
-from merclip_jax.training.batch import AugmentedBatch
+from merclip_jax.training.batch import AugmentedBatch, Shared
 
 NO_CLIPS = np.zeros(0, np.int32)
 SIZES = MerClipConfig(
@@ -46,6 +47,17 @@ def learner_of(config, cfg=SIZES, steps_per_epoch=4):
     own = task.Task(("a", "b", "c"), NO_CLIPS, sentences, config)
     learner, params, model_state, frozen = step.Learner.create(model, own, config, steps_per_epoch)
     return model, learner, learner.start(params, model_state, jax.random.key(0)), frozen
+
+
+def test_of_an_apex_config_the_apex_alone_is_seen(config):
+    config.data.update(frames=1, temporal="apex")
+    _, learner, state, _ = learner_of(config)
+    places = (jnp.array([0, 10, 30]), jnp.array([10, 20, 5]), jnp.array([3, 19, 0]))
+    for train in (True, False):
+        rows = learner.choose_rows(state, *places, train)
+        np.testing.assert_array_equal(rows, [[3], [29], [30]])
+    config.data.motion = "none"
+    np.testing.assert_array_equal(learner.choose_rows(state, *places, True), [[0], [10], [30]])
 
 
 def prepared(seed: int) -> AugmentedBatch:
@@ -113,7 +125,7 @@ def test_similarities_are_cosines_with_the_mean_of_a_sentences_templates(config)
     pixels = jax.random.randint(jax.random.key(1), (8, 16, 16, 3), 0, 256).astype(jnp.uint8)
     texts = jax.random.normal(jax.random.key(2), (5, 7, 8))
     rows = jnp.arange(8).reshape(2, 4)
-    said = jax.jit(learner.predict)(state, rows, step.Shared(pixels, texts, frozen))
+    said = jax.jit(learner.predict)(state, rows, Shared(Stored(pixels, None), texts, frozen))
     unit = lambda x: x / np.linalg.norm(x, axis=-1, keepdims=True)  # noqa: E731
     clips = unit(np.asarray(model(augment.normalize(pixels[rows])).clip_embedding, np.float64))
     sentences = unit(unit(np.asarray(texts, np.float64)).mean(1))
@@ -126,10 +138,12 @@ def test_sentences_of_a_trained_text_tower_are_encoded_when_asked_for(config):
     ids = jax.random.randint(jax.random.key(1), (3, 7, 6), 0, 500)
     rows, pixels = jnp.arange(4)[None], jnp.zeros((4, 16, 16, 3), jnp.uint8)
     texts = task.shared_texts(model, np.asarray(ids), trainable=False)
-    expected = jax.jit(learner.predict)(state, rows, step.Shared(pixels, texts, frozen)).scores
+    expected = jax.jit(learner.predict)(
+        state, rows, Shared(Stored(pixels, None), texts, frozen)
+    ).scores
     config.text.trainable = True
     _, whole, state, frozen = learner_of(config)
-    shared = step.Shared(pixels, task.shared_texts(model, np.asarray(ids), True), frozen)
+    shared = Shared(Stored(pixels, None), task.shared_texts(model, np.asarray(ids), True), frozen)
     np.testing.assert_allclose(
         jax.jit(whole.predict)(state, rows, shared).scores, expected, atol=1e-5
     )
@@ -139,7 +153,7 @@ def test_clips_without_any_sentence_are_trained_and_predicted(config):
     model, learner, state, frozen = learner_of(config)
     texts = task.shared_texts(model, np.zeros((0, 7, 6), np.int32), trainable=False)
     pixels = jnp.zeros((4, 16, 16, 3), jnp.uint8)
-    shared = step.Shared(pixels, texts, frozen)
+    shared = Shared(Stored(pixels, None), texts, frozen)
     rows, none = jnp.arange(4)[None], jnp.array([-1])
     assert np.isfinite(jax.jit(learner.predict)(state, rows, shared).probabilities).all()
     _, scalars = jax.jit(learner.train)(state, step.Batch(rows, jnp.array([0]), none), shared)

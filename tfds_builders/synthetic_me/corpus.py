@@ -96,6 +96,15 @@ class Corpus:
         return replace(strong, amplitude=(1.0, 6.0), emotions=THREE_CLASSES, **changes)
 
     @classmethod
+    def weak(cls, **changes: Any) -> "Corpus":
+        """Micro-expressions of further identities, to learn small movements from."""
+        return replace(
+            cls(first_subject=200_000, subjects=60, clips_per_subject=20),
+            emotions=THREE_CLASSES,
+            **changes,
+        )
+
+    @classmethod
     def strangers(cls, **changes: Any) -> "Corpus":
         """The people of `macro` to train on, and 40 more, kept for the last figures."""
         return replace(cls.macro(), subjects=240, tested=40, **changes)

@@ -1,5 +1,6 @@
 """TFDS builder of the synthetic micro-expression corpus (array_record, without TensorFlow)."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,9 +19,10 @@ from merclip_jax.tfds_builders.synthetic_me.motion import Rig
 
 @dataclass(eq=False)
 class SyntheticConfig(tfds.core.BuilderConfig):
-    """A named corpus. `photographs`: its faces are the user's and not drawn."""
+    """A named corpus. `more` are drawn after it; `photographs`: the faces are the user's."""
 
     corpus: Corpus = field(default_factory=Corpus)
+    more: tuple[Corpus, ...] = ()
     photographs: bool = False
 
 
@@ -37,6 +39,12 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         SyntheticConfig(name="demo", corpus=Corpus.demo(), description="12 subjects, 9 clips."),
         SyntheticConfig(name="micro", corpus=Corpus.micro(), description="CASME II's balance."),
         SyntheticConfig(name="macro", corpus=Corpus.macro(), description="Strong, other people."),
+        SyntheticConfig(
+            name="school",
+            corpus=Corpus.macro(),
+            more=(Corpus.weak(),),
+            description="macro, and 60 others who move weakly: to pre-train on.",
+        ),
         SyntheticConfig(
             name="strangers", corpus=Corpus.strangers(), description="macro, and 40 to test on."
         ),
@@ -57,7 +65,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         if config.photographs:
             people = read_people(Path(dl_manager.manual_dir), config.corpus.size)
             return {"train": self._generate_examples(_photographed(config.corpus, people))}
-        return {"train": self._generate_examples(_drawn(config.corpus))}
+        drawn = itertools.chain.from_iterable(map(_drawn, (config.corpus, *config.more)))
+        return {"train": self._generate_examples(drawn)}
 
     def _generate_examples(
         self, clips_of_subjects: Iterator[list[records.Clip]]
