@@ -22,12 +22,36 @@ from merclip_jax.merclip import sentences
 from merclip_jax.models import MerClip
 from merclip_jax.towers.config import EmotionConfig, MerClipConfig, TextConfig, VisionConfig
 
-SLOWEST_FIRST = ("test_train.py", "test_full_size.py", "test_every_corpus.py", "test_selection.py")
+SLOWEST_FIRST = ("test_train.py", "test_full_size.py", "test_every_corpus.py", "test_task.py")
+# Files by what they need; `make test-fast` leaves all of these out.
+SLOW = {
+    *("test_train.py", "test_train_casme2.py", "test_predict.py", "test_notebooks.py"),
+    *("test_wheel.py", "test_convert.py", "test_without_classes.py", "test_bad_input.py"),
+    *("test_every_corpus.py", "test_synthetic_me.py", "test_real_faces.py", "test_smic_e.py"),
+    *("test_megc2019_flow.py", "test_smic.py", "test_mmew.py", "test_casme.py", "test_casme_sq.py"),
+    *("test_full_size.py", "test_model.py", "test_task.py", "test_start.py", "test_foreign.py"),
+    *("test_parity.py", "test_parity_training.py", "test_weights.py", "test_losses.py"),
+    *("test_epoch_selection.py", "test_motion_runs.py", "test_third_system.py", "test_step.py"),
+    *("test_export.py", "test_contamination.py", "test_crops.py", "test_augment.py"),
+    *("test_attention_of_runs.py", "test_comparison.py", "test_report_units.py", "test_report.py"),
+    *("test_runs.py", "test_regression.py", "test_networks.py", "test_bounds.py", "test_conv.py"),
+    *("test_video.py", "test_clip.py", "test_maps.py", "test_predictor.py", "test_windows.py"),
+    *("test_decode.py", "test_face.py", "test_datasets.py", "test_pack.py", "test_spotting.py"),
+}
+MARKED = {
+    **dict.fromkeys(SLOW, "slow"),
+    "test_torch_baseline.py": "torch",
+    "test_browser.py": "browser",
+    "test_real_videos.py": "network",
+}
 
 
 def pytest_collection_modifyitems(items):
     """Begin with the longest files, so that processes which share the work end together."""
     items.sort(key=lambda item: item.path.name not in SLOWEST_FIRST)
+    for item in items:
+        if item.path.name in MARKED:
+            item.add_marker(MARKED[item.path.name])
 
 
 def pytest_sessionfinish(session):

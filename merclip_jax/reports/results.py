@@ -32,6 +32,9 @@ class Predictions:
       nearest: sentences of training clips, the nearest first; none where no text was used, '' where
         a fold's training clips have fewer.
       similarity: their cosine with the clip; NaN beside ''.
+      units: action units that the run finds; none where it names emotions alone.
+      au_labels: 1, 0 or -1 (unknown) of each clip and unit, as annotated.
+      au_probabilities: that each unit moved, one table per seed.
     """
 
     classes: Int[np.ndarray, "k n"]
