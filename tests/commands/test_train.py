@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from compiling import ONE_DEVICE
 
 from merclip_jax import experiment, train, workdir
 from merclip_jax.configs import ablations
@@ -178,7 +179,7 @@ def test_two_processes_predict_as_one(whole_run, tiny_config, tmp_path, flags_of
         running.append(
             subprocess.Popen(
                 command + flags_of(tiny_config),
-                env=os.environ | {"XLA_FLAGS": ""},  # one device in each process
+                env=os.environ | ONE_DEVICE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
