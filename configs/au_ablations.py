@@ -38,6 +38,7 @@ def get_config(row: str = "reference") -> ConfigDict:
     config.data.builder_config = "panel"
     config.folds.scheme = "official"
     config.seeds = (0, 1, 2)
+    config.recipe.update(epochs=8, batch_size=32)
     config.eval.selection, config.au.threshold = "last", "zero"
     config.checkpoint.export = False
     config.update_from_flattened_dict(ROWS[row])
