@@ -81,14 +81,6 @@ def test_strangers_are_the_people_of_macro_and_forty_more_to_test_on():
     assert (corpus.subjects, first_tested.subject) == (240, "s100200")
 
 
-def test_a_panel_is_of_people_that_no_other_corpus_holds_and_tests_most_of_them():
-    corpus, strangers = Corpus.panel(), Corpus.strangers()
-    assert strangers.first_subject + strangers.subjects <= corpus.first_subject
-    assert Corpus.weak().first_subject + Corpus.weak().subjects <= corpus.first_subject
-    splits = [corpus.split(subject) for subject in range(corpus.subjects)]
-    assert (splits.count("train"), splits.count("test")) == (90, 110)
-
-
 def test_identity_depends_on_neither_size_nor_clip():
     small, large = clips.identity(0, 3, 112).face, clips.identity(0, 3, 224).face
     assert small.anchors == large.anchors

@@ -115,13 +115,6 @@ class Corpus:
         return replace(cls(subjects=12, clips_per_subject=9, emotions=THREE_CLASSES), **changes)
 
     @classmethod
-    def panel(cls, **changes: Any) -> "Corpus":
-        """Ninety people to train on and 110 to test: a difference of 0.03 shows. Neither weak
-        alone, where all fail, nor strong alone, where none does."""
-        people = cls(first_subject=700_000, subjects=200, clips_per_subject=12, tested=110)
-        return replace(people, amplitude=(0.5, 4.0), emotions=THREE_CLASSES, **changes)
-
-    @classmethod
     def tiny(cls, **changes: Any) -> "Corpus":
         """The smallest corpus that has folds; for tests."""
         small = cls(subjects=5, clips_per_subject=3, size=32, frames=8, emotions=THREE_CLASSES)

@@ -55,9 +55,6 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             photographs=True,
             description="The user's neutral photographs, moved like the drawn faces.",
         ),
-        SyntheticConfig(
-            name="panel", corpus=Corpus.panel(), description="90 people, and 110 to test on."
-        ),
     ]
 
     def _info(self) -> tfds.core.DatasetInfo:
