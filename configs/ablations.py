@@ -21,7 +21,7 @@ ROWS = {
 
 
 def get_config(row: str = "reference") -> ConfigDict:
-    """The 200 people of `strangers` to train on, 40 to test on, one ingredient less, three seeds."""
+    """One ingredient less; 200 people to train on and 40 to test on, three seeds."""
     if row not in ROWS:
         raise ValueError(f"ablations.py:{row}: give one of {', '.join(ROWS)}")
     config = pretrain_synthetic.get_config()

@@ -28,7 +28,7 @@ ROWS = {
 
 
 def get_config(row: str = "reference") -> ConfigDict:
-    """Fifteen action units; the 200 people of `strangers` to train on, 40 to test on, three seeds.
+    """Fifteen action units; 200 people to train on and 40 to test on, three seeds.
 
     The last epoch predicts and nothing is fitted to inner people, so that all 200 train.
     """
