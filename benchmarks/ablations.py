@@ -118,8 +118,10 @@ def table(study: Study, root: Path) -> str:
 def _scored(run: Results, name: str) -> tuple[float, list[float]]:
     values = report.build(run).values
     if name == "au_f1":
-        return values["au"]["f1"], values["au"]["ci95"]["f1"]
-    return values["metrics"][name]["value"], values["metrics"][name]["ci95"]
+        found = values["au"]["f1"]
+    else:
+        found = values["metrics"][name]
+    return found["value"], found["ci95"]
 
 
 if __name__ == "__main__":

@@ -143,12 +143,12 @@ def check(data: ConfigDict, protocol: Protocol) -> None:
     for name in names:
         known = _builder_class(name)
         _known_config(name, known, variants[name])
-        seen = (data.input, data.image_size, data.crop)
-        if shows_flow(known) and seen != ("motion", motion.SEEN, "owner"):
+        shown = (data.input, data.image_size, data.crop)
+        if shows_flow(known) and shown != ("motion", motion.SEEN, "owner"):
             raise ConfigError(
                 f"--config.data.dataset={name} holds pictures of flow and no faces: set "
-                f"--config.data.input=motion (it is {seen[0]}), --config.data.image_size="
-                f"{motion.SEEN} (it is {seen[1]}) and --config.data.crop=owner (it is {seen[2]})"
+                f"--config.data.input=motion (it is {shown[0]}), --config.data.image_size="
+                f"{motion.SEEN} (it is {shown[1]}) and --config.data.crop=owner (it is {shown[2]})"
             )
     lacking = [name for name in protocol.datasets if name not in names]
     if lacking:

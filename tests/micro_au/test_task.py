@@ -41,7 +41,7 @@ def test_a_run_tells_units_and_the_emotion_that_follows(au_config, tmp_path):
     assert list(values["per_au"]) == [f"AU{unit}" for unit in UNITS]
     for row in values["per_au"].values():
         assert set(row) == {"f1", "f1_macro", "auc", "support"}
-    assert values["ci95"]["f1"][0] <= values["f1"] <= values["ci95"]["f1"][1]
+    assert values["f1"]["ci95"][0] <= values["f1"]["value"] <= values["f1"]["ci95"][1]
     assert 0 <= report.metrics["uf1"]["value"] <= 1
     run = results.read(tmp_path)
     truth = au_labels.matrix(run.clips["action_units"], [str(unit) for unit in UNITS])
