@@ -18,7 +18,7 @@ from absl import flags
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
-from merclip_jax import app, experiment
+from merclip_jax import app, experiment, templates
 from merclip_jax.baselines import grid
 from merclip_jax.baselines.regression import Regression
 from merclip_jax.data import pack
@@ -80,18 +80,15 @@ def main(given: flags.FlagValues) -> None:
 
 def report(ours: np.ndarray, theirs: np.ndarray) -> None:
     """Print what counts per subject say."""
-    for name, form in (("f1", au_metrics.binary_f1), ("f1_macro", au_metrics.macro_f1)):
-        metric = au_metrics.pooled_f1(form)
-        for who, counts in (("Micro-AU CLIP", ours), ("regression", theirs)):
-            low, high = metrics.bootstrap_interval(counts, metric)
-            value = float(metric(counts.sum(1)).mean())
-            sys.stdout.write(f"{name:10}{who:16}{value:.3f} ({low:.3f} to {high:.3f})\n")
+    for who, counts in (("Micro-AU CLIP", ours), ("regression", theirs)):
+        for name, score in metrics.pooled(counts, au_metrics.HEADLINE).items():
+            interval = templates.interval(score["ci95"])
+            sys.stdout.write(f"{name:10}{who:16}{score['value']:.3f} ({interval})\n")
+    for name, metric in au_metrics.HEADLINE.items():
         found = metrics.compare(ours, theirs, metric, samples=2000)
-        low, high = found.ci95
-        sys.stdout.write(
-            f"{name:10}{'difference':16}{found.difference:+.3f} ({low:+.3f} to {high:+.3f}), "
-            f"p = {found.p_value:.4f}\n"
-        )
+        interval = templates.interval(found.ci95, "+.3f")
+        change = f"{found.difference:+.3f} ({interval}), p = {found.p_value:.4f}"
+        sys.stdout.write(f"{name:10}{'difference':16}{change}\n")
 
 
 if __name__ == "__main__":
