@@ -128,8 +128,10 @@ class Task:
         correlation = jnp.asarray(statistics.correlation, jnp.float32)
         weight = jnp.asarray(statistics.positive_weight, jnp.float32)
         params, model_state = jax.tree.map(lambda x: x, (params, model_state))  # copies of the tree
-        if "gda" in params and not jnp.any(params["gda"]["bias"][...]):
-            _set(params["gda"], "bias", correlation)
+        if "gda" in params:
+            gda: Any = params["gda"]
+            if not gda["bias"][...].any():
+                _set(gda, "bias", correlation)
         _set(model_state, "correlation", correlation)
         _set(model_state, "positive_weight", weight)
         return params, model_state
