@@ -48,6 +48,7 @@ def test_a_run_tells_units_and_the_emotion_that_follows(au_config, tmp_path):
     np.testing.assert_array_equal(run.headline.au_labels, truth)
     np.testing.assert_allclose(run.headline.probabilities.sum(-1), 1, rtol=1e-6)
     assert "Action units" in (tmp_path / "report.html").read_text()
+    assert len(list((tmp_path / "strips").iterdir())) == len(run.clips)  # of tested clips alone
     model = MicroAu.from_pretrained(exported(tmp_path))
     assert model.cfg.units == tuple(map(str, UNITS))
 
