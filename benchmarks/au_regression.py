@@ -32,7 +32,7 @@ from merclip_jax.scoring import au_metrics, metrics
 
 def told(clips: grid.Clips, regression: Regression, folds: Sequence) -> np.ndarray:
     """What the regression says of the held-out clips of every fold: which units move."""
-    setting, count = regression.cfg.setting, len(regression.cfg.told)
+    setting, count = regression.cfg.setting, len(regression.cfg.outputs)
     head = grid.Head(grid.fit_units, grid.predicted_units, count)
     said = np.zeros(clips.labels.shape, bool)
     for fold in tqdm(folds, desc="fitting", disable=None):
@@ -65,8 +65,10 @@ def main(given: flags.FlagValues) -> None:
     protocol = selection.get(run.run["protocol"]["name"])
     packed, table = experiment.load_clips(config, protocol)
     starts, _ = pack.first_rows(table)
-    shown = np.asarray(packed.stored.motion[starts + pack.apexes(table)])
-    labels = au_labels.matrix(table["action_units"], regression.cfg.told)
+    motion = packed.stored.motion
+    assert motion is not None  # both systems see it
+    shown = np.asarray(motion[starts + pack.apexes(table)])
+    labels = au_labels.matrix(table["action_units"], regression.cfg.outputs)
     folds = cross_validation.of_protocol(protocol, table, config.folds.scheme)
     said = told(grid.Clips(grid.grids(shown), labels), regression, folds)
     place = {name: i for i, name in enumerate(table["clip_id"])}
