@@ -280,13 +280,14 @@ def test_a_field_that_cannot_be_used_is_named(tiny_config, tmp_path, field, valu
         train.run(tiny_config, tmp_path / "bad")
 
 
-ABLATED = ("emotion_names", "linear_head", "frozen_image_tower", "no_adapters")  # change code
+ABLATED = ablations.ROWS | {"frozen_image_tower": {"model.freeze_image": True}}
+CHANGE_CODE = ("emotion_names", "linear_head", "frozen_image_tower", "no_adapters")
 
 
-@pytest.mark.parametrize("row", ABLATED)
+@pytest.mark.parametrize("row", CHANGE_CODE)
 def test_an_ablation_runs_on_the_smallest_corpus(row, tiny_config, tmp_path):
     with tiny_config.unlocked():
-        tiny_config.update_from_flattened_dict(ablations.ROWS[row])
+        tiny_config.update_from_flattened_dict(ABLATED[row])
         tiny_config.folds.scheme = "hold_out"
         tiny_config.recipe.accumulate = 2
     report = train.run(tiny_config, tmp_path / "run")
