@@ -334,6 +334,20 @@ def test_mesh_anchors_agree_with_the_drawn_ones(album):
             assert np.linalg.norm(distance) < 0.2, anchor  # inter-pupillary distances
 
 
+@pytest.mark.parametrize("size", [300, 448])
+def test_photographed_faces_are_as_large_as_drawn_ones_and_in_their_place(tmp_path, size):
+    """Movements are stated in pixels: in a smaller face they would be larger."""
+    picture = cv2.resize(clips.identity(0, 2, 112).face.picture, (size, size))
+    turned = cv2.warpAffine(picture, cv2.getRotationMatrix2D((size / 2,) * 2, 12, 0.8), (500, 520))
+    cv2.imwrite(str(tmp_path / "turned.png"), turned)
+    at = {
+        name: np.array(place) for name, place in photo.read(tmp_path / "turned.png").anchors.items()
+    }
+    right, left = (at[f"eye_inner_{side}"] / 2 + at[f"eye_outer_{side}"] / 2 for side in "rl")
+    np.testing.assert_allclose(left - right, [0.31, 0], atol=0.01)
+    np.testing.assert_allclose((left + right) / 2, [0.5, 0.39], atol=0.01)
+
+
 def test_unusable_photographs_are_all_named(tmp_path):
     cv2.imwrite(str(tmp_path / "wall.png"), np.full((200, 200, 3), 128, np.uint8))
     (tmp_path / "broken.jpg").write_bytes(b"no picture")

@@ -30,7 +30,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     """Faces with exact action units; every clip is a function of (seed, subject, index)."""
 
     VERSION = tfds.core.Version("1.1.0")
-    RELEASE_NOTES = {"1.1.0": "Records name the owner's split.", "1.0.0": "First version."}
+    RELEASE_NOTES = {
+        "1.2.0": "Photographed faces are as large as drawn ones; drawn clips stay as they were.",
+        "1.1.0": "Records name the owner's split.",
+        "1.0.0": "First version.",
+    }
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "Only for the config 'photo': one folder per person, NAME/*.png or NAME/*.jpg, "
         "each picture a frontal photograph of a neutral face."
@@ -51,6 +55,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         SyntheticConfig(name="tiny", corpus=Corpus.tiny(), description="9 clips of 8 frames."),
         SyntheticConfig(
             name="photo",
+            version=tfds.core.Version("1.2.0"),
             corpus=Corpus.demo(),
             photographs=True,
             description="The user's neutral photographs, moved like the drawn faces.",
