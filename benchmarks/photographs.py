@@ -41,9 +41,9 @@ from merclip_jax.protocols import selection
 from merclip_jax.reports import paired, results
 from merclip_jax.reports.results import Results
 from merclip_jax.scoring import metrics
+from merclip_jax.towers import files
 
 OURS = "ours"
-SCHOOL = "school"
 
 
 def define(given: flags.FlagValues, arguments: Sequence[str]) -> None:
@@ -63,7 +63,7 @@ def main(given: flags.FlagValues) -> None:
     photographs = Path(given.photographs or root / "photographs")
     if not photographs.is_dir():
         real_faces.gather(real_faces.sources(posed=False), photographs)
-    regression = given.regression or _of_school(root / SCHOOL, given.data_dir)
+    regression = given.regression or _of_drawn(root / "drawn", given)
     ours, theirs = demo.get_config(), flow_regression.get_config()
     ours.model.init_from = given.model
     for config in (ours, theirs):
@@ -109,10 +109,11 @@ def as_it_is(run: Results, logits: dict[str, np.ndarray]) -> Results:
     return replace(run, predictions={"last": told})
 
 
-def _of_school(workdir: Path, data_dir: str) -> Path:
+def _of_drawn(workdir: Path, given: flags.FlagValues) -> Path:
     """The regression of the people that the starting model has learnt from."""
+    learnt = files.metadata(given.model)["config"]["data"]["builder_config"]
     config = flow_regression.get_config("macro")
-    config.data.update(builder_config="school", data_dir=data_dir)
+    config.data.update(builder_config=learnt, data_dir=given.data_dir)
     _done(config, workdir)
     return workdir / "folds/hold_out/model-seed0"
 
