@@ -9,9 +9,12 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -105,14 +108,30 @@ def _motion(
         partial = file.with_suffix(f".{os.getpid()}.partial")  # another may be at it, too
         shown = table["dataset"].isin(flow)
         uv = published_flow.channels(frames[table.loc[shown, "start"]]) if shown.any() else (0, 1)
-        clips = zip(table["start"], table["n_frames"], shown, strict=True)
-        with partial.open("wb") as out:
-            for start, count, is_flow in tqdm(clips, "motion", len(table), disable=None):
-                own = np.asarray(frames[start : start + count])
-                moved = published_flow.fields(own, uv) if is_flow else motion.motion(own)
-                out.write(motion.encode(moved).tobytes())
+
+        def encoded(start: int, count: int, is_flow: bool) -> bytes:
+            own = np.asarray(frames[start : start + count])
+            moved = published_flow.fields(own, uv) if is_flow else motion.motion(own)
+            return motion.encode(moved).tobytes()
+
+        clips = (column.tolist() for column in (table["start"], table["n_frames"], shown))
+        with partial.open("wb") as out, _clip_by_clip() as pool:
+            for values in tqdm(pool.map(encoded, *clips), "motion", len(table), disable=None):
+                out.write(values)
         partial.rename(file)  # the last act: what has the name is complete
     return np.memmap(file, np.uint8, "r", shape=(len(frames), motion.SIDE, motion.SIDE, 2))
+
+
+@contextmanager
+def _clip_by_clip() -> Iterator[ThreadPoolExecutor]:
+    """A thread per core for whole clips, while OpenCV keeps from threads within pictures."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            yield pool
+    finally:
+        cv2.setNumThreads(threads)
 
 
 def faceless(table: pd.DataFrame) -> list[str]:
