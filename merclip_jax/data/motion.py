@@ -15,7 +15,7 @@ import cv2
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Float32, UInt8
+from jaxtyping import Array, Bool, Float, Float32, UInt8
 
 from merclip_jax.towers.config import MOTION_SIDE
 
@@ -59,10 +59,16 @@ def since_first(fields: Float32[np.ndarray, "t m m 2"]) -> Float32[np.ndarray, "
     return without_head(fields - fields[:1]) * (REFERENCE / WORKING)
 
 
-def without_head(fields: Float32[np.ndarray, "t m m 2"]) -> Float32[np.ndarray, "t m m 2"]:
-    """Fields less their best affine map over the head: its shift, roll, scale and shear."""
+def without_head(
+    fields: Float32[np.ndarray, "t m m 2"], steady: Bool[np.ndarray, "m m"] | None = None
+) -> Float32[np.ndarray, "t m m 2"]:
+    """Fields less their best affine map: the head's shift, roll, scale and shear.
+
+    It is fitted over the head, or over its `steady` points alone.
+    """
     plane, inside = _plane(fields.shape[1]), head(fields.shape[1])
-    fit = np.linalg.pinv(plane[inside].reshape(-1, 3))
+    weights = plane if steady is None else plane * steady[..., None]
+    fit = np.linalg.pinv(weights[inside].reshape(-1, 3))
     found = fit @ fields[:, *inside].reshape(len(fields), -1, 2)
     return fields - np.einsum("hwk,tkc->thwc", plane, found, optimize=True)
 
