@@ -241,7 +241,8 @@ def _pooled(products: Float32[np.ndarray, "s s c"], window: float) -> np.ndarray
 def _moved_back(picture: Picture, field: Field) -> Picture:
     """`picture` read where `field` says that the template's points have gone."""
     where = _points(len(picture)) + field
-    return cv2.remap(picture, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    nothing = np.empty(0, np.float32)
+    return cv2.remap(picture, where, nothing, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 @cache
