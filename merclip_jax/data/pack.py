@@ -6,6 +6,7 @@ business of `crops`.
 """
 
 import hashlib
+import itertools
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -191,14 +192,21 @@ def _pack(
     partial.mkdir(parents=True)
     try:
         rows, start = [], 0
-        with (partial / "frames.bin").open("wb") as out:
-            for builder, record in _records(builders):
-                row, frames = _read(record, builder)
-                packed, measured = crops.squares(frames, image_size, crop)
-                for frame in packed:
-                    out.write(frame.tobytes())
-                rows.append(row | {"start": start, "n_frames": len(frames)} | measured)
-                start += len(frames)
+
+        def cut(
+            builder: tfds.core.DatasetBuilder, record: dict
+        ) -> tuple[dict, dict, list[UInt8[np.ndarray, "s s 3"]]]:
+            row, frames = _read(record, builder)
+            packed, measured = crops.squares(frames, image_size, crop)
+            return row, measured, packed
+
+        with (partial / "frames.bin").open("wb") as out, _clip_by_clip() as pool:
+            for some in _few_at_once(_records(builders)):
+                for row, measured, packed in pool.map(cut, *zip(*some, strict=True)):
+                    for frame in packed:
+                        out.write(frame.tobytes())
+                    rows.append(row | {"start": start, "n_frames": len(packed)} | measured)
+                    start += len(packed)
         workdir.write_table(partial / "clips.csv", pd.DataFrame(rows))
         shutil.rmtree(folder, ignore_errors=True)
         partial.rename(folder)  # the last act: what has the name is complete
@@ -214,6 +222,14 @@ def _records(
         label = f"packing {builder.name}"
         for record in tqdm(source, desc=label, unit="clip", leave=False, disable=None):
             yield builder, record
+
+
+def _few_at_once(
+    records: Iterator[tuple[tfds.core.DatasetBuilder, dict]],
+) -> Iterator[list[tuple[tfds.core.DatasetBuilder, dict]]]:
+    """As many records as are cut side by side: a pool would read all of them at once."""
+    while some := list(itertools.islice(records, 2 * (os.cpu_count() or 1))):
+        yield some
 
 
 def _read(
