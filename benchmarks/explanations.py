@@ -16,7 +16,8 @@ Intervals are percentile bootstraps over people. Columns:
 
 The ways other than the package's own (integrated gradients) are here to be compared with it:
 slope is the gradient times the movement, occlusion holds single cells still, attention is that of
-the last global block's video token, and movement looks at no model: cells whose pixels change most.
+the last global block's video token, and movement looks at no model: cells of what it sees that
+change most.
 """
 
 import math
@@ -30,12 +31,13 @@ import numpy as np
 import pandas as pd
 from absl import flags
 from flax import nnx
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from scipy import stats
 from tqdm import tqdm
 
 from merclip_jax import app
-from merclip_jax.data import augment
+from merclip_jax.data import augment, inputs
+from merclip_jax.data.inputs import Stored
 from merclip_jax.facs import notation
 from merclip_jax.micro_au.model import MicroAu
 from merclip_jax.models import MerClip
@@ -43,42 +45,46 @@ from merclip_jax.tfds_builders.synthetic_me import clips as synthetic
 from merclip_jax.tfds_builders.synthetic_me import story
 from merclip_jax.tfds_builders.synthetic_me.corpus import Corpus
 from merclip_jax.timeline import cells, maps
-from merclip_jax.towers import files
+from merclip_jax.towers.inputs import ModelInput
+from merclip_jax.video.model_info import ModelInfo
+from merclip_jax.video.predictor import Predictor
 
 Map = Float[np.ndarray, "t g g"]
-Frames = UInt8[np.ndarray, "t s s 3"]
-Way = Callable[[Any, Frames, int], Map]
+Way = Callable[[Any, Stored, int], Map]
 
 
 class Clip(NamedTuple):
-    """A clip as a model sees it, and how far each action unit's skin moves at the apex, in pixels.
+    """A clip as a model would find it packed, and how far each action unit's skin moves, in pixels.
 
     Attributes:
-      moved: per AU form ('12', 'L12'), the displacement of every pixel.
+      moved: per AU form ('12', 'L12'), the displacement of every pixel at the apex.
     """
 
     person: int
-    frames: Frames
+    stored: Stored
     moved: dict[str, Float[np.ndarray, "s s"]]
 
 
-def drawn(person: int, index: int, size: int, frames: int) -> Clip:
+def drawn(person: int, index: int, info: ModelInfo) -> Clip:
     """Clip `index` of a drawn person, from onset to offset, with a displacement for each unit."""
-    corpus = Corpus.macro(size=size)
-    told, rig = story.tell(corpus, person, index), synthetic.identity(corpus.seed, person, size)
+    corpus = Corpus.macro(size=info.size)
+    told, rig = (
+        story.tell(corpus, person, index),
+        synthetic.identity(corpus.seed, person, info.size),
+    )
     film = synthetic.film(rig, told, corpus.noise)[told.onset : told.offset + 1]
     length = jnp.array([len(film)])
-    chosen = augment.sample_frames(jax.random.key(0), length, frames, train=False)[0]
+    chosen = augment.sample_frames(jax.random.key(0), length, info.count, train=False)[0]
     moved = {
         name: amplitude * np.linalg.norm(rig.form(name)[..., :2], axis=-1)
         for name, amplitude in told.amplitudes.items()
     }
-    return Clip(person, film[np.asarray(chosen)], moved)
+    return Clip(person, inputs.of_frames(film, info.input).rows(np.asarray(chosen)), moved)
 
 
 def target_of(model: MerClip | MicroAu, clip: Clip) -> tuple[int, Float[np.ndarray, "s s"]] | None:
     """What is to be explained, and where the truth is; None if the clip shows no known unit."""
-    seen = augment.normalize(jnp.asarray(clip.frames))[None]
+    seen = _batch(clip.stored)
     if isinstance(model, MerClip):
         return int(_said(model, seen).argmax()), np.sum(list(clip.moved.values()), axis=0)
     logits, truth = _said(model, seen)[0], {}
@@ -91,35 +97,43 @@ def target_of(model: MerClip | MicroAu, clip: Clip) -> tuple[int, Float[np.ndarr
     return None if best is None else (best, truth[best])
 
 
+def _batch(clip: Stored) -> ModelInput:
+    """What a model sees of a batch of one clip."""
+    return jax.tree.map(lambda part: part[None], inputs.seen(clip))
+
+
 @nnx.jit
-def _said(model: MerClip | MicroAu, frames: jax.Array) -> jax.Array:
-    out = model(frames)
+def _said(model: MerClip | MicroAu, clips: ModelInput) -> jax.Array:
+    out = model(clips)
     return out.logits if isinstance(model, MerClip) else model.unit_logits(out.features)
 
 
-def slope(model: Any, frames: Frames, target: int) -> Map:
+def slope(model: Any, clip: Stored, target: int) -> Map:
     """Gradient at the clip, times the movement."""
-    return np.asarray(_slope(model, augment.normalize(frames), target))
+    return np.asarray(_slope(model, inputs.seen(clip), target))
 
 
 @nnx.jit
-def _slope(model: Any, clip: jax.Array, target: int) -> jax.Array:
-    gradient = jax.grad(lambda x: model.log_odds(x[None], target)[0])(clip)
-    return cells.sums(gradient * (clip - clip[0]), model.cfg.vision.grid)
+def _slope(model: Any, clip: ModelInput, target: int) -> jax.Array:
+    def score(part: ModelInput) -> jax.Array:
+        return model.log_odds(jax.tree.map(lambda x: x[None], part), target)[0]
+
+    added = jax.tree.map(lambda slope, x: slope * (x - x[0]), jax.grad(score)(clip), clip)
+    return sum(cells.sums(part, model.cfg.vision.grid) for part in jax.tree.leaves(added))
 
 
-def occlusion(model: Any, frames: Frames, target: int) -> Map:
+def occlusion(model: Any, clip: Stored, target: int) -> Map:
     """How far the score falls when a cell alone is held still, for all time."""
     grid = model.cfg.vision.grid
     single = np.eye(grid**2, dtype=bool).reshape(-1, grid, grid)
     everything = np.ones((1, grid, grid), bool)
-    scores = maps.scores(model, frames, np.concatenate([everything, ~single]), target)
+    scores = maps.scores(model, clip, np.concatenate([everything, ~single]), target)
     return (scores[0] - scores[1:]).reshape(1, grid, grid)
 
 
-def attention(model: Any, frames: Frames, target: int) -> Map:
+def attention(model: Any, clip: Stored, target: int) -> Map:
     """Weights of the patches; for a unit those of its own query."""
-    seen = augment.normalize(jnp.asarray(frames))[None]
+    seen = _batch(clip)
     grid = model.cfg.vision.grid
     if isinstance(model, MicroAu):
         return np.asarray(_region_weights(model, seen)[0, target]).reshape(-1, grid, grid)
@@ -127,15 +141,15 @@ def attention(model: Any, frames: Frames, target: int) -> Map:
 
 
 @nnx.jit
-def _region_weights(model: MicroAu, frames: jax.Array) -> jax.Array:
-    return model(frames).region_weights
+def _region_weights(model: MicroAu, clips: ModelInput) -> jax.Array:
+    return model(clips).region_weights
 
 
 @nnx.jit
-def _attention(model: MerClip, frames: jax.Array) -> jax.Array:
+def _attention(model: MerClip, clips: ModelInput) -> jax.Array:
     """What the video token weighs in the last global block, averaged over the heads."""
     stages: dict[str, jax.Array] = {}
-    model(frames, intermediates=stages)
+    model(clips, intermediates=stages)
     vision = model.vision
     last = len(vision.global_blocks) - 1
     block, tokens = vision.global_blocks[last], stages[f"block{vision.global_layers[last]}"]
@@ -151,17 +165,19 @@ def _attention(model: MerClip, frames: jax.Array) -> jax.Array:
 
 
 WAYS: dict[str, Way] = {
-    "integrated": lambda model, frames, target: maps.evidence(model, frames, target),
+    "integrated": maps.evidence,
     "slope": slope,
     "occlusion": occlusion,
     "attention": attention,
-    "movement": lambda model, frames, _: cells.movement(frames, model.cfg.vision.grid)[None],
+    "movement": lambda model, clip, _: cells.movement(inputs.seen(clip), model.cfg.vision.grid)[
+        None
+    ],
 }
 
 
 def measured(model: Any, clip: Clip, target: int, truth: np.ndarray, way: Way) -> dict[str, float]:
     """The figures of one clip and one way."""
-    told = maps.tested(model, clip.frames, way(model, clip.frames, target), target, "it")
+    told = maps.tested(model, clip.stored, way(model, clip.stored, target), target, "it")
     grid = model.cfg.vision.grid
     true = cells.sums(np.repeat(truth[None, ..., None], 3, axis=3), grid)[0]
     true = true / true.sum()
@@ -200,14 +216,13 @@ def define(given: flags.FlagValues, arguments: Sequence[str]) -> None:
 
 def main(given: flags.FlagValues) -> None:
     """Print the table."""
-    own = files.config(files.locate(given.model)).get("model_type") == "micro_au"
-    model = MicroAu.from_pretrained(given.model) if own else MerClip.from_pretrained(given.model)
-    vision = model.cfg.vision
+    reader = Predictor(given.model, crop="none")
+    model, info = reader.model, reader.info
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in given.ways}
     people = range(given.first_person, given.first_person + given.people)
     wanted = [(person, index) for person in people for index in range(given.clips)]
     for person, index in tqdm(wanted, desc="explaining", unit="clip", disable=None):
-        clip = drawn(person, index, vision.image_size, vision.frames)
+        clip = drawn(person, index, info)
         asked = target_of(model, clip)
         if asked is None:
             continue

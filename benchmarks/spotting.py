@@ -86,7 +86,7 @@ def named(
     )
     if events:
         nearest = [found[int(np.abs(middles - event.apex_ms).argmin())] for event in events]
-        said = reader.read(np.stack([window.frames for window in nearest])).probabilities
+        said = reader.read([window.seen(reader.info.input) for window in nearest]).probabilities
         table["emotion"] = [reader.info.classes[k] for k in said.argmax(1)]
     return table
 
@@ -101,7 +101,7 @@ def separation(
     inside = np.any(
         [(middles > row.onset_ms) & (middles < row.offset_ms) for row in truth.itertuples()], axis=0
     )
-    said = reader.read(np.stack([window.frames for window in found]))
+    said = reader.read([window.seen(reader.info.input) for window in found])
     signs = [np.array([window.motion for window in found]), said.probabilities.max(1)]
     signs += [said.units.max(1)] if reader.info.units else []
     areas = [float(roc_auc_score(inside, sign)) for sign in signs]

@@ -9,13 +9,13 @@ Lengths are pixels of a picture 224 wide, whatever the frames' size: 1 is 1/224 
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import cv2
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Float32, UInt8
+from jaxtyping import Array, Bool, Float, Float32, UInt8
 
 from merclip_jax.towers.config import MOTION_SIDE
 
@@ -49,16 +49,26 @@ def motion(frames: UInt8[np.ndarray, "t h w 3"]) -> Float32[np.ndarray, "t m m 2
     Returns:
       Lengths in pixels of a picture 224 wide, on a grid of SIDE; 0 in the first frame.
     """
-    seen = _over_time(np.stack([_grey(frame) for frame in frames]))
+    seen = over_time(np.stack([brightness(frame) for frame in frames]))
     template = Template(seen.mean(0))
-    found = np.stack([template.motion_to(picture) for picture in seen])
-    return without_head(found - found[:1]) * (REFERENCE / WORKING)
+    return since_first(np.stack([template.motion_to(picture) for picture in seen]))
 
 
-def without_head(fields: Float32[np.ndarray, "t m m 2"]) -> Float32[np.ndarray, "t m m 2"]:
-    """Fields less their best affine map over the head: its shift, roll, scale and shear."""
+def since_first(fields: Float32[np.ndarray, "t m m 2"]) -> Float32[np.ndarray, "t m m 2"]:
+    """What `motion` gives, from where a template's points are in each frame (`Template`)."""
+    return without_head(fields - fields[:1]) * (REFERENCE / WORKING)
+
+
+def without_head(
+    fields: Float32[np.ndarray, "t m m 2"], steady: Bool[np.ndarray, "m m"] | None = None
+) -> Float32[np.ndarray, "t m m 2"]:
+    """Fields less their best affine map: the head's shift, roll, scale and shear.
+
+    It is fitted over the head, or over its `steady` points alone.
+    """
     plane, inside = _plane(fields.shape[1]), head(fields.shape[1])
-    fit = np.linalg.pinv(plane[inside].reshape(-1, 3))
+    weights = plane if steady is None else plane * steady[..., None]
+    fit = np.linalg.pinv(weights[inside].reshape(-1, 3))
     found = fit @ fields[:, *inside].reshape(len(fields), -1, 2)
     return fields - np.einsum("hwk,tkc->thwc", plane, found, optimize=True)
 
@@ -116,20 +126,21 @@ def mirror(fields: Float[Array, "*n h w 2"]) -> Float[Array, "*n h w 2"]:
     return fields[..., ::-1, :] * jnp.array([-1.0, 1.0])
 
 
-def _grey(frame: UInt8[np.ndarray, "h w 3"]) -> Picture:
+def brightness(frame: UInt8[np.ndarray, "h w 3"]) -> Picture:
     """Brightness at the working size, smooth enough for gradients to be trusted."""
     grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
     small = cv2.resize(grey, (WORKING, WORKING), interpolation=cv2.INTER_AREA)
     return cv2.GaussianBlur(small.astype(np.float32), (0, 0), SMOOTHING)
 
 
-def _over_time(pictures: Float32[np.ndarray, "t s s"]) -> Float32[np.ndarray, "t s s"]:
+def over_time(pictures: Float32[np.ndarray, "t ..."]) -> Float32[np.ndarray, "t ..."]:
     """Every picture averaged with its neighbours in time; fewer at both ends."""
     apart = np.subtract.outer(np.arange(len(pictures)), np.arange(len(pictures)))
     weights = np.exp(-0.5 * (apart / INSTANTS) ** 2).astype(np.float32)
     return np.tensordot(weights / weights.sum(1, keepdims=True), pictures, 1)
 
 
+@cache
 def _plane(side: int) -> Float32[np.ndarray, "s s 3"]:
     along = np.linspace(-1, 1, side, dtype=np.float32)
     across, down = np.meshgrid(along, along)
@@ -162,10 +173,10 @@ class Template:
             for _ in range(ROUNDS):
                 moved = posed + cv2.resize(local, (WORKING, WORKING))
                 change = _moved_back(other, moved) - self._detail
-                pull = _pooled(self._slopes * change[..., None], window) + held * (local - before)
-                right, down = pull[..., 0], pull[..., 1]
-                step = [yy * right - xy * down, xx * down - xy * right]
-                local = local - np.stack(step, -1) / determinant[..., None]
+                pulled = self._slopes * cv2.merge((change, change))
+                right, down = cv2.split(_pooled(pulled, window) + held * (local - before))
+                step = (yy * right - xy * down, xx * down - xy * right)
+                local = local - cv2.merge([part / determinant for part in step])
         return local + cv2.resize(posed, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
 
     def _head_to(self, other: Picture) -> tuple[Field, Picture]:
@@ -174,8 +185,9 @@ class Template:
         moved = np.zeros((WORKING, WORKING, 2), np.float32)
         gain, offset = 1.0, 0.0
         for _ in range(3):
-            change = (_moved_back(other, moved) - offset) / gain - self.picture
-            found = self._to_head @ change[inside].ravel()
+            seen = _moved_back(other, moved)
+            change = (seen[inside] - offset) / gain - self.picture[inside]
+            found = self._to_head @ change.ravel()
             moved = moved - plane @ found[:6].reshape(3, 2)
             offset, gain = offset + found[7] * gain, gain * (1 + found[6])
         return moved, (other - np.float32(offset)) / np.float32(gain)
@@ -228,11 +240,13 @@ def _pooled(products: Float32[np.ndarray, "s s c"], window: float) -> np.ndarray
 
 def _moved_back(picture: Picture, field: Field) -> Picture:
     """`picture` read where `field` says that the template's points have gone."""
-    along = np.arange(len(picture), dtype=np.float32)
-    return cv2.remap(
-        picture,
-        field[..., 0] + along,
-        field[..., 1] + along[:, None],
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
+    where = _points(len(picture)) + field
+    nothing = np.empty(0, np.float32)
+    return cv2.remap(picture, where, nothing, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+@cache
+def _points(side: int) -> Field:
+    """Where each pixel is: to the right and down."""
+    along = np.arange(side, dtype=np.float32)
+    return np.stack(np.meshgrid(along, along), -1)

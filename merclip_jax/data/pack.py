@@ -6,12 +6,16 @@ business of `crops`.
 """
 
 import hashlib
+import itertools
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -109,14 +113,30 @@ def _motion(
         partial = file.with_suffix(f".{os.getpid()}.partial")  # another may be at it, too
         shown = table["dataset"].isin(flow)
         uv = published_flow.channels(frames[table.loc[shown, "start"]]) if shown.any() else (0, 1)
-        clips = zip(table["start"], table["n_frames"], shown, strict=True)
-        with partial.open("wb") as out:
-            for start, count, is_flow in tqdm(clips, "motion", len(table), disable=None):
-                own = np.asarray(frames[start : start + count])
-                moved = published_flow.fields(own, uv) if is_flow else motion.motion(own)
-                out.write(motion.encode(moved).tobytes())
+
+        def encoded(start: int, count: int, is_flow: bool) -> bytes:
+            own = np.asarray(frames[start : start + count])
+            moved = published_flow.fields(own, uv) if is_flow else motion.motion(own)
+            return motion.encode(moved).tobytes()
+
+        clips = (column.tolist() for column in (table["start"], table["n_frames"], shown))
+        with partial.open("wb") as out, _clip_by_clip() as pool:
+            for values in tqdm(pool.map(encoded, *clips), "motion", len(table), disable=None):
+                out.write(values)
         partial.rename(file)  # the last act: what has the name is complete
     return np.memmap(file, np.uint8, "r", shape=(len(frames), motion.SIDE, motion.SIDE, 2))
+
+
+@contextmanager
+def _clip_by_clip() -> Iterator[ThreadPoolExecutor]:
+    """A thread per core for whole clips, while OpenCV keeps from threads within pictures."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            yield pool
+    finally:
+        cv2.setNumThreads(threads)
 
 
 def faceless(table: pd.DataFrame) -> list[str]:
@@ -176,14 +196,21 @@ def _pack(
     partial.mkdir(parents=True)
     try:
         rows, start = [], 0
-        with (partial / "frames.bin").open("wb") as out:
-            for builder, record in _records(builders):
-                row, frames = _read(record, builder)
-                packed, measured = crops.squares(frames, image_size, crop)
-                for frame in packed:
-                    out.write(frame.tobytes())
-                rows.append(row | {"start": start, "n_frames": len(frames)} | measured)
-                start += len(frames)
+
+        def cut(
+            builder: tfds.core.DatasetBuilder, record: dict
+        ) -> tuple[dict, dict, list[UInt8[np.ndarray, "s s 3"]]]:
+            row, frames = _read(record, builder)
+            packed, measured = crops.squares(frames, image_size, crop)
+            return row, measured, packed
+
+        with (partial / "frames.bin").open("wb") as out, _clip_by_clip() as pool:
+            for some in _few_at_once(_records(builders)):
+                for row, measured, packed in pool.map(cut, *zip(*some, strict=True)):
+                    for frame in packed:
+                        out.write(frame.tobytes())
+                    rows.append(row | {"start": start, "n_frames": len(packed)} | measured)
+                    start += len(packed)
         workdir.write_table(partial / "clips.csv", pd.DataFrame(rows))
         shutil.rmtree(folder, ignore_errors=True)
         partial.rename(folder)  # the last act: what has the name is complete
@@ -199,6 +226,14 @@ def _records(
         label = f"packing {builder.name}"
         for record in tqdm(source, desc=label, unit="clip", leave=False, disable=None):
             yield builder, record
+
+
+def _few_at_once(
+    records: Iterator[tuple[tfds.core.DatasetBuilder, dict]],
+) -> Iterator[list[tuple[tfds.core.DatasetBuilder, dict]]]:
+    """As many records as are cut side by side: a pool would read all of them at once."""
+    while some := list(itertools.islice(records, 2 * (os.cpu_count() or 1))):
+        yield some
 
 
 def _read(

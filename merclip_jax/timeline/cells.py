@@ -3,8 +3,11 @@
 import math
 from typing import TypeVar
 
+import jax
 import numpy as np
-from jaxtyping import Array, Bool, Float, UInt8
+from jaxtyping import Array, Bool, Float
+
+from merclip_jax.towers.inputs import ModelInput
 
 HIGHLIGHTED = 0.2  # largest share of the cells that is highlighted
 
@@ -21,12 +24,14 @@ def highlight(weights: Float[np.ndarray, "t g g"]) -> Bool[np.ndarray, "g g"]:
     return chosen.reshape(over_time.shape) & (over_time > 0)
 
 
-def movement(
-    frames: UInt8[np.ndarray, "t s s 3"], grid: int, onset: int = 0
-) -> Float[np.ndarray, "g g"]:
-    """How far the pixels of each cell are from the onset frame, in grey levels, on average."""
-    away = np.abs(frames.astype(np.float64) - frames[onset])
-    return sums(away, grid).mean(0) / (frames.shape[1] // grid) ** 2 / 3
+def movement(clip: ModelInput, grid: int, onset: int = 0) -> Float[np.ndarray, "g g"]:
+    """How far each cell is from the onset frame in what a model sees, on average over time."""
+
+    def away(part: Float[Array, "t s s 3"]) -> Float[np.ndarray, "g g"]:
+        moved = np.asarray(part, np.float64)
+        return sums(np.abs(moved - moved[onset]), grid).mean(0) / (part.shape[1] // grid) ** 2 / 3
+
+    return np.sum([away(part) for part in jax.tree.leaves(clip)], axis=0)
 
 
 def elsewhere(

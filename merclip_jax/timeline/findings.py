@@ -1,12 +1,13 @@
 """The events of a video with what speaks for each: a second look at the frames in question."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, UInt8
 from tqdm import tqdm
 
+from merclip_jax.data import inputs
 from merclip_jax.faces import crops
 from merclip_jax.faces import face as faces
 from merclip_jax.timeline import maps
@@ -20,6 +21,7 @@ SHOWN = 40  # events of a video that are looked at again: those with the highest
 EXPLAINED = 12  # of these, those that are explained: each costs as much as about 70 windows
 
 Picture = UInt8[np.ndarray, "s s 3"]
+Film = dict[float, Picture]  # all frames of a window by their times
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Finding:
       event: onset, apex, offset and score.
       row: the window whose middle is nearest to the apex: what the model says of the event.
       strip: pictures from onset to offset, the apex in the middle; empty unless looked at again.
-      frames: what the model saw in that window; empty likewise.
+      frames: of that window, those that the model saw; empty unless explained.
       explanation: see `maps.explain`; None for most of many.
     """
 
@@ -79,47 +81,54 @@ def look_again(
     """
     ranked = sorted(range(len(findings)), key=lambda i: -findings[i].event.score)
     explained = list(findings)
-    taken = _taken([findings[i] for i in ranked[:SHOWN]], source, reader.info)
-    bar = tqdm(ranked[:SHOWN], desc="events", unit="event", disable=None)
-    for place, (i, (strip, frames)) in enumerate(zip(bar, taken, strict=False)):
-        explained[i] = replace(findings[i], strip=strip, frames=frames)
-        if place < EXPLAINED:
-            explained[i] = replace(explained[i], explanation=_explain(explained[i], reader))
+    shown = [findings[i] for i in ranked[:SHOWN]]
+    strips, films = _taken(shown, source, reader.info)
+    for i, strip in zip(ranked, strips, strict=False):
+        explained[i] = replace(findings[i], strip=strip)
+    bar = tqdm(films, desc="events", unit="event", disable=None)
+    for i, film in zip(ranked, bar, strict=False):
+        explained[i] = _explained(explained[i], film, reader)
     return explained
 
 
-def _explain(finding: Finding, reader: Predictor) -> maps.Explanation:
+def _explained(finding: Finding, film: Film, reader: Predictor) -> Finding:
     """What speaks for the likeliest class, or where there are action units for the surest one."""
     row, info = finding.row, reader.info
     names = [f"AU{unit}" for unit in info.units] or info.classes
     target = int(np.argmax(row.units or row.probabilities))
-    onset = int(np.abs(np.array(row.times_ms) - finding.event.onset_ms).argmin())
-    frames = np.stack(finding.frames)
-    return maps.explain(reader.model, frames, target, names[target], onset=onset)
+    shown = np.array(row.times_ms)
+    onset = int(np.abs(shown - finding.event.onset_ms).argmin())
+    chosen = np.abs(np.array(list(film)) - shown[:, None]).argmin(1)
+    frames = np.stack(list(film.values()))
+    clip = inputs.of_frames(frames, info.input).rows(chosen)
+    explanation = maps.explain(reader.model, clip, target, names[target], onset=onset)
+    return replace(finding, frames=tuple(frames[chosen]), explanation=explanation)
 
 
 def _taken(
     findings: Sequence[Finding], source: decode.Source, info: ModelInfo
-) -> Iterator[tuple[tuple[Picture, ...], tuple[Picture, ...]]]:
-    """Strip and model frames of each finding, from one pass over the video."""
+) -> tuple[list[tuple[Picture, ...]], list[Film]]:
+    """Strips of all findings, films of the first ones' windows; from one pass over the video."""
     half_a_frame = 500 / source.fps
-    wishes = [
-        (t - half_a_frame, i, "strip") for i, one in enumerate(findings) for t in one.instants_ms
-    ]
-    wishes += [(t - 1e-6, i, "frames") for i, one in enumerate(findings) for t in one.row.times_ms]
-    wishes.sort()
-    pictures: dict[tuple[int, str], list[Picture]] = {}
+    wishes = sorted(
+        (t - half_a_frame, i) for i, one in enumerate(findings) for t in one.instants_ms
+    )
+    strips: list[list[Picture]] = [[] for _ in findings]
+    rows = [one.row for one in findings[:EXPLAINED]]
+    films: list[Film] = [{} for _ in rows]
+    last = max((row.end_ms for row in rows), default=0.0)
     for frame in decode.frames(source):
         while wishes and wishes[0][0] <= frame.time_ms:
-            _, i, kind = wishes.pop(0)
-            cut = _cut(frame.image, findings[i].row, info)
-            pictures.setdefault((i, kind), []).append(cut)
-        if not wishes:
+            _, i = wishes.pop(0)
+            strips[i].append(_cut(frame.image, findings[i].row, info))
+        for row, film in zip(rows, films, strict=True):
+            if min(row.start_ms, row.times_ms[0]) <= frame.time_ms < row.end_ms:
+                film[frame.time_ms] = _cut(frame.image, row, info)
+        if not wishes and frame.time_ms >= last:
             break
-    for _, i, kind in wishes:  # past the last frame: as it was
-        pictures[i, kind].append(pictures[i, kind][-1])
-    for i in range(len(findings)):
-        yield tuple(pictures.get((i, "strip"), ())), tuple(pictures.get((i, "frames"), ()))
+    for _, i in wishes:  # past the last frame: as it was
+        strips[i].append(strips[i][-1])
+    return [tuple(strip) for strip in strips], films
 
 
 def _cut(image: UInt8[np.ndarray, "h w 3"], row: Row, info: ModelInfo) -> Picture:

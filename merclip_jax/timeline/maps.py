@@ -19,9 +19,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Bool, Float, Int, UInt8
+from jaxtyping import Array, Bool, Float, Int
 
 from merclip_jax.data import inputs
+from merclip_jax.data.inputs import Stored
 from merclip_jax.timeline import cells
 from merclip_jax.towers.inputs import ModelInput
 from merclip_jax.training.task import WindowModel
@@ -87,7 +88,7 @@ class Explanation:
 
 def explain(
     model: WindowModel,
-    frames: UInt8[np.ndarray, "t s s 3"],
+    clip: Stored,
     target: int,
     name: str,
     *,
@@ -98,7 +99,7 @@ def explain(
 
     Args:
       model: in evaluation it is what `Predictor` holds as `model`.
-      frames: RGB, as many and as large as the model reads.
+      clip: what the model sees of it, as it is packed.
       target: index of a class or of an action unit, as the model's `log_odds` takes it.
       name: of the target, for the sentence, such as 'surprise' or 'AU12'.
       onset: the frame that shows the face at rest.
@@ -107,13 +108,13 @@ def explain(
     Compiled once per size of model and clip: STEPS passes forward and back, and CONTROLS + 3
     forward.
     """
-    weights = evidence(model, frames, target, onset=onset)
-    return tested(model, frames, weights, target, name, onset=onset, seed=seed)
+    weights = evidence(model, clip, target, onset=onset)
+    return tested(model, clip, weights, target, name, onset=onset, seed=seed)
 
 
 def evidence(
     model: WindowModel,
-    frames: UInt8[np.ndarray, "t s s 3"],
+    clip: Stored,
     target: int,
     *,
     onset: int = 0,
@@ -122,12 +123,12 @@ def evidence(
 
     The arguments are those of `explain`.
     """
-    return np.asarray(_evidence(*nnx.split(model), _seen(model, frames), onset, target), np.float64)
+    return np.asarray(_evidence(*nnx.split(model), inputs.seen(clip), onset, target), np.float64)
 
 
 def tested(
     model: WindowModel,
-    frames: UInt8[np.ndarray, "t s s 3"],
+    clip: Stored,
     contributions: Float[np.ndarray, "t g g"],
     target: int,
     name: str,
@@ -142,13 +143,12 @@ def tested(
     weights = np.maximum(contributions, 0)
     weights = weights / (weights.sum() or 1.0)
     highlighted = cells.highlight(weights)
-    places = cells.elsewhere(
-        highlighted, cells.movement(frames, len(highlighted), onset), CONTROLS, seed
-    )
+    moved = cells.movement(inputs.seen(clip), len(highlighted), onset)
+    places = cells.elsewhere(highlighted, moved, CONTROLS, seed)
     moving = np.concatenate(
         [np.ones_like(places[:1]), np.zeros_like(places[:1]), ~highlighted[None], ~places]
     )
-    score, still, without, *others = scores(model, frames, moving, target, onset=onset)
+    score, still, without, *others = scores(model, clip, moving, target, onset=onset)
     drops = score - np.array(others)
     return Explanation(
         target=name,
@@ -165,7 +165,7 @@ def tested(
 
 def scores(
     model: WindowModel,
-    frames: UInt8[np.ndarray, "t s s 3"],
+    clip: Stored,
     moving: Bool[np.ndarray, "n g g"],
     target: int,
     *,
@@ -176,12 +176,8 @@ def scores(
     The other arguments are those of `explain`.
     """
     return np.asarray(
-        _scores(*nnx.split(model), _seen(model, frames), onset, moving, target), np.float64
+        _scores(*nnx.split(model), inputs.seen(clip), onset, moving, target), np.float64
     )
-
-
-def _seen(model: WindowModel, frames: UInt8[np.ndarray, "t s s 3"]) -> ModelInput:
-    return inputs.seen(inputs.of_frames(frames, model.cfg.vision.input))
 
 
 @partial(jax.jit, static_argnums=0)

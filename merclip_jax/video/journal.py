@@ -26,7 +26,7 @@ class Row:
       probabilities: of the classes; empty where the face was lost.
       units: of the action units, by name order of the model; may be empty.
       nearest: the nearest sentences with their cosine, the nearest first; may be empty.
-      motion: see spotting.motion_energy.
+      motion: see `windows.Window`.
       face: share of frames with a face.
       head_motion, blur: see windows.Quality.
       blink: whether the eyes close in the window.

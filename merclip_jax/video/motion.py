@@ -1,125 +1,123 @@
-"""How much the skin of an aligned face moves within a window; numpy in, one number out.
+"""Motion of a face in the windows of a video, each frame measured once or twice for all of them.
 
-The head's own motion is undone first; then each cell of a grid says how far its skin has gone, by
-least squares on the brightness (Lucas and Kanade 1981) with a term for light.
+`data.motion` measures a clip against the clip's own mean picture. Windows overlap: measured like
+that, a frame would be measured as often as windows hold it. Here the frames of neighbouring windows
+are measured against one mean picture, that of the first of these windows, and in its cut of the
+face. How far that is from `data.motion` is in docs/results.md.
 """
 
 import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Float32, UInt8
+from jaxtyping import Bool, Float, Float32
+from scipy import ndimage
 
+from merclip_jax.data import motion
 from merclip_jax.facs import regions
+from merclip_jax.video.patches import Patch
 
-SIDE = 112  # pixels: larger pictures are reduced to it
-GRID = 16  # cells along a side
+ASIDE = 0.01  # of the side: so far may the corners of a window's cut lie from the reference's
+
+GRID = 28  # cells along a side, in which the skin's motion is looked at
 HARMONICS = 2  # half waves over the window that count as motion; faster is taken for noise
 BUSIEST = 0.15  # share of the skin over which the motion is averaged: an action unit moves little
-NOISE = 1.5  # grey levels: of a usual camera
-REACH = 1 / 560  # of the side: displacements beyond it need evidence, see `_shifts`
-LIDS = (43, 45)  # eye closure and blink: their region counts for nothing
+LIDS = (43, 45)  # eye closure and blink: their region is no skin
+NEAR = 2  # cells around the eyes that a blink moves, too, since motion is measured in windows
+BLINK = 0.1  # share of the lids' motion that the skin farther away is taken to owe to them
 BELOW = (21, 31)  # neck and jaw: the border of the picture is no skin
 
-Pictures = Float32[np.ndarray, "t s s"]
+Fields = Float32[np.ndarray, "t m m 2"]
+Matrix = Float[np.ndarray, "2 3"]
 
 
-def motion_energy(frames: UInt8[np.ndarray, "t s s 3"]) -> float:
-    """How far the busiest skin moves within a window, in thousandths of the picture's side.
+@dataclass(frozen=True)
+class _Reference:
+    """What the frames of neighbouring windows of a person are compared with.
+
+    Attributes:
+      until_ms: windows that begin from then on get a new one.
+      matrix: its cut of the face.
+      fields: of the frames measured so far, by time.
+    """
+
+    until_ms: float
+    matrix: Matrix
+    template: motion.Template
+    fields: dict[float, np.ndarray]
+
+    def serves(self, began_ms: float, matrix: Matrix, size: int) -> bool:
+        """Whether a window can be measured against it, cut by a matrix to `size` pixels."""
+        corners = np.array([[0, 0, 1], [size, 0, 1], [0, size, 1], [size, size, 1.0]])
+        back = np.linalg.inv(np.vstack([self.matrix, [0, 0, 1]]))
+        aside = np.linalg.norm(corners @ (matrix @ back).T - corners[:, :2], axis=1)
+        return began_ms < self.until_ms and float(aside.max()) <= ASIDE * size
+
+
+class Motions:
+    """The motion of every face of one video. Ask for windows in the order of their times."""
+
+    def __init__(self, size: int, window_ms: float):
+        """Of faces that are cut to squares of `size` pixels; a reference serves for `window_ms`."""
+        self.size, self._window_ms = size, window_ms
+        self._references: dict[int, _Reference] = {}
+
+    def of(self, person: int, patches: Mapping[float, Patch], matrix: Matrix) -> Fields:
+        """The motion of a window, as `data.motion.motion` has it of a clip.
+
+        Args:
+          person: whose face it is.
+          patches: the window's frames by their times, in order.
+          matrix: the window's cut of the face.
+        """
+        began, known = min(patches), self._references.get(person)
+        if known is None or not known.serves(began, matrix, self.size):
+            known = self._begin(patches, matrix)
+        for time in [time for time in known.fields if time < began]:
+            del known.fields[time]
+        for time, patch in patches.items():
+            if time not in known.fields:
+                known.fields[time] = known.template.motion_to(self._seen(patch, known.matrix))
+        self._references = {
+            other: reference
+            for other, reference in self._references.items()
+            if reference.until_ms > began - self._window_ms
+        } | {person: known}
+        fields = np.stack([known.fields[time] for time in patches])
+        return motion.since_first(motion.over_time(fields))
+
+    def _begin(self, patches: Mapping[float, Patch], matrix: Matrix) -> _Reference:
+        seen = np.stack([self._seen(patch, matrix) for patch in patches.values()])
+        template = motion.Template(motion.over_time(seen).mean(0))
+        return _Reference(min(patches) + self._window_ms, matrix, template, {})
+
+    def _seen(self, patch: Patch, matrix: Matrix) -> motion.Picture:
+        return motion.brightness(patch.cut(matrix, self.size))
+
+
+def energy(fields: Fields) -> float:
+    """How far the busiest skin moves within a window, in pixels of a picture 224 wide.
 
     It is the standard deviation over time of the skin's place, of the part slower than one wave per
-    window, averaged over the busiest 15 % of the skin (the regions of the action units without the
-    eyes, so that a blink counts little). Shift, roll and scale of the whole face and changes of
-    light are undone. Where the skin has no texture it is underestimated. Sharp and still frames
-    give about 0.1 from camera noise alone, which is why `spot` compares a video with itself.
-
-    Args:
-      frames: RGB, one face, cropped by one transform for all (`face.alignment`).
-
-    Returns:
-      The energy; 0 for fewer than two frames and where there is nothing to see.
+    window, averaged over the busiest 15 % of the skin: the regions of the action units, but not the
+    eyes and what is near to them. A blink moves the eyes several times as far as the skin, an
+    expression hardly farther; therefore the head is fitted without them, and a share of their
+    motion is taken off.
     """
-    if len(frames) < 2:
+    count = len(fields)
+    if count < 2:
         return 0.0
-    still = _steadied(_grey(frames))
-    waves = _waves(len(still))
-    changes = np.tensordot(waves, still, 1)
-    place = _shifts(still.mean(0), changes)
-    travelled = np.linalg.norm(place, axis=(0, 2)) / np.sqrt(len(still))
-    busiest = max(1, round(BUSIEST * len(travelled)))
-    return float(np.sort(travelled)[-busiest:].mean() / still.shape[1] * 1000)
+    skin, eyes, near = _regions()
+    cell = fields.shape[1] // GRID
+    slow = np.tensordot(_waves(count) / np.float32(np.sqrt(count)), fields, 1)
+    slow = slow.reshape(-1, GRID, cell, GRID, cell, 2).mean((2, 4))
+    travelled = np.linalg.norm(motion.without_head(slow, ~near), axis=(0, 3))
+    return max(0.0, _busiest(travelled[skin]) - BLINK * _busiest(travelled[eyes]))
 
 
-def _grey(frames: np.ndarray) -> Pictures:
-    """Grey pictures of at most `SIDE` pixels, smooth enough for gradients to be trusted."""
-    side = min(frames.shape[1], SIDE)
-    small = (
-        cv2.resize(
-            cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), (side, side), interpolation=cv2.INTER_AREA
-        )
-        for frame in frames
-    )
-    smooth = (cv2.GaussianBlur(one.astype(np.float32), (0, 0), side / 56) for one in small)
-    return np.stack(list(smooth))
-
-
-def _steadied(pictures: Pictures) -> Pictures:
-    """Every picture moved so that the face as a whole stands where it does on average."""
-    side = pictures.shape[1]
-    mean = pictures.mean(0)
-    basis = _rigid(mean) * _cells(side)[1].ravel()
-    gram = _products(basis, basis).astype(np.float64) + NOISE**2 * np.eye(len(basis))
-    change = (pictures - mean).reshape(len(pictures), -1)
-    fit = np.linalg.solve(gram, _products(basis, change).astype(np.float64)).T
-    middle = (side - 1) / 2
-    out = np.empty_like(pictures)
-    for index, (right, down, turn, growth, _) in enumerate(fit):
-        turn, growth = turn / middle, growth / middle
-        linear = np.array([[1 + growth, -turn], [turn, 1 + growth]])
-        shift = middle + np.array([right, down]) - linear @ [middle, middle]
-        where = np.column_stack([linear, shift])
-        how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        cv2.warpAffine(pictures[index], where, (side, side), out[index], how, cv2.BORDER_REPLICATE)
-    return out
-
-
-def _shifts(mean: Float32[np.ndarray, "s s"], changes: Pictures) -> Float[np.ndarray, "k c 2"]:
-    """How far each skin cell has gone (right, down, in pixels), given changes of the picture.
-
-    What is left of the whole face's motion is taken away first. A cell without texture would
-    answer noise with any displacement; a prior of standard deviation `REACH` stops that.
-    """
-    side = len(mean)
-    sums, face, skin = _cells(side)
-    whole = _rigid(mean)
-    weights = whole * face.ravel()
-    gram = _products(weights, weights).astype(np.float64) + NOISE**2 * np.eye(len(weights))
-    answer = _products(weights, changes.reshape(len(changes), -1)).astype(np.float64)
-    left = np.linalg.solve(gram, answer)
-    changes = changes - (left.T.astype(np.float32) @ whole).reshape(changes.shape)
-
-    basis = whole[[0, 1, 4]].reshape(3, side, side)
-    squares = (sums @ (basis[:, None] * basis) @ sums.T)[..., skin]
-    answers = (sums @ (changes[:, None] * basis) @ sums.T)[..., skin]
-    prior = np.array([REACH * side, REACH * side, 2.5])  # pixels, pixels, fiftieths of the light
-    matrices = np.moveaxis(squares, -1, 0) + np.diag(NOISE**2 / prior**2)
-    solved = np.linalg.solve(matrices, answers.transpose(2, 1, 0))
-    return solved[:, :2].transpose(2, 0, 1)
-
-
-def _products(a: Float32[np.ndarray, "m n"], b: Float32[np.ndarray, "k n"]) -> np.ndarray:
-    """a @ b.T without BLAS, whose threads cost more than so few rows where cores are busy."""
-    return np.einsum("mn,kn->mk", a, b)
-
-
-def _rigid(mean: Float32[np.ndarray, "s s"]) -> Float32[np.ndarray, "5 n"]:
-    """How a picture changes with a pixel to the right, down, of turn, of growth, and with light."""
-    right = -cv2.Sobel(mean, cv2.CV_32F, 1, 0, scale=1 / 8)
-    down = -cv2.Sobel(mean, cv2.CV_32F, 0, 1, scale=1 / 8)
-    x = np.linspace(-1, 1, len(mean), dtype=np.float32)
-    y = x[:, None]
-    changes = (right, down, down * x - right * y, right * x + down * y, mean / 50)
-    return np.stack(changes).reshape(5, -1)
+def _busiest(travelled: Float32[np.ndarray, " n"]) -> float:
+    return float(np.sort(travelled)[-round(BUSIEST * len(travelled)) :].mean())
 
 
 def _waves(count: int) -> Float32[np.ndarray, "k t"]:
@@ -131,15 +129,10 @@ def _waves(count: int) -> Float32[np.ndarray, "k t"]:
 
 
 @functools.cache
-def _cells(
-    side: int,
-) -> tuple[Float32[np.ndarray, "g s"], Float32[np.ndarray, "s s"], Bool[np.ndarray, "g g"]]:
-    """The matrix that sums pixels by cell; the skin in pixels, and in cells."""
-    owner = np.arange(side) * GRID // side
-    sums = (owner == np.arange(GRID)[:, None]).astype(np.float32)
-    moving = [unit for unit in regions.REGIONS if unit not in LIDS + BELOW]
+def _regions() -> tuple[Bool[np.ndarray, "g g"], Bool[np.ndarray, "g g"], Bool[np.ndarray, "g g"]]:
+    """Cells of skin that moves by itself; those of the eyes; those of the eyes and around."""
     eyes = regions.mask(LIDS[0], "", GRID)
-    skin = np.any([regions.mask(unit, "", GRID) for unit in moving], axis=0) & ~eyes
-    # What a moved picture shows along its border is made up.
-    skin = np.pad(skin[1:-1, 1:-1], 1)
-    return sums, (sums.T @ skin @ sums).astype(np.float32), skin
+    near = ndimage.binary_dilation(eyes, iterations=NEAR)
+    moving = [unit for unit in regions.REGIONS if unit not in LIDS + BELOW]
+    skin = np.any([regions.mask(unit, "", GRID) for unit in moving], axis=0) & ~near
+    return np.pad(skin[1:-1, 1:-1], 1), eyes, near

@@ -1,6 +1,7 @@
 """A saved model as a reader of windows: loaded, and compiled once for one size of batch."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Float, UInt8
+from jaxtyping import Array, Float
 from scipy import special
 
 from merclip_jax import systems
@@ -66,24 +67,24 @@ class Predictor:
         """Compile the model for one batch, once; `read` does so by itself if nobody has."""
         if self._compiled is None:
             size = self.info.size
-            blank = np.zeros((self.batch_size, self.info.count, size, size, 3), np.uint8)
+            blank = np.zeros((self.info.count, size, size, 3), np.uint8)
+            batch = self._batch([inputs.of_frames(blank, self.info.input)])
             lowered = jax.jit(_scores, static_argnums=0).lower(
-                self._graph, self._state, self._stored(blank), self._texts
+                self._graph, self._state, batch, self._texts
             )
             self._compiled = lowered.compile()
 
-    def read(self, frames: UInt8[np.ndarray, "n t s s 3"]) -> Reading:
-        """Read windows of RGB frames; any number of them, padded to whole batches."""
+    def read(self, windows: Sequence[Stored]) -> Reading:
+        """Read windows as they would be packed; any number of them, padded to whole batches."""
         self.compile()
         assert self._compiled is not None
         batches = []
-        for first in range(0, len(frames), self.batch_size):
-            part = frames[first : first + self.batch_size]
-            padded = np.resize(part, (self.batch_size, *part.shape[1:]))
-            outputs = self._compiled(self._state, self._stored(padded), self._texts)
+        for first in range(0, len(windows), self.batch_size):
+            part = windows[first : first + self.batch_size]
+            outputs = self._compiled(self._state, self._batch(part), self._texts)
             batches.append([np.asarray(values, np.float64)[: len(part)] for values in outputs])
         logits, similarity = (np.concatenate(parts) for parts in zip(*batches, strict=True))
-        nothing = np.zeros((len(frames), 0))
+        nothing = np.zeros((len(windows), 0))
         if not self.info.units:
             classes = special.softmax(logits / self.info.temperature, axis=1)
             return Reading(classes, nothing, similarity)
@@ -92,10 +93,10 @@ class Predictor:
             return Reading(nothing, units, nothing)
         return Reading(emotion_rules.infer(self._rules, units, self.info.rates), units, nothing)
 
-    def _stored(self, frames: UInt8[np.ndarray, "b t s s 3"]) -> Stored:
-        """What the model sees of windows, as it would be packed."""
-        windows = [inputs.of_frames(window, self.info.input) for window in frames]
-        return jax.tree.map(lambda *parts: np.stack(parts), *windows)
+    def _batch(self, windows: Sequence[Stored]) -> Stored:
+        """A whole batch; the last window fills it up."""
+        full = [*windows, *[windows[-1]] * (self.batch_size - len(windows))]
+        return jax.tree.map(lambda *parts: np.stack(parts), *full)
 
     def _embed(self, directory: Path) -> Float[Array, "n e"]:
         """The sentences in the model's space: the mean of their templates, as in training."""

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter1d, median_filter
 from scipy.signal import find_peaks
 
 from merclip_jax.errors import DataError
 
 SHORTEST_MS, LONGEST_MS = 40.0, 500.0  # a micro-expression (Yan et al. 2013); 1/25 to 1/2 s
 SMOOTH_MS = 60.0  # rise and fall of one event become one peak
+AROUND_MS = 1500.0  # time over which a stretch of speech or of movement is usual, and no event
+FLOOR = 0.05  # pixels of a picture 224 wide: energies below it are alike
 LEAST_SPREAD = 0.2  # of log energy: a calmer video is not searched for ever smaller motion
 MAD_TO_SD = 1.4826  # of a normal distribution
 
@@ -27,7 +29,7 @@ class Event:
 
     Attributes:
       onset_ms, apex_ms, offset_ms: milliseconds of the video.
-      score: height of its peak over the video's median, in robust standard deviations.
+      score: height of its peak over what is usual there, in robust standard deviations.
     """
 
     onset_ms: float
@@ -40,24 +42,26 @@ def spot(
     times_ms: Float[np.ndarray, " n"],
     motion: Float[np.ndarray, " n"],
     *,
-    threshold: float = 3.0,
+    threshold: float = 2.0,
     edge: float = 0.5,
     shortest_ms: float = SHORTEST_MS,
     longest_ms: float = LONGEST_MS,
 ) -> list[Event]:
     """Find events by peaks and hysteresis in the smoothed energy of the motion.
 
-    A peak counts if the logarithm of its energy lies `threshold` robust standard deviations (from
-    the median absolute deviation, at least `LEAST_SPREAD`) over the video's median. Its event goes
-    as far as the energy stays above `edge` of the way from the median to the peak. What lasts too
-    long is something else (speech, a turn of the head, an open smile) and is dropped whole.
+    A peak counts if the logarithm of its energy (with `FLOOR` added) lies `threshold` robust
+    standard deviations over what is usual: the video's median, or that of the `AROUND_MS` around
+    it where more moves, as in speech. The standard deviation is the video's (from the median
+    absolute deviation, at least `LEAST_SPREAD`). Its event goes as far as the energy stays above
+    `edge` of the way from the usual to the peak. What lasts too long is something else (speech, a
+    turn of the head, an open smile) and is dropped whole.
 
     Windows of about 300 ms every 50 ms or less suit this: an event is hardly longer than its
     window, and in longer windows neighbours run together.
 
     Args:
       times_ms: middles of the windows, growing; where some are missing nothing is found.
-      motion: see `motion.motion_energy`; 0 where there is nothing to see.
+      motion: see `motion.energy`; NaN where nothing was seen.
       threshold: in robust standard deviations.
       edge: 0 to 1.
       shortest_ms, longest_ms: limits of an event's length.
@@ -72,28 +76,25 @@ def spot(
         raise DataError("the windows' times do not grow; sort them, and give one person at a time")
     if len(times_ms) < 3:
         return []
-    times, energy = _smooth(times_ms, motion)
-    measured = energy > 0
-    if not measured.any():
+    times, height = _smooth(times_ms, motion)
+    known = np.isfinite(height)
+    if not known.any():
         return []
-    height = np.full(len(times), -np.inf)
-    height[measured] = np.log(energy[measured])
-    usual = np.median(height[measured])
-    spread = MAD_TO_SD * np.median(np.abs(height[measured] - usual))
-    height = (height - usual) / max(spread, LEAST_SPREAD)
-
-    peaks, _ = find_peaks(np.pad(height, 1, constant_values=-np.inf), height=threshold)
+    usual, spread = _usual(times, height)
+    energy = np.where(known, np.exp(height), -np.inf)
+    score = np.where(known, (height - usual) / spread, -np.inf)
+    peaks, _ = find_peaks(np.pad(score, 1, constant_values=-np.inf), height=threshold)
     events, taken = [], np.zeros(len(times), bool)
-    for peak in sorted((peaks - 1).tolist(), key=lambda i: -height[i]):
+    for peak in sorted((peaks - 1).tolist(), key=lambda i: -score[i]):
         if taken[peak]:
             continue
-        level = (1 - edge) * np.exp(usual) + edge * energy[peak]
+        level = (1 - edge) * np.exp(usual[peak]) + edge * energy[peak]
         first, last = _stretch(energy > level, peak)
         if not taken[first : last + 1].any():
             onset = _crossing(times, energy, first, first - 1, level)
             offset = _crossing(times, energy, last, last + 1, level)
             if shortest_ms <= offset - onset <= longest_ms:
-                events.append(Event(onset, float(times[peak]), offset, float(height[peak])))
+                events.append(Event(onset, float(times[peak]), offset, float(score[peak])))
         taken[first : last + 1] = True
     return sorted(events, key=lambda event: event.onset_ms)
 
@@ -101,17 +102,28 @@ def spot(
 def _smooth(
     times_ms: Float[np.ndarray, " n"], energy: Float[np.ndarray, " n"]
 ) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
-    """Even times, and the energy smoothed there in its logarithm; 0 where nothing is known."""
+    """Even times, and the logarithm of the energy smoothed there; NaN where nothing is known."""
     step = float(np.median(np.diff(times_ms)))
     place = np.round((times_ms - times_ms[0]) / step).astype(int)
-    measured = np.isfinite(energy) & (energy > 0)
+    known = np.isfinite(energy)
     share, height = np.zeros((2, place[-1] + 1))
-    share[place[measured]] = 1
-    height[place[measured]] = np.log(energy[measured])
+    share[place[known]] = 1
+    height[place[known]] = np.log(energy[known] + FLOOR)
     width = SMOOTH_MS / step
     around = gaussian_filter1d(share, width, mode="constant")
     smoothed = gaussian_filter1d(height, width, mode="constant") / np.maximum(around, 1e-9)
-    return times_ms[0] + step * np.arange(len(share)), np.where(share > 0, np.exp(smoothed), 0.0)
+    return times_ms[0] + step * np.arange(len(share)), np.where(share > 0, smoothed, np.nan)
+
+
+def _usual(
+    times: Float[np.ndarray, " m"], height: Float[np.ndarray, " m"]
+) -> tuple[Float[np.ndarray, " m"], float]:
+    """What log energy is usual at each time, and how far it strays from the video's median."""
+    median = np.nanmedian(height)
+    spread = MAD_TO_SD * float(np.nanmedian(np.abs(height - median)))
+    count = 2 * round(AROUND_MS / (times[1] - times[0]) / 2) + 1
+    around = median_filter(np.where(np.isfinite(height), height, median), count, mode="nearest")
+    return np.maximum(around, median), max(spread, LEAST_SPREAD)
 
 
 def _stretch(above: np.ndarray, inside: int) -> tuple[int, int]:

@@ -8,16 +8,18 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from merclip_jax.data import motion
+from merclip_jax.data.inputs import Stored
 from merclip_jax.errors import ConfigError
 from merclip_jax.faces import crops
 from merclip_jax.faces import face as faces
-from merclip_jax.video import quality
+from merclip_jax.video import patches, quality
 from merclip_jax.video.decode import Frame
-from merclip_jax.video.motion import motion_energy
+from merclip_jax.video.motion import Motions, energy
+from merclip_jax.video.patches import Patch
 from merclip_jax.video.quality import Quality, Sight
 from merclip_jax.video.tracks import Tracker
 
@@ -36,7 +38,9 @@ class Window:
       end_ms: its end; the next frame after it is not in it.
       times_ms: when the frames are shown; a frame may stand there twice where the rate is low.
       frames: RGB; all zeros where the face is lost.
-      motion: energy of the motion (`motion.motion_energy`); 0 where the face is lost.
+      moved: the motion of these frames since the window's first, as it is packed
+        (`data.motion.encode`), measured in all frames of the window; still where the face is lost.
+      motion: its energy over all frames (`motion.energy`); 0 where the face is lost.
       quality: what could spoil it.
       matrix: takes (x, y, 1) of the video's pictures to the frames; None where the face is lost
         or was not sought.
@@ -47,17 +51,16 @@ class Window:
     end_ms: float
     times_ms: Float[np.ndarray, " t"]
     frames: UInt8[np.ndarray, "t s s 3"]
+    moved: UInt8[np.ndarray, "t m m 2"]
     motion: float
     quality: Quality
     matrix: Float[np.ndarray, "2 3"] | None
 
-
-@dataclass(frozen=True)
-class _Patch:
-    """A part of a frame, and the matrix [2, 3] from the frame's pixels to its own."""
-
-    image: np.ndarray
-    matrix: np.ndarray
+    def seen(self, kind: str) -> Stored:
+        """The window for a model whose input is of this kind, one of `towers.config.INPUTS`."""
+        return Stored(
+            self.frames if "rgb" in kind else None, self.moved if "motion" in kind else None
+        )
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class _Look:
     """What is kept of a frame: by person a patch, and the sight of the last look at it."""
 
     time_ms: float
-    patches: dict[int, _Patch]
+    patches: dict[int, Patch]
     sights: dict[int, Sight | None]
     looked: bool
 
@@ -113,11 +116,12 @@ def windows(
             raise ConfigError(f"{value!r} is unknown; give one of {', '.join(allowed)}")
     aligned = crop == "aligned"
     looks = _faces(frames, size, face) if aligned else _whole(frames, size, crop)
+    motions = Motions(size, window_ms)
     for start, end, kept in _spans(looks, window_ms, stride_ms):
         shown = [look for look in kept if look.time_ms < end] or kept
         inside = [look for look in shown if look.time_ms >= start] or shown[-1:]
         for person in _persons(inside, face) if aligned else [0]:
-            yield _window(inside, person, (start, end), count, size, margin if aligned else None)
+            yield _window(inside, person, (start, end), count, motions, margin if aligned else None)
 
 
 def _faces(frames: Iterable[Frame], size: int, face: str) -> Iterator[_Look]:
@@ -135,8 +139,11 @@ def _faces(frames: Iterable[Frame], size: int, face: str) -> Iterator[_Look]:
                 for person, mesh in meshes.items()
             }
             sights = {person: _sight(frame.image, mesh) for person, mesh in meshes.items()}
-        patches = {person: _patch(frame.image, area, size) for person, area in areas.items()}
-        yield _Look(frame.time_ms, patches, sights, looked)
+        kept = {
+            person: patches.of_frame(frame.image, area, AREA * DETAIL * size)
+            for person, area in areas.items()
+        }
+        yield _Look(frame.time_ms, kept, sights, looked)
 
 
 def _sight(image: np.ndarray, mesh: np.ndarray | None) -> Sight | None:
@@ -150,27 +157,10 @@ def _area(mesh: np.ndarray) -> np.ndarray:
     return np.concatenate([(low + high) / 2 - half, (low + high) / 2 + half])
 
 
-def _patch(image: np.ndarray, area: np.ndarray, size: int) -> _Patch:
-    """That square's part inside the frame, copied, and smaller where it has more than `DETAIL`."""
-    height, width = image.shape[:2]
-    x0, y0 = (int(np.clip(v, 0, n - 1)) for v, n in zip(area[:2], (width, height), strict=True))
-    x1, y1 = (
-        int(np.clip(v, 1, n)) for v, n in zip(np.ceil(area[2:]), (width, height), strict=True)
-    )
-    part = image[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)]
-    scale = min(1.0, DETAIL * size * AREA / float(area[2] - area[0]))
-    if scale == 1:
-        return _Patch(part.copy(), np.array([[1.0, 0, -x0], [0, 1, -y0]]))
-    new = [max(1, round(length * scale)) for length in part.shape[1::-1]]
-    x, y = new[0] / part.shape[1], new[1] / part.shape[0]
-    matrix = np.array([[x, 0, (0.5 - x0) * x - 0.5], [0, y, (0.5 - y0) * y - 0.5]])
-    return _Patch(cv2.resize(part, new, interpolation=cv2.INTER_AREA), matrix)
-
-
 def _whole(frames: Iterable[Frame], size: int, crop: str) -> Iterator[_Look]:
     for frame in frames:
         (square,), _ = crops.squares([frame.image], size, crop)
-        yield _Look(frame.time_ms, {0: _Patch(square, np.eye(2, 3))}, {}, False)
+        yield _Look(frame.time_ms, {0: Patch(square, None)}, {}, False)
 
 
 def _spans(
@@ -212,10 +202,11 @@ def _window(
     person: int,
     span: tuple[float, float],
     count: int,
-    size: int,
+    motions: Motions,
     margin: float | None,
 ) -> Window:
     """One person's window from the frames inside it."""
+    size = motions.size
     matrix, measured = np.eye(2, 3), quality.NOT_LOOKED
     if margin is not None:
         looked_at = [look for look in looks if look.looked] or looks
@@ -223,17 +214,20 @@ def _window(
         measured = quality.of_face(sights)
         if quality.LOST in measured.flags:
             blank = np.zeros((count, size, size, 3), np.uint8)
-            return Window(person, *span, _middles(looks, count), blank, 0.0, measured, None)
+            still = motion.encode(np.zeros((count, motion.SIDE, motion.SIDE, 2)))
+            times = _middles(looks, count)
+            return Window(person, *span, times, blank, still, 0.0, measured, None)
         meshes = [sight.mesh for sight in sights if sight is not None]
         matrix = faces.alignment(meshes, size, margin)
         looks = [look for look in looks if person in look.patches]
-    chosen = _nearest(looks, _middles(looks, count))
-    squares = {look.time_ms: _cut(look.patches[person], matrix, size) for look in chosen}
-    times = np.array([look.time_ms for look in chosen])
-    frames = np.stack([squares[time] for time in times.tolist()])
+    moved = motions.of(person, {look.time_ms: look.patches[person] for look in looks}, matrix)
+    times, chosen = _nearest(looks, _middles(looks, count))
+    squares = {i: looks[i].patches[person].cut(matrix, size) for i in set(chosen)}
+    frames = np.stack([squares[i] for i in chosen])
     measured = quality.with_blur(measured, frames)
     place = None if margin is None else matrix
-    return Window(person, *span, times, frames, motion_energy(frames), measured, place)
+    shown = motion.encode(moved[chosen])
+    return Window(person, *span, times, frames, shown, energy(moved), measured, place)
 
 
 def _middles(looks: Sequence[_Look], count: int) -> Float[np.ndarray, " count"]:
@@ -241,12 +235,10 @@ def _middles(looks: Sequence[_Look], count: int) -> Float[np.ndarray, " count"]:
     return first + (last - first) * (np.arange(count) + 0.5) / count
 
 
-def _nearest(looks: Sequence[_Look], times: Float[np.ndarray, " n"]) -> list[_Look]:
+def _nearest(
+    looks: Sequence[_Look], times: Float[np.ndarray, " n"]
+) -> tuple[Float[np.ndarray, " n"], list[int]]:
+    """When the frames nearest to some times are shown, and which of the looks they are."""
     have = np.array([look.time_ms for look in looks])
-    return [looks[int(np.abs(have - time).argmin())] for time in times]
-
-
-def _cut(patch: _Patch, matrix: Float[np.ndarray, "2 3"], size: int) -> UInt8[np.ndarray, "s s 3"]:
-    """Cut a square out of a patch by the matrix for its whole frame."""
-    back = np.linalg.inv(np.vstack([patch.matrix, [0, 0, 1]]))
-    return faces.crop(patch.image, matrix @ back, size)
+    chosen = np.abs(have - times[:, None]).argmin(1)
+    return have[chosen], chosen.tolist()

@@ -12,6 +12,7 @@ import pytest
 from films import PEAK_MIB
 
 from merclip_jax import predict
+from merclip_jax.data.inputs import Stored
 from merclip_jax.errors import ConfigError, DataError
 from merclip_jax.faces import crops
 from merclip_jax.tfds_builders.synthetic_me import clips
@@ -89,10 +90,10 @@ def test_a_compressed_video_is_read_as_its_frames_are(nano_model, tmp_path, code
     (told,) = run(nano_model, path, tmp_path / "out", whole)
     middles = (len(frames) - 1) * (np.arange(8) + 0.5) / 8
     chosen = [crops.resize_and_crop(frames[round(i)], 32) for i in middles.tolist()]
-    expected = Predictor(nano_model).read(np.stack(chosen)[None]).probabilities[0]
+    expected = Predictor(nano_model).read([Stored(np.stack(chosen), None)]).probabilities[0]
     assert len(told.rows) == 1
     np.testing.assert_allclose(told.rows[0].probabilities, expected, atol=tolerance)
-    other = Predictor(nano_model).read(np.stack(chosen[::-1])[None]).probabilities[0]
+    other = Predictor(nano_model).read([Stored(np.stack(chosen[::-1]), None)]).probabilities[0]
     assert np.abs(expected - other).max() < 1  # probabilities, and the order of frames is theirs
 
 
@@ -107,7 +108,7 @@ def test_a_compressed_face_is_aligned_as_the_rendered_one_is(nano_model, tmp_pat
         stream, window_ms=whole.window_ms, stride_ms=50.0, count=8, size=32, crop="aligned",
         face="largest",
     )  # fmt: skip
-    expected = Predictor(nano_model).read(window.frames[None]).probabilities[0]
+    expected = Predictor(nano_model).read([window.seen("rgb")]).probabilities[0]
     row = told.rows[0]
     assert row.face == 1 and row.place is not None
     np.testing.assert_allclose(row.place, window.matrix, atol=0.02 * 224)
@@ -304,6 +305,7 @@ MEASURED = (
     + """
 import sys
 from merclip_jax import predict
+from merclip_jax.data.inputs import Stored
 from merclip_jax.video.inference import Settings
 def peak(name):
     predict.run(sys.argv[1], f"{sys.argv[2]}/{name}.avi", f"{sys.argv[2]}/{name}",

@@ -1,3 +1,4 @@
+import cv2
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -96,3 +97,16 @@ def test_a_pack_keeps_the_motion_since_each_clips_own_first_frame(tmp_path, monk
     assert (moved[[0, 3]] == 128).all()
     monkeypatch.setattr(motion, "motion", None)  # it is not computed again
     np.testing.assert_array_equal(pack._motion(tmp_path, frames, table, set()), moved)
+
+
+def test_clips_measured_side_by_side_stay_in_order(tmp_path):
+    counts = np.array([3, 1, 5, 2, 4, 1, 6, 2])
+    starts = np.concatenate([[0], counts.cumsum()[:-1]])
+    frames = np.random.default_rng(1).integers(0, 256, (counts.sum(), 16, 16, 3), np.uint8)
+    table = pd.DataFrame({"dataset": "a", "start": starts, "n_frames": counts})
+    threads = cv2.getNumThreads()
+    moved = pack._motion(tmp_path, frames, table, set())
+    assert cv2.getNumThreads() == threads
+    for start, count in zip(starts, counts, strict=True):
+        alone = motion.encode(motion.motion(frames[start : start + count]))
+        np.testing.assert_array_equal(moved[start : start + count], alone)

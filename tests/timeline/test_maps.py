@@ -9,6 +9,7 @@ from flax import nnx
 from scipy import special
 
 from merclip_jax.data.augment import STD
+from merclip_jax.data.inputs import Stored
 from merclip_jax.merclip.model import Output
 from merclip_jax.micro_au.model import MicroAu, MicroAuConfig
 from merclip_jax.models import MerClip
@@ -39,6 +40,10 @@ class LooksAtOneCell(MerClip):
         return Output(frames[:, 0, 0], frames[:, 0], jnp.stack([seen, 0 * seen], axis=1))
 
 
+def rgb(frames):
+    return Stored(frames, None)
+
+
 @pytest.fixture
 def clip():
     """Noise that differs from frame to frame; the watched patch turns 51 grey levels brighter."""
@@ -53,7 +58,7 @@ def nano(nano_model):
 
 
 def test_the_map_is_where_and_when_the_model_looks(clip):
-    told = maps.explain(LooksAtOneCell(), clip, 0, "surprise")
+    told = maps.explain(LooksAtOneCell(), rgb(clip), 0, "surprise")
     expected = np.zeros((FRAMES, GRID, GRID))
     expected[WHEN, *CELL] = 1
     np.testing.assert_allclose(told.map, expected, atol=1e-6)
@@ -61,7 +66,7 @@ def test_the_map_is_where_and_when_the_model_looks(clip):
 
 
 def test_the_drop_is_what_the_watched_movement_adds(clip):
-    told = maps.explain(LooksAtOneCell(), clip, 0, "surprise")
+    told = maps.explain(LooksAtOneCell(), rgb(clip), 0, "surprise")
     assert told.drop == pytest.approx(2 * (51 / STD).mean(), rel=1e-5)
     assert told.score - told.still == pytest.approx(told.drop, rel=1e-5)
     assert (told.random_drop, told.random_sd) == (0, 0)
@@ -70,7 +75,7 @@ def test_the_drop_is_what_the_watched_movement_adds(clip):
 
 
 def test_the_class_against_which_all_speaks_has_no_evidence(clip):
-    told = maps.explain(LooksAtOneCell(), clip, 1, "surprise")
+    told = maps.explain(LooksAtOneCell(), rgb(clip), 1, "surprise")
     assert not told.map.any()
     assert not told.highlighted.any()
     assert (told.drop, told.beaten) == (0, 0)
@@ -80,20 +85,20 @@ def test_the_class_against_which_all_speaks_has_no_evidence(clip):
 
 def test_a_still_clip_has_no_evidence(clip):
     still = np.repeat(clip[:1], FRAMES, axis=0)
-    told = maps.explain(LooksAtOneCell(), still, 0, "surprise")
+    told = maps.explain(LooksAtOneCell(), rgb(still), 0, "surprise")
     assert not told.map.any()
     assert told.score == told.still
 
 
 def test_the_face_at_rest_may_be_another_frame(clip):
-    told = maps.explain(LooksAtOneCell(), clip, 0, "surprise", onset=WHEN)
+    told = maps.explain(LooksAtOneCell(), rgb(clip), 0, "surprise", onset=WHEN)
     assert not told.map.any()  # what is seen there is the rest itself
 
 
 def test_shapes_and_repeatability_of_a_whole_model(nano):
     frames = np.random.default_rng(1).integers(0, 256, (8, 32, 32, 3), np.uint8)
-    told = maps.explain(nano, frames, 2, "surprise")
-    again = maps.explain(nano, frames, 2, "surprise")
+    told = maps.explain(nano, rgb(frames), 2, "surprise")
+    again = maps.explain(nano, rgb(frames), 2, "surprise")
     assert told.map.shape == (8, 2, 2)
     assert (told.map >= 0).all()
     assert told.map.sum() == pytest.approx(1)
@@ -104,7 +109,7 @@ def test_shapes_and_repeatability_of_a_whole_model(nano):
 
 def test_scores_are_log_odds_whose_probabilities_sum_to_one(nano):
     frames = np.random.default_rng(2).integers(0, 256, (8, 32, 32, 3), np.uint8)
-    told = [maps.explain(nano, frames, target, "it") for target in range(3)]
+    told = [maps.explain(nano, rgb(frames), target, "it") for target in range(3)]
     for name in ("score", "still"):
         assert special.expit([getattr(one, name) for one in told]).sum() == pytest.approx(1)
 
@@ -113,8 +118,8 @@ def test_the_evidence_sums_to_what_the_movement_adds(nano):
     """Integrated gradients are complete: what the sum lacks is the integral's own error."""
     rng = np.random.default_rng(3)
     frames = rng.integers(100, 140, (8, 32, 32, 3), np.uint8)
-    evidence = maps.evidence(nano, frames, 1)
-    told = maps.explain(nano, frames, 1, "it")
+    evidence = maps.evidence(nano, rgb(frames), 1)
+    told = maps.explain(nano, rgb(frames), 1, "it")
     assert evidence.sum() == pytest.approx(told.score - told.still, rel=0.02, abs=1e-4)
 
 
@@ -123,9 +128,9 @@ def test_where_everything_is_still_the_score_is_the_still_clips(nano):
     still = np.repeat(frames[:1], 8, axis=0)
     moving = np.zeros((maps.CONTROLS + 3, 2, 2), bool)
     moving[1] = True
-    none, everything, *others = maps.scores(nano, frames, moving, 0)
-    assert none == pytest.approx(maps.explain(nano, still, 0, "it").score, abs=1e-5)
-    assert everything == pytest.approx(maps.explain(nano, frames, 0, "it").score, abs=1e-5)
+    none, everything, *others = maps.scores(nano, rgb(frames), moving, 0)
+    assert none == pytest.approx(maps.explain(nano, rgb(still), 0, "it").score, abs=1e-5)
+    assert everything == pytest.approx(maps.explain(nano, rgb(frames), 0, "it").score, abs=1e-5)
     assert others == [none] * len(others)
     assert none != pytest.approx(everything, abs=1e-4)
 
@@ -134,7 +139,7 @@ def test_an_action_unit_can_be_explained(nano):
     cfg = MicroAuConfig(nano.cfg.vision, nano.cfg.text, units=("1", "12"), dependency=False)
     model = MicroAu.over(nano, cfg, rngs=nnx.Rngs(0))
     frames = np.random.default_rng(5).integers(0, 256, (8, 32, 32, 3), np.uint8)
-    first, second = (maps.evidence(model, frames, unit) for unit in range(2))
+    first, second = (maps.evidence(model, rgb(frames), unit) for unit in range(2))
     assert first.shape == (8, 2, 2)
     assert np.isfinite(first).all()
     assert np.abs(first).sum() > 0

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from merclip_jax import train
+from merclip_jax.data import inputs
 from merclip_jax.timeline import maps
 from merclip_jax.video.predictor import Predictor
 
@@ -31,13 +32,14 @@ def exported(config, tmp_path):
 def test_an_exported_model_says_what_it_sees_and_reads_windows(exported):
     predictor = Predictor(exported, batch_size=2)
     assert (predictor.info.input, predictor.info.size) == ("motion", 112)
-    frames = np.random.default_rng(0).integers(0, 256, (3, 8, 112, 112, 3), np.uint8)
-    reading = predictor.read(frames)
+    films = np.random.default_rng(0).integers(0, 256, (3, 8, 112, 112, 3), np.uint8)
+    clips = [inputs.of_frames(film, "motion") for film in films]
+    reading = predictor.read(clips)
     np.testing.assert_allclose(reading.probabilities.sum(1), 1, atol=1e-6)
-    told = maps.explain(predictor.model, frames[0], 0, "negative")
+    told = maps.explain(predictor.model, clips[0], 0, "negative")
     assert told.map.shape == (8, 7, 7)
     assert told.score - told.still == pytest.approx(
-        maps.evidence(predictor.model, frames[0], 0).sum(), abs=0.15
+        maps.evidence(predictor.model, clips[0], 0).sum(), abs=0.15
     )
 
 

@@ -10,6 +10,7 @@ from flax import nnx
 from scipy import special
 
 from merclip_jax.data import augment
+from merclip_jax.data.inputs import Stored
 from merclip_jax.errors import ConfigError
 from merclip_jax.micro_au import start
 from merclip_jax.micro_au.model import MicroAu
@@ -60,9 +61,13 @@ def windows(count, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (count, 8, 32, 32, 3), np.uint8)
 
 
+def packed(frames):
+    return [Stored(window, None) for window in frames]
+
+
 def test_windows_are_read_as_the_model_reads_clips(nano_model):
     frames = windows(5)
-    reading = Predictor(nano_model, batch_size=2).read(frames)
+    reading = Predictor(nano_model, batch_size=2).read(packed(frames))
     model = MerClip.from_pretrained(nano_model)
     out = run_model(model, frames)
     np.testing.assert_allclose(
@@ -78,14 +83,14 @@ def test_one_compilation_serves_any_number_of_windows(nano_model):
     reader.compile()
     first = reader._compiled  # a program for one shape: it refuses any other
     for count in (1, 3, 7):
-        assert len(reader.read(windows(count)).probabilities) == count
+        assert len(reader.read(packed(windows(count))).probabilities) == count
     assert reader._compiled is first
 
 
 def test_a_window_is_read_alike_in_any_company(nano_model):
     reader, frames = Predictor(nano_model, batch_size=4), windows(7)
-    together = reader.read(frames)
-    alone = reader.read(frames[5:6])
+    together = reader.read(packed(frames))
+    alone = reader.read(packed(frames[5:6]))
     np.testing.assert_allclose(together.probabilities[5], alone.probabilities[0], atol=1e-6)
 
 
@@ -141,8 +146,8 @@ def test_an_owners_crop_is_matched_where_the_size_of_its_faces_is_known(copied):
 
 def test_a_temperature_flattens_the_probabilities(copied):
     frames = windows(3)
-    plain = Predictor(copied()).read(frames).probabilities
-    warm = Predictor(copied(calibration={"temperature": 3.0})).read(frames).probabilities
+    plain = Predictor(copied()).read(packed(frames)).probabilities
+    warm = Predictor(copied(calibration={"temperature": 3.0})).read(packed(frames)).probabilities
     expected = special.softmax(np.log(plain) / 3, axis=1)
     np.testing.assert_allclose(warm, expected, atol=1e-6)
 
@@ -166,7 +171,7 @@ def test_a_plain_clip_is_refused(copied):
 
 def test_action_units_become_classes_by_rule(micro_au):
     reader, frames = Predictor(micro_au, batch_size=2), windows(3)
-    reading = reader.read(frames)
+    reading = reader.read(packed(frames))
     logits = reader.model.unit_logits(run_model(reader.model, frames).features)
     np.testing.assert_allclose(reading.units, special.expit(np.asarray(logits)), atol=1e-5)
     np.testing.assert_allclose(reading.probabilities.sum(1), 1, atol=1e-9)
@@ -184,7 +189,7 @@ def test_recorded_thresholds_decide_what_moves(micro_au):
     known |= {"rates": [[0.1] * 3, [0.9] * 3]}
     file.write_text(json.dumps(json.loads(file.read_text()) | known))
     reader = Predictor(micro_au)
-    reading = reader.read(frames)
+    reading = reader.read(packed(frames))
     assert reader.info.calibrated and model_info.NO_RATES not in reader.info.notices
     np.testing.assert_allclose(reading.units[0], 0.5, atol=1e-4)
     np.testing.assert_allclose(reading.units, special.expit((logits - logits[0]) / 2), atol=1e-4)
@@ -201,5 +206,5 @@ def test_another_way_to_emotions_is_said(micro_au, own):
 def test_units_without_classes_are_told_alone(micro_au):
     file = micro_au / "merclip.json"
     file.write_text(json.dumps({"units": ["1", "4", "12"]}))
-    reading = Predictor(micro_au).read(windows(2))
+    reading = Predictor(micro_au).read(packed(windows(2)))
     assert reading.probabilities.shape == (2, 0) and reading.units.shape == (2, 3)

@@ -8,12 +8,16 @@ from faces_on_film import SIZE, filmed, larger, nobody, person
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from merclip_jax.data import motion
 from merclip_jax.errors import ConfigError
 from merclip_jax.faces import crops, face
+from merclip_jax.tfds_builders.synthetic_me import clips
+from merclip_jax.tfds_builders.synthetic_me.corpus import Corpus
 from merclip_jax.video import quality, tracks
 from merclip_jax.video.decode import Frame
+from merclip_jax.video.motion import energy
 from merclip_jax.video.quality import BLINKS, BLURRED, LOST, MOVES, Sight
-from merclip_jax.video.windows import _patch, windows
+from merclip_jax.video.windows import windows
 
 
 def cut(frames, window_ms=400.0, stride_ms=200.0, count=4, size=16, crop="none", **given):
@@ -164,6 +168,19 @@ def test_what_cannot_be_is_said(wrong, message):
         cut(plain([0, 40]), **wrong)
 
 
+def test_motion_is_that_of_all_frames_since_the_windows_first():
+    frames, _ = clips.render_clip(Corpus.micro(), 7, 0)
+    shown = [Frame(i, 10.0 * i, picture) for i, picture in enumerate(frames[:20])]
+    (window,) = cut(shown, window_ms=200, stride_ms=200, size=112, count=4)
+    moved = motion.motion(frames[:20])
+    away = np.asarray(motion.decode(window.moved)) - moved[[2, 7, 12, 17]]
+    assert np.sqrt((away**2).mean()) < 0.1 * np.sqrt((moved**2).mean())
+    assert window.motion == pytest.approx(energy(moved), rel=0.1)
+    both = window.seen("rgb+motion")
+    np.testing.assert_array_equal(both.frames, frames[[2, 7, 12, 17]])
+    assert window.seen("rgb").motion is None and window.seen("motion").frames is None
+
+
 # Faces.
 
 
@@ -204,18 +221,6 @@ def test_a_large_face_is_kept_smaller_with_little_loss():
     assert np.abs(window.frames[0].astype(int) - expected).mean() < 1.5
 
 
-def test_kept_patches_are_bounded_by_the_models_size():
-
-    frame = np.zeros((2000, 3000, 3), np.uint8)
-    area = np.array([-500.0, -500, 1900, 1900])  # the face in it is 1,200 pixels high
-    patch = _patch(frame, area, 64)
-    assert max(patch.image.shape) <= 1.4 * 64 * 2
-    # The picture's first pixel and one further in stand where they should, to half a pixel.
-    np.testing.assert_allclose(patch.matrix @ [0, 0, 1], [-0.45, -0.45], atol=0.05)
-    inner = patch.matrix @ [1899, 1899, 1]
-    np.testing.assert_allclose(inner, np.array(patch.image.shape[1::-1]) - 0.55, atol=0.05)
-
-
 def test_a_lost_face_leaves_blank_windows_and_comes_back_as_the_same_person():
     found = aligned(person(10) + nobody(20) + person(10))
     flags = [window.quality.flags for window in found]
@@ -225,6 +230,7 @@ def test_a_lost_face_leaves_blank_windows_and_comes_back_as_the_same_person():
     assert {window.person for window in found} == {0}
     blank = found[3]
     assert not blank.frames.any() and blank.matrix is None and blank.motion == 0
+    assert (blank.moved == 128).all()
     assert blank.quality.face == 0 and np.isnan(blank.quality.head_motion)
     assert blank.times_ms.shape == (4,)
     assert found[1].quality.face == pytest.approx(0.5)  # 200 to 600 ms: five of ten frames
