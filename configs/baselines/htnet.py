@@ -23,4 +23,6 @@ def get_config(corpus: str = "demo") -> ConfigDict:
     config.recipe.clip_norm = 1.0
     if corpus in ("macro", "drawn_flow"):
         config.recipe.update(epochs=30, batch_size=64)
+    if corpus == "megc2019_flow":  # four times the clips: as many steps as on the demo
+        config.recipe.update(epochs=15, warmup_epochs=2)
     return config

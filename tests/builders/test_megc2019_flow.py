@@ -10,6 +10,7 @@ from corpora import megc2019_flow as fake
 
 from merclip_jax import train
 from merclip_jax.audit import main as audit_command
+from merclip_jax.configs import megc2019_flow
 from merclip_jax.configs.baselines import flow_regression, ststnet
 from merclip_jax.data import audit, datasets, motion, pack
 from merclip_jax.errors import ConfigError, DataError
@@ -17,6 +18,8 @@ from merclip_jax.protocols import selection
 from merclip_jax.reports import audit_page
 from merclip_jax.tfds_builders.frames import NoFramesError
 from merclip_jax.tfds_builders.megc2019_flow.corpus import Megc2019Flow
+from merclip_jax.tfds_builders.synthetic_me.corpus import THREE_CLASSES, Corpus
+from merclip_jax.tfds_builders.synthetic_me.synthetic_me_dataset_builder import Builder
 
 OWNERS = {
     "casme2-01/EP02_01f": ("casme2", "positive", "sub01_EP02_01f"),
@@ -131,6 +134,24 @@ def test_from_the_folder_to_a_report(module, root, data_dir, tmp_path):
     assert written["protocol"]["n_subjects"] == 6
     if module is flow_regression:
         assert report.metrics["uf1"]["value"] == 1
+
+
+def test_ours_goes_from_drawn_people_to_real_ones(root, tmp_path, monkeypatch):
+    corpus = Corpus(size=56, subjects=11, clips_per_subject=2, emotions=THREE_CLASSES)
+    monkeypatch.setattr(Builder.builder_configs["flow"], "corpus", corpus)
+    monkeypatch.setattr(Builder.builder_configs["flow"], "more", ())
+    drawn, real = (megc2019_flow.get_config(step) for step in ("drawn", "real"))
+    for config in (drawn, real):
+        config.data.update(manual_dir=str(root), data_dir=str(tmp_path / "data"))
+        config.recipe.update(epochs=1, warmup_epochs=0, batch_size=8)
+        config.parallel.devices = 1
+    train.run(drawn, tmp_path / "drawn")
+    start = tmp_path / "drawn" / "folds" / "hold_out" / "model-seed0"
+    real.model.init_from = str(start)
+    report = train.run(real, tmp_path / "real")
+    assert set(report.values["parts"]) == {"smic", "casme2", "samm"}
+    seen = json.loads((start / "merclip.json").read_text())["seen"]
+    assert set(seen) == {"synthetic_me"}
 
 
 @pytest.mark.parametrize(("field", "value"), [("input", "rgb"), ("image_size", 112)])

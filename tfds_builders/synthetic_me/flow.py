@@ -22,10 +22,9 @@ def picture(rig: Rig, plot: Story) -> UInt8[np.ndarray, "28 28 3"]:
     """Channels u, v and strain; the same arguments give the same bytes."""
     rng = np.random.default_rng(plot.noise_seed)
     moved = _cut(displacement(rig, plot))
-    errors = rng.standard_normal((SIDE, SIDE, 2), dtype=np.float32)
-    errors = cv2.GaussianBlur(errors, (0, 0), BREADTH)
+    errors = cv2.GaussianBlur(rng.standard_normal((SIDE, SIDE, 2)), (0, 0), BREADTH)
     size = np.sqrt(np.square(moved).mean()) * rng.uniform(*ERROR)
-    moved += errors * (size / errors.std())
+    moved += (errors * (size / errors.std())).astype(np.float32)
     shown = np.concatenate([moved, strain(moved)[..., None]], -1)
     least, greatest = shown.min((0, 1)), shown.max((0, 1))
     return np.rint(255 * (shown - least) / np.maximum(greatest - least, 1e-6)).astype(np.uint8)
@@ -51,8 +50,8 @@ def strain(moved: Float32[np.ndarray, "h w 2"]) -> Float32[np.ndarray, "h w"]:
 
 def _cut(field: Float32[np.ndarray, "h w 2"]) -> Float32[np.ndarray, "28 28 2"]:
     top, bottom, left, right = (edge * len(field) for edge in CUT)
-    corners = np.float32([[left, top], [right, top], [left, bottom]]) - 0.5
-    onto = np.float32([[0, 0], [SIDE, 0], [0, SIDE]]) - 0.5
+    corners = np.array([[left, top], [right, top], [left, bottom]], np.float32) - 0.5
+    onto = np.array([[0, 0], [SIDE, 0], [0, SIDE]], np.float32) - 0.5
     return cv2.warpAffine(
         field,
         cv2.getAffineTransform(corners, onto),
