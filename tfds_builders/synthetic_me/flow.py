@@ -14,8 +14,8 @@ from merclip_jax.tfds_builders.synthetic_me.story import Story
 
 SIDE = 28  # pixels
 CUT = (0.18, 0.99, 0.24, 0.78)  # top, bottom, left and right over the side: brows, chin, temples
-ERROR = (0.6, 2.6)  # least and greatest size of the errors, over that of the motion
-BREADTH = 1.8  # pixels: errors of neighbours within it are alike
+ERROR = (0.3, 1.3)  # least and greatest size of the errors, over that of the motion
+BREADTH = 1.2  # pixels: errors of neighbours within it are alike
 
 
 def picture(rig: Rig, plot: Story) -> UInt8[np.ndarray, "28 28 3"]:
