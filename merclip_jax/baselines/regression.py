@@ -75,7 +75,7 @@ class RegressionConfig:
         """
         try:
             setting, told = Setting(**values["setting"]), tuple(values["told"])
-            return cls(values["model_type"], told, setting, values["kept"], values["parts"])
+            return cls(values["model_type"], told, setting, values["kept"], values.get("parts", 2))
         except (KeyError, TypeError) as error:
             raise ConfigError(f"model config: {error}") from error
 
