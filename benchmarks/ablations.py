@@ -47,8 +47,6 @@ STUDIES = {
             "no_alignment": "no alignment with texts",
             "emotion_names": "emotion names as texts, not action units",
             "linear_head": "a linear head, no Emotion Inference Module",
-            "no_face_mix": "no LocalStaticFaceMix",
-            "frozen_image_tower": "image tower frozen",
             "no_adapters": "no local and global video blocks",
         },
     ),
@@ -60,8 +58,10 @@ STUDIES = {
             "whole_face": "every unit sees the whole face, not its region",
             "no_gda": "no Global Dependency Attention",
             "no_gdloss": "no GDLoss",
-            "bce": "binary cross-entropy with the texts alone, not MiAUCL",
+            "no_visual": "no visual term of MiAUCL",
+            "no_naming": "no naming term of MiAUCL",
             "no_text": "learnt vectors, not sentences",
+            "first_forms": "the losses' first forms (au.*_form)",
         },
     ),
 }
@@ -118,8 +118,10 @@ def table(study: Study, root: Path) -> str:
 def _scored(run: Results, name: str) -> tuple[float, list[float]]:
     values = report.build(run).values
     if name == "au_f1":
-        return values["au"]["f1"], values["au"]["ci95"]["f1"]
-    return values["metrics"][name]["value"], values["metrics"][name]["ci95"]
+        found = values["au"]["f1"]
+    else:
+        found = values["metrics"][name]
+    return found["value"], found["ci95"]
 
 
 if __name__ == "__main__":

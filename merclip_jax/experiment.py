@@ -162,7 +162,6 @@ def _train(
                 model, task, config, per_epoch
             )
             engine = parallel.Engine(learner, parallel.folds_at_once(config, len(pending)))
-            stored = clips.stored if clips.on_device else pack.NOTHING
             context = RunContext(
                 config=config,
                 seed=seed,
@@ -174,7 +173,7 @@ def _train(
                 task=task,
                 learner=learner,
                 engine=engine,
-                shared=engine.put(Shared(stored, texts, frozen)),
+                shared=engine.put(Shared(clips.shared, texts, frozen)),
                 params=params,
                 model_state=model_state,
                 tokenizer=tokenizer,

@@ -1,5 +1,6 @@
 """Every page and text that we fill: one environment, in which a missing word is an error."""
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -18,6 +19,12 @@ def fill(template: str, **words: Any) -> str:
     return _environment().get_template(template).render(words)
 
 
+def interval(ends: Sequence[float], form: str = ".3f") -> str:
+    """An interval in words, such as '0.470 to 0.536'; form '+.3f' is that of a difference."""
+    low, high = ends
+    return f"{low:{form}} to {high:{form}}"
+
+
 @cache
 def _environment() -> jinja2.Environment:
     rooms = {room: jinja2.PackageLoader(f"merclip_jax.{room}", "templates") for room in ROOMS}
@@ -30,4 +37,6 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     environment.filters["score"] = "{:.3f}".format
+    environment.filters["difference"] = "{:+.3f}".format
+    environment.filters["interval"] = interval
     return environment

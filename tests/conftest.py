@@ -1,18 +1,6 @@
-import os
-import shutil
-import tempfile
 from dataclasses import replace
 
-# Before jax is imported: eight CPU devices for the tests of meshes and pmap (others use the first),
-# compiled programs kept for the session, since many tests and their subprocesses share them, and
-# quick compilation, since tests compile much and run little. All in the environment: a program
-# compiled otherwise in a subprocess would differ from ours in the last bit.
-os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
-os.environ.setdefault("JAX_PLATFORMS", "cpu")
-os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", tempfile.mkdtemp(prefix="merclip-compiled-"))
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
-
+import compiling  # noqa: F401  before jax
 import jax
 import pytest
 from flax import nnx
@@ -52,13 +40,6 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.name in MARKED:
             item.add_marker(MARKED[item.path.name])
-
-
-def pytest_sessionfinish(session):
-    """Drop the session's compiled programs, once all of pytest's processes are through."""
-    if hasattr(session.config, "workerinput"):
-        return
-    shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
 
 @pytest.fixture

@@ -6,16 +6,14 @@ compute TV-L1 flow and scale each channel by its extremes; ours has one scale pe
 """
 
 import os
-from collections.abc import Mapping
+from abc import abstractmethod
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
 from einops import rearrange
 from flax import nnx
 from jaxtyping import Array, Float
-from tokenizers import Tokenizer
 
 from merclip_jax.errors import ConfigError
 from merclip_jax.towers import attention, files, folder, layers, leaves
@@ -48,7 +46,7 @@ class NetworkConfig:
         return {"model_type": values.pop("system"), **values}
 
 
-class Network(nnx.Module):
+class Network(folder.Saveable):
     """A network with its sizes, saved and loaded like all models.
 
     Attributes:
@@ -61,6 +59,7 @@ class Network(nnx.Module):
     def __init__(self, classes: int, *, rngs: nnx.Rngs):
         self.cfg = NetworkConfig(self.system, self.title, classes)
 
+    @abstractmethod
     def __call__(
         self,
         pictures: Pictures,
@@ -70,16 +69,6 @@ class Network(nnx.Module):
         axis_name: str | None = None,
     ) -> Float[Array, "b c"]:
         """Logits of the classes; see `towers.video.VideoTower.__call__` for the arguments."""
-        raise NotImplementedError
-
-    def save_pretrained(
-        self,
-        directory: str | os.PathLike,
-        tokenizer: Tokenizer | None = None,
-        meta: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Write the model's folder, as `MerClip.save_pretrained` does; there is no tokenizer."""
-        folder.save(self, Path(directory), tokenizer, meta)
 
     @classmethod
     def from_pretrained(cls, directory: str | os.PathLike) -> "Network":
@@ -130,13 +119,13 @@ class OffApexNet(Network):
         axis_name: str | None = None,
     ) -> Float[Array, "b c"]:
         """Logits; strain is not looked at, and nothing depends on training."""
-        seen = []
+        features = []
         for i, stream in enumerate(self.streams):
             x = pictures[..., i : i + 1]
             for conv in stream:
                 x = nnx.max_pool(nnx.relu(conv(x)), (2, 2), (2, 2))
-            seen.append(x.reshape(len(x), -1))
-        x = jnp.concatenate(seen, -1)
+            features.append(x.reshape(len(x), -1))
+        x = jnp.concatenate(features, -1)
         for layer in self.hidden:
             x = nnx.relu(layer(x))
         return self.out(x)
@@ -170,11 +159,11 @@ class StstNet(Network):
         axis_name: str | None = None,
     ) -> Float[Array, "b c"]:
         """Logits; in training BatchNorm uses the batch, and the joined features are dropped."""
-        seen = []
+        features = []
         for conv, norm in zip(self.streams, self.norms, strict=True):
             x = norm(nnx.relu(conv(pictures)), train, axis_name)
-            seen.append(nnx.max_pool(x, (3, 3), (3, 3), ((1, 1), (1, 1))))
-        x = nnx.avg_pool(jnp.concatenate(seen, -1), (2, 2), (2, 2))
+            features.append(nnx.max_pool(x, (3, 3), (3, 3), ((1, 1), (1, 1))))
+        x = nnx.avg_pool(jnp.concatenate(features, -1), (2, 2), (2, 2))
         x = self.dropout(x.reshape(len(x), -1), deterministic=not train, rngs=rngs)
         return self.out(x)
 

@@ -7,9 +7,8 @@ run which starts from it fits them together with its own.
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any, ClassVar
 
 import jax
@@ -18,7 +17,6 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Int
 from threadpoolctl import threadpool_limits
-from tokenizers import Tokenizer
 from tqdm import tqdm
 
 from merclip_jax.baselines import grid
@@ -42,14 +40,14 @@ class RegressionConfig:
 
     Attributes:
       system: the name in `systems.py`.
-      told: classes, or action units.
+      outputs: classes, or action units.
       setting: as inner subjects chose it.
       kept: training clips that it keeps.
       parts: of motion that it sees: 2, or 3 with strain.
     """
 
     system: str
-    told: tuple[str, ...]
+    outputs: tuple[str, ...]
     setting: Setting
     kept: int
     parts: int = 2
@@ -74,17 +72,18 @@ class RegressionConfig:
           ConfigError: a field is missing or unknown.
         """
         try:
-            setting, told = Setting(**values["setting"]), tuple(values["told"])
-            return cls(values["model_type"], told, setting, values["kept"], values.get("parts", 2))
+            setting, outputs = Setting(**values["setting"]), tuple(values["outputs"])
+            kept, parts = values["kept"], values.get("parts", 2)
+            return cls(values["model_type"], outputs, setting, kept, parts)
         except (KeyError, TypeError) as error:
             raise ConfigError(f"model config: {error}") from error
 
 
-class Regression(nnx.Module):
+class Regression(folder.Saveable):
     """A linear model of a flow grid, and the clips that it was fitted on."""
 
     def __init__(self, cfg: RegressionConfig, *, rngs: nnx.Rngs | None = None):
-        count, side = len(cfg.told), cfg.setting.grid
+        count, side = len(cfg.outputs), cfg.setting.grid
         self.cfg = cfg
         self.kernel = nnx.Param(jnp.zeros((cfg.parts * side**2, count), jnp.float32))
         self.bias = nnx.Param(jnp.zeros(count, jnp.float32))
@@ -108,15 +107,6 @@ class Regression(nnx.Module):
         return Clips(
             np.asarray(self.grids[...], np.float32), np.asarray(self.labels[...], np.int32)
         )
-
-    def save_pretrained(
-        self,
-        directory: str | os.PathLike,
-        tokenizer: Tokenizer | None = None,
-        meta: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Write the model's folder, as `MerClip.save_pretrained` does; there is no tokenizer."""
-        folder.save(self, Path(directory), tokenizer, meta)
 
     @classmethod
     def from_pretrained(cls, directory: str | os.PathLike) -> "Regression":
@@ -182,8 +172,8 @@ def _train_fold(context: RunContext, fold: Fold, start: Regression, clips: Clips
 
 def _head(cfg: RegressionConfig) -> Head:
     if cfg.tells_units:
-        return Head(grid.fit_units, grid.predicted_units, len(cfg.told))
-    return Head(grid.fit_classes, grid.predicted_classes, len(cfg.told))
+        return Head(grid.fit_units, grid.predicted_units, len(cfg.outputs))
+    return Head(grid.fit_classes, grid.predicted_classes, len(cfg.outputs))
 
 
 def _history(

@@ -15,12 +15,13 @@ from merclip_jax.facs import emotion_rules
 from merclip_jax.facs import labels as au_labels
 from merclip_jax.micro_au import task as micro_au
 from merclip_jax.protocols.folds import Fold
+from merclip_jax.towers import files
 from merclip_jax.training.batch import Predicted
 
 UNITS = "flow_regression_au"
 
 
-def told(config: ConfigDict, classes: tuple[str, ...]) -> tuple[str, ...]:
+def outputs(config: ConfigDict, classes: tuple[str, ...]) -> tuple[str, ...]:
     """What a run's regression tells: its classes, or its action units."""
     if config.model.system == UNITS:
         return au_labels.units(config.au.units, config.au.sides)
@@ -41,11 +42,11 @@ def check(config: ConfigDict, classes: tuple[str, ...]) -> None:
             "--config.recipe.warmup_epochs=0 and --config.eval.selection=last"
         )
     if config.model.init_from:
-        saved = Regression.from_pretrained(config.model.init_from).cfg.told
-        if saved != told(config, classes):
+        saved = RegressionConfig.from_json(files.config(files.locate(config.model.init_from)))
+        if saved.outputs != outputs(config, classes):
             raise ConfigError(
-                f"--config.model.init_from={config.model.init_from} tells {', '.join(saved)}; this "
-                f"run needs {', '.join(told(config, classes))}"
+                f"--config.model.init_from={config.model.init_from} tells "
+                f"{', '.join(saved.outputs)}; this run needs {', '.join(outputs(config, classes))}"
             )
     if config.model.system == UNITS and classes:
         if config.au.emotion != "rules":
@@ -53,7 +54,7 @@ def check(config: ConfigDict, classes: tuple[str, ...]) -> None:
                 f"--config.au.emotion={config.au.emotion!r} needs sentences, and {UNITS} has none: "
                 "set it to rules"
             )
-        emotion_rules.read(classes, told(config, classes), config.au.rules)
+        emotion_rules.read(classes, outputs(config, classes), config.au.rules)
 
 
 def build(config: ConfigDict, classes: tuple[str, ...], seed: int) -> tuple[Regression, None]:
@@ -65,7 +66,7 @@ def build(config: ConfigDict, classes: tuple[str, ...], seed: int) -> tuple[Regr
     if config.model.init_from:
         return Regression.from_pretrained(config.model.init_from), None
     setting = grid.Setting(grid.GRIDS[0], grid.POWERS[0], grid.STRENGTHS[0])
-    cfg = RegressionConfig(config.model.system, told(config, classes), setting, 0)
+    cfg = RegressionConfig(config.model.system, outputs(config, classes), setting, 0)
     return Regression(cfg), None
 
 

@@ -28,11 +28,12 @@ def check(config: ConfigDict, classes: tuple[str, ...]) -> None:
     if not saved:
         return
     directory = files.locate(saved)
-    kind, told = files.config(directory).get("model_type"), files.metadata(directory).get("classes")
-    if kind != system or told != list(classes):
+    kind = files.config(directory).get("model_type")
+    saved_classes = files.metadata(directory).get("classes")
+    if kind != system or saved_classes != list(classes):
         raise ConfigError(
-            f"--config.model.init_from={saved} is a {kind} that tells {told}, this run needs a "
-            f"{system} for {list(classes)}: name one that such a run exported "
+            f"--config.model.init_from={saved} is a {kind} that tells {saved_classes}, this run "
+            f"needs a {system} for {list(classes)}: name one that such a run exported "
             "(--config.checkpoint.export)"
         )
 

@@ -141,13 +141,13 @@ def check(data: ConfigDict, protocol: Protocol) -> None:
         shares(data.builder_config, names, "builder_config"),
     )
     configs = [_config(name, variants[name]) for name in names]
-    seen = (data.input, data.image_size, data.crop)
+    shown = (data.input, data.image_size, data.crop)
     of_flow = [shows_flow(config) for config in configs]
-    if any(of_flow) and seen != ("motion", motion.SEEN, "owner"):
+    if any(of_flow) and shown != ("motion", motion.SEEN, "owner"):
         raise ConfigError(
             f"--config.data.dataset={data.dataset} holds pictures of flow and no faces: set "
-            f"--config.data.input=motion (it is {seen[0]}), --config.data.image_size="
-            f"{motion.SEEN} (it is {seen[1]}) and --config.data.crop=owner (it is {seen[2]})"
+            f"--config.data.input=motion (it is {shown[0]}), --config.data.image_size="
+            f"{motion.SEEN} (it is {shown[1]}) and --config.data.crop=owner (it is {shown[2]})"
         )
     if any(of_flow) and not all(of_flow):
         raise ConfigError(

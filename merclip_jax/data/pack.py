@@ -31,7 +31,6 @@ PACK_VERSION = 3  # raise when the packed pixels or columns of the same records 
 CROP_VERSION = 1  # the same for those that are not the owner's crop
 DEVICE_SHARE = 0.4  # of the device's memory that 'auto' gives to clips
 TEXT_COLUMNS = ("clip_id", "dataset", "subject", "clip", "split", "emotion", "aus")
-NOTHING = Stored(None, None)
 NUMBER_COLUMNS = ("objective_class", "onset_used", "apex_used", "offset_used")
 
 
@@ -55,6 +54,11 @@ class Clips:
     def on_device(self) -> bool:
         """Whether a jitted step can gather from `stored` itself."""
         return all(isinstance(part, jax.Array) for part in self.stored if part is not None)
+
+    @property
+    def shared(self) -> Stored:
+        """What every fold's step gathers from: all that is stored, or nothing of it."""
+        return self.stored if self.on_device else Stored(None, None)
 
 
 def load(

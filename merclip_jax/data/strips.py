@@ -18,7 +18,7 @@ STRIP_FRAMES, STRIP_HEIGHT = 8, 96  # frames, pixels
 def write(
     directory: Path, packed: pack.Clips, table: pd.DataFrame, folds: list[cross_validation.Fold]
 ) -> None:
-    """Write clips.csv, and a film strip of every clip."""
+    """Write clips.csv, and a film strip of every clip that is tested: no other is shown."""
     fold_of = {int(i): fold.name for fold in folds for i in fold.test}
     measured = [name for name in crops.MEASURED if name in table]
     described = table[
@@ -31,8 +31,9 @@ def write(
     )
     workdir.write_table(directory / "clips.csv", described)
     (directory / "strips").mkdir(exist_ok=True)
+    tested = table.iloc[sorted(fold_of)]
     for clip_id, start_row, count in zip(
-        table["clip_id"], table["start"], table["n_frames"], strict=True
+        tested["clip_id"], tested["start"], tested["n_frames"], strict=True
     ):
         rows = start_row + np.linspace(0, count - 1, STRIP_FRAMES).round().astype(int)
         frames = [

@@ -6,16 +6,13 @@ the video tower's tokens.
 
 import math
 import os
-from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, Int
-from tokenizers import Tokenizer
 
 from merclip_jax.errors import ConfigError
 from merclip_jax.merclip import foreign
@@ -88,7 +85,7 @@ class EmotionInference(nnx.Module):
         return layers.at_least_float32(logits).mean(axis=1)
 
 
-class MerClip(nnx.Module):
+class MerClip(folder.Saveable):
     """Video and text towers with one output space, and emotion logits from the video tokens."""
 
     def __init__(self, cfg: MerClipConfig, *, rngs: nnx.Rngs):
@@ -198,19 +195,3 @@ class MerClip(nnx.Module):
             start = leaves.arrays(cls(weights.cfg, rngs=nnx.Rngs(seed)))
             arrays |= {name: start[name] for name in new}
         return leaves.fill(shapes, arrays, weights.source, weights.faults)
-
-    def save_pretrained(
-        self,
-        directory: str | os.PathLike,
-        tokenizer: Tokenizer | None = None,
-        meta: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Write config.json and model.safetensors; with a tokenizer its tokenizer.json too.
-
-        Args:
-          directory: made if it does not exist; files of the same names are replaced, each at once.
-          tokenizer: the text tower's.
-          meta: what is to be known of these weights (labels, action units, protocol fingerprint,
-            what they have seen); written to merclip.json and, for people, to README.md.
-        """
-        folder.save(self, Path(directory), tokenizer, meta)

@@ -4,7 +4,6 @@
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -23,8 +22,8 @@ from merclip_jax.merclip.sentences import SentenceTable, mean_of_templates, sent
 from merclip_jax.protocols.folds import Fold
 from merclip_jax.scoring import calibration
 from merclip_jax.towers.inputs import ModelInput
-from merclip_jax.training import classes
 from merclip_jax.training.batch import AugmentedBatch, Predicted
+from merclip_jax.training.classes import ClassesTask
 
 
 def objective(
@@ -92,18 +91,14 @@ def shared_texts(model: MerClip, token_ids: Int[np.ndarray, "s p l"], trainable:
 
 
 @dataclass(frozen=True)
-class Task:
+class Task(ClassesTask):
     """The labels and sentences of a run's clips: see `training.task.Task`.
 
     Attributes:
-      classes: emotions of the protocol.
-      labels: class of each clip.
       sentences: those of all clips, and which each clip has.
       config: the run's.
     """
 
-    classes: tuple[str, ...]
-    labels: Int[np.ndarray, " n"]
     sentences: SentenceTable
     config: ConfigDict
 
@@ -164,24 +159,6 @@ class Task:
         logits, alike = model.window_scores(frames, mean_of_templates(texts))
         return Predicted(jax.nn.softmax(logits), alike)
 
-    def strata(self, fold: Fold) -> Int[np.ndarray, " n"]:
-        """The classes."""
-        return self.labels
-
-    def init_fold(
-        self, fold: Fold, params: nnx.State, model_state: nnx.State
-    ) -> tuple[nnx.State, nnx.State]:
-        """Nothing of the model depends on a fold before training."""
-        return params, model_state
-
-    def val_indices(self, fold: Fold) -> Int[np.ndarray, " m"]:
-        """Clips of inner subjects."""
-        return fold.inner
-
-    def model_info(self) -> dict[str, list[str]]:
-        """The classes."""
-        return {"classes": list(self.classes)}
-
     def fold_metadata(self, fold: Fold, val_pred: Predicted | None) -> dict[str, Any]:
         """The sentences of the training clips, and the temperature if one was fitted.
 
@@ -196,26 +173,11 @@ class Task:
         temperature = calibration.temperature(np.asarray(val_pred.probabilities), truth)
         return texts | {"calibration": {"fitted_on": "inner subjects", "temperature": temperature}}
 
-    def aggregate(self, indices: Int[np.ndarray, " n"], predicted: Predicted) -> Predicted:
-        """Nothing to sum."""
-        return predicted
-
-    def score(self, indices: Int[np.ndarray, " n"], predicted: Predicted) -> float:
-        """UF1 over the classes shown or predicted."""
-        return classes.epoch_score(self.labels[indices], predicted)
-
-    def card_scores(self, indices: Int[np.ndarray, " n"], predicted: Predicted) -> dict[str, float]:
-        """UF1 and UAR."""
-        return classes.card_scores(self.labels[indices], predicted)
-
     def columns(
         self, fold: Fold, test_pred: Predicted, val_pred: Predicted | None
     ) -> dict[str, Any]:
         """The class, the probability of each, and the nearest sentences of training clips."""
         of_training = self.sentences.of_clip[fold.train]
-        return classes.columns(self.classes, test_pred) | nearest.columns(
+        return super().columns(fold, test_pred, val_pred) | nearest.columns(
             np.asarray(test_pred.scores), self.sentences.sentences, of_training
         )
-
-    def keep(self, folder: Path, seed: int, test_pred: Predicted) -> None:
-        """Nothing beside the predictions."""

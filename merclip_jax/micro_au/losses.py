@@ -5,6 +5,8 @@ show it; GDLoss asks that units which move together be alike. Labels are 1, 0, a
 nobody knows: such cells take no part.
 """
 
+from typing import Literal
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -14,6 +16,23 @@ from merclip_jax.towers import similarity
 
 VISUAL_TEMPERATURE = 0.1  # supervised contrastive learning (Khosla et al., arXiv 2004.11362)
 INSTANCE_SCALE = 5.0  # of the cosine in GDLoss's instance form: +-1 becomes 0.99 and 0.01
+FLOOR = 1e-3  # variance from which a column has a correlation: below it is noise of a fresh model
+LEAST = jnp.finfo(jnp.float32).min
+
+
+def directions(texts: Float[Array, "k 2 e"]) -> Float[Array, "k e"]:
+    """Where each unit's decision points: from its sentence of stillness to that of movement.
+
+    The two share most of their words, so their features are close; of length 1, a direction does
+    not depend on how close.
+    """
+    moving, still = jnp.moveaxis(similarity.unit(texts), 1, 0)
+    return similarity.unit(moving - still)
+
+
+def told(features: Float[Array, "b k e"], texts: Float[Array, "k 2 e"]) -> Float[Array, "b k"]:
+    """How far each unit is told to move: the cosine of its feature and its own direction."""
+    return _paired("bke,ke->bk", features, directions(texts))
 
 
 def unit_logits(
@@ -24,16 +43,9 @@ def unit_logits(
 ) -> Float[Array, "b k"]:
     """Is a unit's feature nearer to its sentence of movement (0) or of stillness (1)?
 
-    s (cos(g, t_moving) - cos(g, t_still)) / |t_moving - t_still| + b. The two sentences of a unit
-    share most of their words, so their features are close; divided by their distance, the logit
-    does not depend on how close.
+    s (cos(g, t_moving) - cos(g, t_still)) / |t_moving - t_still| + b.
     """
-    moving, still = jnp.moveaxis(similarity.unit(texts), 1, 0)
-    direction = similarity.unit(moving - still)
-    along = jnp.einsum(
-        "bke,ke->bk", similarity.unit(features), direction, precision=jax.lax.Precision.HIGHEST
-    )
-    return jnp.exp(logit_scale) * along + bias
+    return jnp.exp(logit_scale) * told(features, texts) + bias
 
 
 def text_loss(
@@ -45,43 +57,67 @@ def text_loss(
     return (each * weights).sum() / jnp.maximum(weights.sum(), 1e-6)
 
 
-def visual_loss(features: Float[Array, "b k e"], labels: Int[Array, "b k"]) -> Float[Array, ""]:
+def visual_loss(
+    features: Float[Array, "b k e"],
+    labels: Int[Array, "b k"],
+    form: Literal["balanced", "clips"] = "balanced",
+) -> Float[Array, ""]:
     """MiAUCL, second term: per unit, clips in one state attract and those in the other repel.
 
-    A clip without another in its state has no positive and adds nothing.
+    clips: every clip counts alike (Khosla et al.), so that still ones, nine of ten, make the loss.
+    balanced: a unit's two states weigh the same, among those compared and in each comparison (as
+    in balanced contrastive learning, Zhu et al., arXiv 2207.09052); features that tell nothing have
+    a loss of log 2 however rare the unit. A clip without another in its state adds nothing.
     """
-    unit = similarity.unit(features).swapaxes(0, 1)
-    scores = jnp.matmul(unit, unit.swapaxes(1, 2), precision=jax.lax.Precision.HIGHEST)
-    scores = scores / VISUAL_TEMPERATURE
+    of_unit = features.swapaxes(0, 1)
+    scores = _paired("kbe,kce->kbc", of_unit, of_unit) / VISUAL_TEMPERATURE
     states = labels.T
     known = (states[:, :, None] >= 0) & (states[:, None, :] >= 0)
     others = known & ~jnp.eye(len(labels), dtype=bool)
     same = others & (states[:, :, None] == states[:, None, :])
-    log_p = scores - jax.nn.logsumexp(
-        jnp.where(others, scores, jnp.finfo(scores.dtype).min), axis=2, keepdims=True
-    )
-    positives = same.sum(2)
-    each = -jnp.where(same, log_p, 0.0).sum(2) / jnp.maximum(positives, 1)
-    return each.sum() / jnp.maximum((positives > 0).sum(), 1)
+    alike, unlike = same.sum(2, keepdims=True), (others & ~same).sum(2, keepdims=True)
+    share, weight = others.astype(scores.dtype), (alike > 0).astype(scores.dtype)
+    if form == "balanced":
+        share = share / jnp.maximum(jnp.where(same, alike, unlike), 1)
+        weight = weight / (alike + 1)
+    # A finite score for those left out: the logarithm of a sum of nothing has no gradient.
+    compared = jnp.where(others, scores + jnp.log(jnp.where(others, share, 1)), LEAST)
+    log_p = scores - jax.nn.logsumexp(compared, axis=2, keepdims=True)
+    each = -jnp.where(same, log_p, 0.0).sum(2, keepdims=True) / jnp.maximum(alike, 1)
+    return (each * weight).sum() / jnp.maximum(weight.sum(), 1e-6)
 
 
 def naming_loss(
     features: Float[Array, "b k e"],
-    texts: Float[Array, "k 2 e"],
+    names: Float[Array, "k e"],
     labels: Int[Array, "b k"],
     logit_scale: Float[Array, ""],
 ) -> Float[Array, ""]:
-    """MiAUCL, third term: a unit that moved is nearest to its own sentence of all units'."""
-    cosine = jnp.einsum(
-        "bke,je->bkj",
-        similarity.unit(features),
-        similarity.unit(texts[:, 0]),
-        precision=jax.lax.Precision.HIGHEST,
-    )
+    """MiAUCL, third term: a unit that moved is nearest to its own name of all units'.
+
+    Named by `directions`, it is pulled where its decision points; its sentence of movement is
+    nearly at right angles to that.
+    """
+    cosine = _paired("bke,je->bkj", features, names)
     own = jnp.broadcast_to(jnp.arange(labels.shape[1]), labels.shape)
     scores = jnp.exp(logit_scale) * cosine
     each = optax.softmax_cross_entropy_with_integer_labels(scores, own)
     return _mean(each, labels == 1)
+
+
+def dependency_loss_centred(
+    features: Float[Array, "b k e"], texts: Float[Array, "k 2 e"], labels: Int[Array, "b k"]
+) -> Float[Array, ""]:
+    """GDLoss, centred form: mean over pairs of (correlation as told - correlation of labels)^2.
+
+    Both over the batch's clips, so that features which tell every state have no loss; as told:
+    along each unit's own direction. Units of one state in the batch take no part.
+    """
+    known = labels >= 0
+    truth, varies = _correlation((labels == 1).astype(features.dtype), known)
+    as_told, _ = _correlation(told(features, texts), known)
+    off = ~jnp.eye(labels.shape[1], dtype=bool)
+    return _mean((as_told - truth) ** 2, off & varies[:, None] & varies)
 
 
 def dependency_loss(
@@ -106,8 +142,29 @@ def dependency_loss_by_instance(
 
 
 def _alike(features: Float[Array, "b k e"]) -> Float[Array, "b k k"]:
-    unit = similarity.unit(features)
-    return jnp.matmul(unit, unit.swapaxes(1, 2), precision=jax.lax.Precision.HIGHEST)
+    return _paired("bke,bje->bkj", features, features)
+
+
+def _paired(sum_of: str, features: Array, others: Array) -> Array:
+    """Cosines of features, paired as an einsum says."""
+    pair = similarity.unit(features), similarity.unit(others)
+    return jnp.einsum(sum_of, *pair, precision=jax.lax.Precision.HIGHEST)
+
+
+def _correlation(
+    x: Float[Array, "b k"], known: Bool[Array, "b k"]
+) -> tuple[Float[Array, "k k"], Bool[Array, " k"]]:
+    """Pearson's coefficient of every two columns, and which columns vary.
+
+    Each column is taken from the mean of its known cells; a pair is compared where both are known.
+    """
+    count = jnp.maximum(known.sum(0), 1)
+    centred = jnp.where(known, x - jnp.where(known, x, 0).sum(0) / count, 0)
+    squares = (centred**2).T @ known  # [a, b]: of a, where b is known
+    spread = jnp.maximum(squares, FLOOR * known.astype(x.dtype).T @ known)
+    scale = jax.lax.rsqrt(jnp.maximum(spread * spread.T, 1e-12))
+    coefficient = centred.T @ centred * scale
+    return coefficient, jnp.diag(squares) > 0
 
 
 def _mean(x: Float[Array, "*n"], chosen: Bool[Array, "*n"]) -> Float[Array, ""]:

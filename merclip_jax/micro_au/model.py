@@ -14,9 +14,7 @@ the still one.
 
 import math
 import os
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -24,7 +22,6 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
-from tokenizers import Tokenizer
 
 from merclip_jax.errors import ConfigError
 from merclip_jax.facs import notation, regions
@@ -179,7 +176,7 @@ class GlobalDependencyAttention(nnx.Module):
         return features + self.out(attended.reshape(b, k, e)), weights.mean(axis=1)
 
 
-class MicroAu(nnx.Module):
+class MicroAu(folder.Saveable):
     """Micro-AU CLIP.
 
     `correlation` and `positive_weight` are figures of the fold's training side (`au_labels`); both
@@ -256,15 +253,6 @@ class MicroAu(nnx.Module):
     def encode_text(self, token_ids: Int[Array, "n l"]) -> Float[Array, "n e"]:
         """Sentence features before L2 normalisation; ids are padded behind the end of text."""
         return self.text(token_ids)
-
-    def save_pretrained(
-        self,
-        directory: str | os.PathLike,
-        tokenizer: Tokenizer | None = None,
-        meta: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Write the model's folder, as `MerClip.save_pretrained` does."""
-        folder.save(self, Path(directory), tokenizer, meta)
 
     @classmethod
     def from_pretrained(

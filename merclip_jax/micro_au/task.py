@@ -88,17 +88,17 @@ class Task:
         text = losses.text_loss(logits, batch.labels, model.positive_weight[...])
         value, scalars = text, {"loss_text": text}
         if settings.visual_weight:
-            scalars["loss_visual"] = losses.visual_loss(out.features, batch.labels)
+            scalars["loss_visual"] = losses.visual_loss(
+                out.features, batch.labels, settings.visual_form
+            )
             value += settings.visual_weight * scalars["loss_visual"]
         if settings.naming_weight and settings.text:
-            scalars["loss_naming"] = losses.naming_loss(out.features, texts, batch.labels, scale)
+            by_direction = settings.naming_form == "direction"
+            names = losses.directions(texts) if by_direction else texts[:, 0]
+            scalars["loss_naming"] = losses.naming_loss(out.features, names, batch.labels, scale)
             value += settings.naming_weight * scalars["loss_naming"]
         if settings.dependency_weight:
-            scalars["loss_dependency"] = (
-                losses.dependency_loss(out.features, model.correlation[...])
-                if settings.dependency_form == "correlation"
-                else losses.dependency_loss_by_instance(out.features, batch.labels)
-            )
+            scalars["loss_dependency"] = _dependency(settings, model, out.features, batch)
             value += settings.dependency_weight * scalars["loss_dependency"]
         right = (logits > 0) == (batch.labels == 1)
         known = batch.labels >= 0
@@ -121,14 +121,17 @@ class Task:
     ) -> tuple[nnx.State, nnx.State]:
         """The model's state with the figures of this fold's training side.
 
-        GDA's bias starts at the correlation: units that move together attend to each other first.
+        GDA's bias starts at the correlation: units that move together attend to each other first;
+        one that came with the weights stays.
         """
         statistics = au_labels.statistics(self.labels[fold.train])
         correlation = jnp.asarray(statistics.correlation, jnp.float32)
         weight = jnp.asarray(statistics.positive_weight, jnp.float32)
         params, model_state = jax.tree.map(lambda x: x, (params, model_state))  # copies of the tree
         if "gda" in params:
-            _set(params["gda"], "bias", correlation)
+            gda: Any = params["gda"]
+            if not gda["bias"][...].any():
+                _set(gda, "bias", correlation)
         _set(model_state, "correlation", correlation)
         _set(model_state, "positive_weight", weight)
         return params, model_state
@@ -213,6 +216,17 @@ class Task:
         if self.emotion_texts:
             return self.emotion_texts.infer(probabilities)
         return emotion_rules.infer(self.rules, probabilities, rates)
+
+
+def _dependency(
+    settings: ConfigDict, model: MicroAu, features: Float[Array, "b k e"], batch: AugmentedBatch
+) -> Float[Array, ""]:
+    """GDLoss in the form that `au.dependency_form` names."""
+    if settings.dependency_form == "centred":
+        return losses.dependency_loss_centred(features, model.texts[...], batch.labels)
+    if settings.dependency_form == "correlation":
+        return losses.dependency_loss(features, model.correlation[...])
+    return losses.dependency_loss_by_instance(features, batch.labels)
 
 
 def _set(state: Any, name: str, value: Array) -> None:

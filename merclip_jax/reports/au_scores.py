@@ -3,6 +3,7 @@
 import numpy as np
 from jaxtyping import Int
 
+from merclip_jax import templates
 from merclip_jax.errors import ConfigError
 from merclip_jax.facs import emotion_rules
 from merclip_jax.facs import labels as au_labels
@@ -28,7 +29,7 @@ def of_run(run: Results) -> dict:
         per_unit[unit] = means | {"auc": area, "support": first["support"]}
     return {
         "per_au": per_unit,
-        **_pooled(subject_counts(run, predictions)),
+        **metrics.pooled(subject_counts(run, predictions), au_metrics.HEADLINE),
         **_of_emotions(run),
         "sides": sides.told_apart(
             labels, predictions.au_probabilities, predictions.units, run.subjects
@@ -45,17 +46,6 @@ def subject_counts(
     """Counts per seed and subject, as `metrics` resamples them; of `chosen` clips alone."""
     predicted = predictions.au_probabilities[:, chosen] > 0.5
     return au_metrics.subject_counts(predictions.au_labels[chosen], predicted, run.subjects[chosen])
-
-
-def _pooled(counts: Int[np.ndarray, "k s u 2"]) -> dict:
-    """Pooled scores: their means over the seeds, intervals over subjects, and each seed's."""
-    values: dict = {"f1": 0.0, "f1_macro": 0.0, "ci95": {}, "seeds": {}}
-    for name, metric in au_metrics.HEADLINE.items():
-        seeds = metric(counts.sum(1))
-        values[name] = float(seeds.mean())
-        values["ci95"][name] = list(metrics.bootstrap_interval(counts, metric))
-        values["seeds"][name] = seeds.tolist()
-    return values
 
 
 def _of_emotions(run: Results) -> dict:
@@ -100,7 +90,7 @@ def _parts(run: Results) -> dict[str, dict]:
         always = au_baselines.scores(au_baselines.always(run.headline.au_labels[own]))
         sizes = {"n_clips": int(own.sum()), "n_subjects": len(set(run.subjects[own]))}
         counts = subject_counts(run, run.headline, own)
-        parts[name] = sizes | _pooled(counts) | {"always": always}
+        parts[name] = sizes | metrics.pooled(counts, au_metrics.HEADLINE) | {"always": always}
     return parts
 
 
@@ -109,25 +99,23 @@ def _paper(run: Results) -> dict | None:
     if "paper" not in run.predictions or "last" not in run.predictions:
         return None
     chosen, honest = (
-        subject_counts(run, run.predictions[name]).sum(1) for name in ("paper", "last")
+        metrics.pooled(subject_counts(run, run.predictions[name]), au_metrics.HEADLINE)
+        for name in ("paper", "last")
     )
-    scores = {name: float(metric(chosen).mean()) for name, metric in au_metrics.HEADLINE.items()}
-    gap = {
-        name: scores[name] - float(metric(honest).mean())
-        for name, metric in au_metrics.HEADLINE.items()
-    }
-    return scores | {"gap": gap}
+    gap = {name: chosen[name]["value"] - honest[name]["value"] for name in chosen}
+    return {"metrics": chosen, "gap": gap}
 
 
 def lines(values: dict) -> list[str]:
     """The scores beside their marks, as text for a terminal."""
     shown = ["", f"{'Action units':26}value   95 % interval"]
     for key, name in NAMES.items():
-        low, high = values["ci95"][key]
-        shown.append(f"  {name:24}{values[key]:.3f}   {low:.3f} to {high:.3f}")
+        interval = templates.interval(values[key]["ci95"])
+        shown.append(f"  {name:24}{values[key]['value']:.3f}   {interval}")
     if values["paper"]:
         shown += ["", f"{'Epoch chosen on the test subjects (a leak)':44}F1      gain"]
-        value, gap = values["paper"]["f1"], values["paper"]["gap"]["f1"]
+        paper = values["paper"]
+        value, gap = paper["metrics"]["f1"]["value"], paper["gap"]["f1"]
         shown.append(f"{'  as published code does it':44}{value:.3f}  {gap:+.3f}")
     shown += ["", "F1 without any model"]
     for key, mark in values["bounds"].items():
@@ -135,7 +123,6 @@ def lines(values: dict) -> list[str]:
     if values["parts"]:
         shown += ["", f"{'F1 part by part':26}value   95 % interval    every unit, always"]
     for name, part in values["parts"].items():
-        low, high = part["ci95"]["f1"]
-        interval, always = f"{low:.3f} to {high:.3f}", part["always"]["f1"]
-        shown.append(f"  {name:24}{part['f1']:.3f}   {interval}   {always:.3f}")
+        interval, always = templates.interval(part["f1"]["ci95"]), part["always"]["f1"]
+        shown.append(f"  {name:24}{part['f1']['value']:.3f}   {interval}   {always:.3f}")
     return shown

@@ -54,13 +54,12 @@ def _system(run: Results) -> str:
 
 def _row(key: str, reports: list[Report], outcome: Comparison) -> dict:
     """One score of both runs, with its interval, and their difference."""
-    scores = []
-    for run_report in reports:
-        if key.startswith("au_"):
-            name, units = key.removeprefix("au_"), run_report.values["au"]
-            scores.append((units[name], units["ci95"][name]))
-        else:
-            scores.append((run_report.metrics[key]["value"], run_report.metrics[key]["ci95"]))
+    scores = [
+        run_report.values["au"][key.removeprefix("au_")]
+        if key.startswith("au_")
+        else run_report.metrics[key]
+        for run_report in reports
+    ]
     return {"name": paired.NAMES[key], "scores": scores, "outcome": outcome}
 
 
@@ -85,7 +84,7 @@ def _about(runs: tuple[Results, Results], reports: list[Report]) -> dict[str, li
     }
     units = [run_report.values.get("au") for run_report in reports]
     facts["F1 of its action units"] = [
-        f"{of['f1']:.3f} ({of['ci95']['f1'][0]:.3f} to {of['ci95']['f1'][1]:.3f})" if of else "none"
+        f"{of['f1']['value']:.3f} ({templates.interval(of['f1']['ci95'])})" if of else "none"
         for of in units
     ]
     if reports[0].metrics:
@@ -103,9 +102,9 @@ def table(comparisons: dict[str, Comparison]) -> str:
     """The comparison as text for a terminal."""
     lines = [f"{'':24}difference   95 % interval      p"]
     for key, outcome in comparisons.items():
-        low, high = outcome.ci95
+        interval = templates.interval(outcome.ci95, "+.3f")
         lines.append(
             f"  {paired.NAMES[key]:22}{outcome.difference:+10.3f}   "
-            f"{low:+.3f} to {high:+.3f}   {outcome.p_value:.4f}"
+            f"{interval}   {outcome.p_value:.4f}"
         )
     return "\n".join(lines)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int
 
+from merclip_jax import templates
 from merclip_jax import workdir as files
 from merclip_jax.protocols import selection
 from merclip_jax.reports import au_scores, explanations, pages, paired, results
@@ -62,7 +63,7 @@ class Report:
             name, low = "UF1", self.metrics["uf1"]["ci95"][0]
             guess = max(self.values["bounds"]["majority"], self.values["bounds"]["random"])
         else:
-            name, low = "F1", self.values["au"]["ci95"]["f1"][0]
+            name, low = "F1", self.values["au"]["f1"]["ci95"][0]
             guess = max(mark["f1"] for mark in self.values["au"]["bounds"].values())
         if low > guess:
             return f"Better than guessing: the interval of {name} begins above {guess:.3f}."
@@ -88,9 +89,9 @@ class Report:
         title = f"{baseline['system']} on the same clips"
         lines = ["", f"{title:24}value   this run's difference, 95 % interval"]
         for key, score in baseline["metrics"].items():
-            low, high = score["ci95"]
-            interval = f"{score['difference']:+.3f}   {low:+.3f} to {high:+.3f}"
-            lines.append(f"  {paired.NAMES[key]:22}{score['value']:.3f}   {interval}")
+            interval = templates.interval(score["ci95"], "+.3f")
+            change = f"{score['difference']:+.3f}   {interval}"
+            lines.append(f"  {paired.NAMES[key]:22}{score['value']:.3f}   {change}")
         return lines
 
     def _emotions(self) -> list[str]:
@@ -99,8 +100,8 @@ class Report:
             if key not in self.metrics:
                 continue
             score = self.metrics[key]
-            low, high = score["ci95"]
-            lines.append(f"  {name:22}{score['value']:.3f}   {low:.3f} to {high:.3f}")
+            interval = templates.interval(score["ci95"])
+            lines.append(f"  {name:22}{score['value']:.3f}   {interval}")
         if paper:
             lines += ["", f"{'Epoch chosen on the test subjects (a leak)':44}UF1     gain"]
             value, gap = paper["metrics"]["uf1"]["value"], paper["gap"]["uf1"]
@@ -202,26 +203,13 @@ def _parts(run: Results) -> dict[str, dict]:
             len(run.class_names),
         )
         sizes = {"n_clips": int(own.sum()), "n_subjects": len(set(run.subjects[own]))}
-        parts[name] = sizes | _pooled(counts)
+        parts[name] = sizes | metrics.pooled(counts, metrics.HEADLINE)
     return parts
 
 
 def _scores(run: Results, predictions: Predictions) -> dict[str, dict]:
     """The scores of one selection over all clips."""
-    return _pooled(paired.subject_counts(run, predictions))
-
-
-def _pooled(counts: Int[np.ndarray, "k s c c"]) -> dict[str, dict]:
-    """Pooled scores: per seed, their mean, and its interval over subjects (and seeds)."""
-    scores = {}
-    for name, metric in metrics.HEADLINE.items():
-        seeds = metric(counts.sum(1))
-        scores[name] = {
-            "value": float(seeds.mean()),
-            "ci95": list(metrics.bootstrap_interval(counts, metric)),
-            "seeds": seeds.tolist(),
-        }
-    return scores
+    return metrics.pooled(paired.subject_counts(run, predictions), metrics.HEADLINE)
 
 
 def _per_class(run: Results) -> dict[str, dict]:

@@ -20,12 +20,7 @@ def uf1(
     """
     answers = np.where(undecided, n_classes, guesses)
     counts = metrics.subject_confusions(labels, answers, subjects, n_classes + 1)
-    seeds = _of_classes(counts.sum(1))
-    return {
-        "value": float(seeds.mean()),
-        "ci95": list(metrics.bootstrap_interval(counts, _of_classes)),
-        "seeds": seeds.tolist(),
-    }
+    return metrics.pooled(counts, {"uf1": _of_classes})["uf1"]
 
 
 def _of_classes(counts: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ the pooled score, each bootstrap sample and each permutation. The number of clas
 the protocol; a class whose F1 or recall is undefined counts 0 (MEGC 2019 rule, pooled form).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -118,6 +118,22 @@ def bootstrap_interval(
     n_subjects = counts.shape[1]
     drawn = rng.multinomial(n_subjects, np.full(n_subjects, 1 / n_subjects), samples)
     return _bias_corrected(_resampled(counts, metric, drawn, rng), _mean_score(counts, metric))
+
+
+def pooled(counts: Int[np.ndarray, "k s r c"], scores: Mapping[str, Metric]) -> dict[str, dict]:
+    """Scores as every report has them: {name: {value, ci95, seeds}}.
+
+    `value` is the mean over the k seeds, `ci95` its interval over subjects (and seeds).
+    """
+    found = {}
+    for name, metric in scores.items():
+        seeds = metric(counts.sum(1))
+        found[name] = {
+            "value": float(seeds.mean()),
+            "ci95": list(bootstrap_interval(counts, metric)),
+            "seeds": seeds.tolist(),
+        }
+    return found
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The folder of a model in Hugging Face's layout, written whole; and models as shapes only."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,19 +16,39 @@ from merclip_jax import workdir
 from merclip_jax.towers import card, leaves
 
 
-def save(
-    model: Any, directory: Path, tokenizer: Tokenizer | None, meta: Mapping[str, Any] | None
-) -> None:
-    """Write the folder of a model that has a `cfg`: see `MerClip.save_pretrained`."""
-    directory.mkdir(parents=True, exist_ok=True)
-    arrays = safetensors.numpy.save(leaves.arrays(model), metadata={"format": "np"})
-    workdir.write(directory / "model.safetensors", arrays)
-    if tokenizer is not None:
-        workdir.write(directory / "tokenizer.json", tokenizer.to_str(pretty=True).encode())
-    if meta is not None:
-        workdir.write(directory / "merclip.json", _json(dict(meta)))
-        workdir.write(directory / "README.md", card.model_card(model.cfg, meta).encode())
-    workdir.write(directory / "config.json", _json(model.cfg.to_json()))
+class Saveable(nnx.Module):
+    """A model that is written as a folder in Hugging Face's layout, by its config.
+
+    Attributes:
+      cfg: its sizes; `to_json` gives what config.json says.
+    """
+
+    cfg: Any
+
+    def save_pretrained(
+        self,
+        directory: str | os.PathLike,
+        tokenizer: Tokenizer | None = None,
+        meta: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write config.json and model.safetensors; with a tokenizer its tokenizer.json too.
+
+        Args:
+          directory: made if it does not exist; files of the same names are replaced, each at once.
+          tokenizer: the text tower's; baselines have none.
+          meta: what is to be known of these weights (labels, action units, protocol fingerprint,
+            what they have seen); written to merclip.json and, for people, to README.md.
+        """
+        directory = Path(directory)
+        directory.mkdir(parents=True, exist_ok=True)
+        arrays = safetensors.numpy.save(leaves.arrays(self), metadata={"format": "np"})
+        workdir.write(directory / "model.safetensors", arrays)
+        if tokenizer is not None:
+            workdir.write(directory / "tokenizer.json", tokenizer.to_str(pretty=True).encode())
+        if meta is not None:
+            workdir.write(directory / "merclip.json", _json(dict(meta)))
+            workdir.write(directory / "README.md", card.model_card(self.cfg, meta).encode())
+        workdir.write(directory / "config.json", _json(self.cfg.to_json()))
 
 
 class _OneKey(nnx.Rngs):

@@ -163,7 +163,7 @@ def test_action_units_and_the_emotion_by_rules(config, tmp_path):
     assert np.allclose(predictions.filter(regex="^p_").sum(axis=1), 1)
     assert report.values["au"]["per_au"]
     saved = regression.Regression.from_pretrained(tmp_path / "run" / EXPORTED)
-    assert saved.cfg.told == tuple(map(str, config.au.units))
+    assert saved.cfg.outputs == tuple(map(str, config.au.units))
     assert saved.clips.labels.shape == (12, len(config.au.units))
 
 

