@@ -36,7 +36,7 @@ Field = Float32[np.ndarray, "h w 2"]
 def truth(rig: Rig, told: story.Story, first: int, last: int) -> Float[np.ndarray, "h w 2"]:
     """Where each point of frame `first` is in frame `last`, less where it was, in pixels."""
     shift = rig.displacement(told.strengths)[[first, last], ..., :2]
-    heads = [rig._posed(*told.head[index]) for index in (first, last)]
+    heads = [rig.posed(*told.head[index]) for index in (first, last)]
     before, after = (head - moved for head, moved in zip(heads, shift, strict=True))
     start = np.stack(np.meshgrid(*[np.arange(rig.size, dtype=np.float32)] * 2), -1)
     found = start

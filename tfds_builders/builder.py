@@ -14,16 +14,18 @@ from merclip_jax.tfds_builders.corpus import Corpus
 
 @dataclass(eq=False)
 class CorpusConfig(tfds.core.BuilderConfig):
-    """Which of the corpus's frames, and whether corrections.csv holds."""
+    """Which of the corpus's frames, whether corrections.csv holds, whether they show flow."""
 
     layout: str = ""
     corrected: bool = True
+    flow: bool = False
 
 
 def configs(corpus: type[Corpus]) -> list[CorpusConfig]:
     """One config per layout, and the same with the annotation as published."""
+    flow = corpus.pictures == "flow"
     plain = [
-        CorpusConfig(name=layout, description=meaning, layout=layout)
+        CorpusConfig(name=layout, description=meaning, layout=layout, flow=flow)
         for layout, meaning in corpus.layouts.items()
     ]
     published = [
@@ -32,6 +34,7 @@ def configs(corpus: type[Corpus]) -> list[CorpusConfig]:
             description=f"{meaning} Known errors of the annotation are left in.",
             layout=layout,
             corrected=False,
+            flow=flow,
         )
         for layout, meaning in corpus.layouts.items()
     ]

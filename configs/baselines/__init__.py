@@ -4,7 +4,7 @@ from ml_collections import ConfigDict
 
 from merclip_jax.configs import base
 
-CORPORA = ("demo", "macro", "megc2019_flow")
+CORPORA = ("demo", "macro", "drawn_flow", "megc2019_flow")
 
 
 def of(system: str, corpus: str) -> ConfigDict:
@@ -12,7 +12,8 @@ def of(system: str, corpus: str) -> ConfigDict:
 
     `demo`: twelve drawn people, 108 clips, leave one subject out. `macro`: strong expressions of
     other drawn people, exported to start from. `megc2019_flow`: the published flow of 442 clips;
-    give its folder with --config.data.manual_dir.
+    give its folder with --config.data.manual_dir. `drawn_flow`: the same form of flow of drawn
+    people, exported to start from.
     """
     if corpus not in CORPORA:
         raise ValueError(f"{system}.py:{corpus}: give one of {', '.join(CORPORA)}")
@@ -22,8 +23,11 @@ def of(system: str, corpus: str) -> ConfigDict:
     config.data.builder_config = corpus
     if corpus == "megc2019_flow":
         config.data.update(dataset=corpus, protocol="megc2019/flow", builder_config="")
+    if corpus == "drawn_flow":
+        config.data.builder_config = "flow"
+    if corpus.endswith("flow"):
         config.data.image_size = 28
-    if corpus == "macro":
+    if corpus in ("macro", "drawn_flow"):
         config.folds.scheme = "hold_out"
         config.checkpoint.export = True
     config.augment.face_mix = 0.0

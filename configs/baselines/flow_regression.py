@@ -20,7 +20,7 @@ from merclip_jax.configs.synthetic_au import UNITS
 
 
 def get_config(corpus: str = "demo") -> ConfigDict:
-    """`demo`, `macro` or `megc2019_flow`."""
+    """One of `baselines.CORPORA`."""
     config = baselines.of("flow_regression", corpus)
     config.recipe.update(epochs=1, warmup_epochs=0)
     config.au.units = UNITS

@@ -17,10 +17,12 @@ from merclip_jax.configs import baselines
 
 
 def get_config(corpus: str = "demo") -> ConfigDict:
-    """`demo`, `macro` or `megc2019_flow`."""
+    """One of `baselines.CORPORA`."""
     config = baselines.of("htnet", corpus)
     config.recipe.update(epochs=60, warmup_epochs=5, batch_size=32, learning_rate=5e-4)
     config.recipe.clip_norm = 1.0
-    if corpus == "macro":
+    if corpus in ("macro", "drawn_flow"):
         config.recipe.update(epochs=30, batch_size=64)
+    if corpus == "megc2019_flow":  # four times the clips: as many steps as on the demo
+        config.recipe.update(epochs=15, warmup_epochs=2)
     return config

@@ -17,9 +17,11 @@ from merclip_jax.configs import baselines
 
 
 def get_config(corpus: str = "demo") -> ConfigDict:
-    """`demo`, `macro` or `megc2019_flow`."""
+    """One of `baselines.CORPORA`."""
     config = baselines.of("off_apexnet", corpus)
     config.recipe.update(epochs=40, warmup_epochs=2, batch_size=32, learning_rate=3e-4)
-    if corpus == "macro":
+    if corpus in ("macro", "drawn_flow"):
         config.recipe.update(epochs=15, batch_size=64)
+    if corpus == "megc2019_flow":  # four times the clips: as many steps as on the demo
+        config.recipe.update(epochs=10, warmup_epochs=1)
     return config

@@ -17,9 +17,11 @@ from merclip_jax.configs import baselines
 
 
 def get_config(corpus: str = "demo") -> ConfigDict:
-    """`demo`, `macro` or `megc2019_flow`."""
+    """One of `baselines.CORPORA`."""
     config = baselines.of("ststnet", corpus)
     config.recipe.update(epochs=100, warmup_epochs=2, batch_size=32, learning_rate=3e-3)
-    if corpus == "macro":
+    if corpus in ("macro", "drawn_flow"):
         config.recipe.update(epochs=30, batch_size=64)
+    if corpus == "megc2019_flow":  # four times the clips: as many steps as on the demo
+        config.recipe.update(epochs=25, warmup_epochs=2)
     return config

@@ -1,7 +1,8 @@
 """Optical flow on a grid, and linear models of it in closed form: numpy and scikit-learn.
 
-A clip's features are the mean displacement in each of k x k cells, divided by the norm of all of
-them to a power: 1 leaves the pattern alone, 0.5 also tells strong movements from weak ones.
+A clip's features are the mean displacement (and strain, where its publisher gives it) in each of
+k x k cells, divided by the norm of all of them to a power: 1 leaves the pattern alone, 0.5 also
+tells strong movements from weak ones.
 """
 
 import itertools
@@ -24,7 +25,7 @@ INNER = 4  # parts of the training subjects, of which each in turn tells setting
 STEPS = 500  # of the solver
 SURE = 10.0  # log-odds of a unit or class that training clips always, or never, show
 
-Grids = Float32[np.ndarray, "n g g 2"]
+Grids = Float32[np.ndarray, "n g g c"]
 Labels = Int[np.ndarray, "n *k"]
 
 
@@ -61,18 +62,20 @@ class Clips(NamedTuple):
         return Clips(self.grids[rows], self.labels[rows])
 
     def and_also(self, others: "Clips") -> "Clips":
-        """These, then the others."""
+        """These, then the others, if there are any."""
+        if not len(others.labels):
+            return self
         return Clips(*(np.concatenate(parts) for parts in zip(self, others, strict=True)))
 
 
-def grids(stored: UInt8[np.ndarray, "n m m 2"]) -> Grids:
-    """Mean displacement in the finest cells, of packed motion; pixels of a picture 224 wide."""
+def grids(stored: UInt8[np.ndarray, "n m m c"]) -> Grids:
+    """Mean motion in the finest cells, of packed motion; pixels of a picture 224 wide."""
     return _coarser(np.asarray(motion.decode(stored)), FINEST)
 
 
-def _coarser(fields: Float32[np.ndarray, "n m m 2"], side: int) -> Grids:
+def _coarser(fields: Float32[np.ndarray, "n m m c"], side: int) -> Grids:
     cell = fields.shape[1] // side
-    return fields.reshape(-1, side, cell, side, cell, 2).mean((2, 4))
+    return fields.reshape(-1, side, cell, side, cell, fields.shape[-1]).mean((2, 4))
 
 
 def features(fields: Grids, setting: Setting) -> Float[np.ndarray, "n d"]:

@@ -8,7 +8,7 @@ run which starts from it fits them together with its own.
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
 import jax
@@ -43,12 +43,14 @@ class RegressionConfig:
       outputs: classes, or action units.
       setting: as inner subjects chose it.
       kept: training clips that it keeps.
+      parts: of motion that it sees: 2, or 3 with strain.
     """
 
     system: str
     outputs: tuple[str, ...]
     setting: Setting
     kept: int
+    parts: int = 2
 
     title: ClassVar[str] = "Flow regression"
 
@@ -71,7 +73,8 @@ class RegressionConfig:
         """
         try:
             setting, outputs = Setting(**values["setting"]), tuple(values["outputs"])
-            return cls(values["model_type"], outputs, setting, values["kept"])
+            kept, parts = values["kept"], values.get("parts", 2)
+            return cls(values["model_type"], outputs, setting, kept, parts)
         except (KeyError, TypeError) as error:
             raise ConfigError(f"model config: {error}") from error
 
@@ -82,9 +85,9 @@ class Regression(folder.Saveable):
     def __init__(self, cfg: RegressionConfig, *, rngs: nnx.Rngs | None = None):
         count, side = len(cfg.outputs), cfg.setting.grid
         self.cfg = cfg
-        self.kernel = nnx.Param(jnp.zeros((2 * side**2, count), jnp.float32))
+        self.kernel = nnx.Param(jnp.zeros((cfg.parts * side**2, count), jnp.float32))
         self.bias = nnx.Param(jnp.zeros(count, jnp.float32))
-        shape = (cfg.kept, grid.FINEST, grid.FINEST, 2)
+        shape = (cfg.kept, grid.FINEST, grid.FINEST, cfg.parts)
         self.grids = Kept(jnp.zeros(shape, jnp.float16))
         states = (cfg.kept, count) if cfg.tells_units else (cfg.kept,)
         self.labels = Kept(jnp.zeros(states, jnp.int8))
@@ -124,6 +127,12 @@ def train_folds(context: RunContext, folds: Sequence[Fold], bar: tqdm) -> None:
     steps = config.recipe.epochs * learner.steps_per_epoch * config.recipe.batch_size
     start = nnx.merge(learner.graphdef, context.params, context.shared.frozen, context.model_state)
     clips = Clips(_grids(context), context.task.labels)
+    if start.cfg.kept and start.cfg.parts != clips.grids.shape[-1]:
+        raise ConfigError(
+            f"--config.model.init_from={config.model.init_from} knows motion of {start.cfg.parts} "
+            f"parts, these clips have {clips.grids.shape[-1]}: published flow has strain as its "
+            "third; start from a regression of the same kind of motion"
+        )
     for fold in folds:
         if parallel.is_first():
             with threadpool_limits(1):  # problems so small that threads would only wait
@@ -153,7 +162,7 @@ def _train_fold(context: RunContext, fold: Fold, start: Regression, clips: Clips
     fitted = grid.fit(head, every, setting)
     said = head.predicted(grid.logits(clips.grids[fold.test], fitted, setting))
     if context.config.checkpoint.export:
-        sizes = RegressionConfig(cfg.system, cfg.outputs, setting, len(every.labels))
+        sizes = replace(cfg, setting=setting, kept=len(every.labels), parts=every.grids.shape[-1])
         model = Regression.of(sizes, fitted, every)
         export.save_model(context, fold, model, said, of_inner)
     table = export.predictions(context, fold, said, of_inner, "last", 0)

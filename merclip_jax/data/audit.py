@@ -31,8 +31,8 @@ FRAMES = 16  # that MER-CLIP sees of a clip
 def audit(corpus: Corpus, pixels: bool = False) -> dict:
     """The report as JSON values.
 
-    {dataset, annotation_file, layout, n_clips, n_subjects, emotions{label: n},
-    objective_classes{..}, aus{"1": n, ..} (sides merged), subjects{name: n},
+    {dataset, annotation_file, layout, n_clips, n_subjects, parts{owner's part: n},
+    emotions{label: n}, objective_classes{..}, aus{"1": n, ..} (sides merged), subjects{name: n},
     published[{source, differences[..]}],
     protocols{name: {n_clips, n_subjects, counts{}, fingerprint, published}},
     faults[{key, kind, detail, stops_build}], corrections[{key, column, old, new, reason, source}]}
@@ -45,16 +45,19 @@ def audit(corpus: Corpus, pixels: bool = False) -> dict:
       DataError: there is no annotation that can be read.
     """
     sheet = corpus.sheet()
-    faults = [*sheet.faults, *_unlikely(sheet.clips), *_strange_labels(corpus, sheet.clips)]
+    faces = corpus.pictures == "face"  # flow has neither a duration nor a face
+    faults = [*sheet.faults, *_strange_labels(corpus, sheet.clips)]
     if not sheet.clips:
         faults.append(Fault(sheet.source.name, "annotation", "no row describes a clip"))
     try:
         clips, faults_on_disk = corpus.on_disk(sheet)
     except DataError as error:
         clips, faults_on_disk = [], [Fault(corpus.name, "missing_folder", str(error))]
-    faults += [*faults_on_disk, *_short(clips), *_same_pictures(clips)]
+    faults += [*faults_on_disk, *_same_pictures(clips)]
+    if faces:
+        faults += [*_unlikely(sheet.clips), *_short(clips)]
     if pixels:
-        faults += [*_damaged(clips), *_faceless(clips)]
+        faults += [*_damaged(clips), *(_faceless(clips) if faces else ())]
     table = datasets.facts(sheet.clips)
     counts = _counts(table)
     return {
@@ -75,6 +78,7 @@ def _counts(table: pd.DataFrame) -> dict:
     return {
         "n_clips": len(table),
         "n_subjects": table["subject"].nunique(),
+        "parts": _tally(table["split"][table["split"] != ""]),
         "emotions": _tally(table["emotion"]),
         "objective_classes": _tally(objective),
         "aus": {str(number): numbers[number] for number in sorted(numbers)},
@@ -97,7 +101,7 @@ def _against_published(dataset: str, counts: dict) -> list[dict]:
             for name in ("n_clips", "n_subjects")
             if name in entry and counts[name] != entry[name]
         ]
-        for kind, prefix in (("emotions", ""), ("aus", "AU ")):
+        for kind, prefix in (("parts", ""), ("emotions", ""), ("aus", "AU ")):
             differences += [
                 f"{prefix}{name}: {counts[kind].get(name, 0)} here, {number} published"
                 for name, number in entry.get(kind, {}).items()

@@ -140,16 +140,20 @@ def check(data: ConfigDict, protocol: Protocol) -> None:
         _places(data.manual_dir, names),
         shares(data.builder_config, names, "builder_config"),
     )
-    for name in names:
-        known = _builder_class(name)
-        _known_config(name, known, variants[name])
-        shown = (data.input, data.image_size, data.crop)
-        if shows_flow(known) and shown != ("motion", motion.SEEN, "owner"):
-            raise ConfigError(
-                f"--config.data.dataset={name} holds pictures of flow and no faces: set "
-                f"--config.data.input=motion (it is {shown[0]}), --config.data.image_size="
-                f"{motion.SEEN} (it is {shown[1]}) and --config.data.crop=owner (it is {shown[2]})"
-            )
+    configs = [_config(name, variants[name]) for name in names]
+    shown = (data.input, data.image_size, data.crop)
+    of_flow = [shows_flow(config) for config in configs]
+    if any(of_flow) and shown != ("motion", motion.SEEN, "owner"):
+        raise ConfigError(
+            f"--config.data.dataset={data.dataset} holds pictures of flow and no faces: set "
+            f"--config.data.input=motion (it is {shown[0]}), --config.data.image_size="
+            f"{motion.SEEN} (it is {shown[1]}) and --config.data.crop=owner (it is {shown[2]})"
+        )
+    if any(of_flow) and not all(of_flow):
+        raise ConfigError(
+            f"--config.data.dataset={data.dataset}: pictures of flow and of faces do not go "
+            "together; run them apart"
+        )
     lacking = [name for name in protocol.datasets if name not in names]
     if lacking:
         raise ConfigError(
@@ -163,9 +167,9 @@ def check(data: ConfigDict, protocol: Protocol) -> None:
             raise ConfigError(f"--config.data.manual_dir={place}: no such folder")
 
 
-def shows_flow(builder: type[tfds.core.DatasetBuilder]) -> bool:
+def shows_flow(config: tfds.core.BuilderConfig) -> bool:
     """Whether a builder's frames are pictures of flow."""
-    return issubclass(builder, CorpusBuilder) and builder.CORPUS.pictures == "flow"
+    return bool(config.flow)
 
 
 def corpus(dataset: str, manual_dir: str | Path, config_name: str = "") -> Corpus:
@@ -182,7 +186,7 @@ def corpus(dataset: str, manual_dir: str | Path, config_name: str = "") -> Corpu
         raise ConfigError(
             f"manual_dir={manual_dir}: no such folder. {builder.MANUAL_DOWNLOAD_INSTRUCTIONS}"
         )
-    config = builder.builder_configs[_known_config(dataset, builder, config_name)]
+    config = _config(dataset, config_name)
     return builder.CORPUS(folder, config.layout, config.corrected)
 
 
@@ -246,19 +250,16 @@ def _builder_class(dataset: str) -> type[tfds.core.DatasetBuilder]:
     return module.Builder
 
 
-def _known_config(
-    dataset: str, builder: type[tfds.core.DatasetBuilder], config_name: str | None
-) -> str:
-    names = list(builder.builder_configs)
-    if config_name and config_name not in names:
-        raise ConfigError(f"builder config {config_name!r}: {dataset} has {', '.join(names)}")
-    return config_name or names[0]
+def _config(dataset: str, name: str | None) -> tfds.core.BuilderConfig:
+    configs = _builder_class(dataset).builder_configs
+    if name and name not in configs:
+        raise ConfigError(f"builder config {name!r}: {dataset} has {', '.join(configs)}")
+    return configs[name or next(iter(configs))]
 
 
 def _builder(dataset: str, data_dir: Path, config_name: str | None) -> tfds.core.DatasetBuilder:
-    builder = _builder_class(dataset)
-    config = _known_config(dataset, builder, config_name)
-    return builder(config=config, data_dir=data_dir, file_format="array_record")
+    builder, config = _builder_class(dataset), _config(dataset, config_name)
+    return builder(config=config.name, data_dir=data_dir, file_format="array_record")
 
 
 def _generate(builder: tfds.core.DatasetBuilder, folder: Path | None) -> None:

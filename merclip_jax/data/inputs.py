@@ -20,7 +20,7 @@ class Stored(NamedTuple):
     """Frames as they are packed, and their motion; None where a model does not see it."""
 
     frames: UInt8[Array, "*n h w 3"] | UInt8[np.ndarray, "*n h w 3"] | None
-    motion: UInt8[Array, "*n m m 2"] | UInt8[np.ndarray, "*n m m 2"] | None
+    motion: UInt8[Array, "*n m m c"] | UInt8[np.ndarray, "*n m m c"] | None
 
     def rows(self, rows: Int[Array, "*n"] | Int[np.ndarray, "*n"]) -> "Stored":
         """Some rows of all that is stored."""

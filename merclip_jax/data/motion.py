@@ -86,24 +86,27 @@ def decode(stored: UInt8[Array, "*n"] | UInt8[np.ndarray, "*n"]) -> Float[Array,
 
 
 def pictures(
-    stored: UInt8[Array, "*b t m m 2"] | UInt8[np.ndarray, "*b t m m 2"], side: int = SEEN
+    stored: UInt8[Array, "*b t m m c"] | UInt8[np.ndarray, "*b t m m c"], side: int = SEEN
 ) -> Float[Array, "*b t {side} {side} 3"]:
     """What a network sees of motion: displacement to the right and down, and strain.
 
     Displacement is divided by its root mean square over the clip and the head, so that weak and
     strong movements look alike; a still clip is not scaled up. Strain, the size of the symmetric
-    part of its gradient, does not depend on how the head moved. Runs inside a compiled step.
+    part of its gradient, does not depend on how the head moved; a third part of what is stored is
+    the strain that others have measured. Runs inside a compiled step.
     """
     return shown(decode(stored), side)
 
 
-def shown(fields: Float[Array, "*b t m m 2"], side: int) -> Float[Array, "*b t {side} {side} 3"]:
+def shown(fields: Float[Array, "*b t m m c"], side: int) -> Float[Array, "*b t {side} {side} 3"]:
     """`pictures` of fields that are decoded."""
     fields = _reduced(fields, side)
-    inside = fields[..., *head(side), :]
+    displacement, measured = fields[..., :2], fields[..., 2:]
+    inside = displacement[..., *head(side), :]
     size = jnp.mean(jnp.square(inside), axis=(-4, -3, -2, -1), keepdims=True)
-    scaled = fields * jax.lax.rsqrt(size + FLOOR**2)
-    return jnp.concatenate([scaled, STRAIN * strain(scaled)], -1)
+    scaled = displacement * jax.lax.rsqrt(size + FLOOR**2)
+    stretched = measured if measured.shape[-1] else STRAIN * strain(scaled)
+    return jnp.concatenate([scaled, stretched], -1)
 
 
 def strain(fields: Float[Array, "*n h w 2"]) -> Float[Array, "*n h w 1"]:
@@ -114,16 +117,16 @@ def strain(fields: Float[Array, "*n h w 2"]) -> Float[Array, "*n h w 1"]:
     return jnp.sqrt(squared + 1e-12)[..., None]
 
 
-def _reduced(fields: Float[Array, "*n m m 2"], side: int) -> Float[Array, "*n s s 2"]:
+def _reduced(fields: Float[Array, "*n m m c"], side: int) -> Float[Array, "*n s s c"]:
     """Means over square cells."""
     *rest, rows, _, parts = fields.shape
     cell = rows // side
     return fields.reshape(*rest, side, cell, side, cell, parts).mean((-4, -2))
 
 
-def mirror(fields: Float[Array, "*n h w 2"]) -> Float[Array, "*n h w 2"]:
+def mirror(fields: Float[Array, "*n h w c"]) -> Float[Array, "*n h w c"]:
     """What the mirrored face would show: left is right, and rightwards is leftwards."""
-    return fields[..., ::-1, :] * jnp.array([-1.0, 1.0])
+    return fields[..., ::-1, :] * jnp.array([-1.0, 1.0, 1.0])[: fields.shape[-1]]
 
 
 def brightness(frame: UInt8[np.ndarray, "h w 3"]) -> Picture:

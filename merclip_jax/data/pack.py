@@ -95,36 +95,31 @@ def load(
     table["action_units"] = notation.parse_column(table["aus"])
     shape = (int(table["n_frames"].sum()), image_size, image_size, 3)
     frames = np.memmap(folder / "frames.bin", np.uint8, "r", shape=shape)
-    flow = {builder.name for builder in builders if datasets.shows_flow(type(builder))}
+    flow = any(datasets.shows_flow(builder.builder_config) for builder in builders)
     moved = _motion(folder, frames, table, flow) if "motion" in kind else None
     stored = Stored(frames if "rgb" in kind else None, moved)
     return Clips(table, frames, _place(stored, placement))
 
 
 def _motion(
-    folder: Path, frames: UInt8[np.ndarray, "n h w 3"], table: pd.DataFrame, flow: set[str]
-) -> UInt8[np.ndarray, "n m m 2"]:
-    """The motion of all packed clips, computed once for the frames of a pack.
-
-    The corpora in `flow` show it already.
-    """
-    file = folder / f"motion-{motion.VERSION}.bin"
+    folder: Path, frames: UInt8[np.ndarray, "n h w 3"], table: pd.DataFrame, flow: bool
+) -> UInt8[np.ndarray, "n m m c"]:
+    """The motion of all packed clips, computed once; with `flow` the frames show it already."""
+    version = f"flow-{published_flow.VERSION}" if flow else f"motion-{motion.VERSION}"
+    measure, parts = (published_flow.fields, 3) if flow else (motion.motion, 2)
+    file = folder / f"{version}.bin"
     if not file.exists():
         partial = file.with_suffix(f".{os.getpid()}.partial")  # another may be at it, too
-        shown = table["dataset"].isin(flow)
-        uv = published_flow.channels(frames[table.loc[shown, "start"]]) if shown.any() else (0, 1)
 
-        def encoded(start: int, count: int, is_flow: bool) -> bytes:
-            own = np.asarray(frames[start : start + count])
-            moved = published_flow.fields(own, uv) if is_flow else motion.motion(own)
-            return motion.encode(moved).tobytes()
+        def encoded(start: int, count: int) -> bytes:
+            return motion.encode(measure(np.asarray(frames[start : start + count]))).tobytes()
 
-        clips = (column.tolist() for column in (table["start"], table["n_frames"], shown))
+        clips = (table[name].tolist() for name in ("start", "n_frames"))
         with partial.open("wb") as out, _clip_by_clip() as pool:
             for values in tqdm(pool.map(encoded, *clips), "motion", len(table), disable=None):
                 out.write(values)
         partial.rename(file)  # the last act: what has the name is complete
-    return np.memmap(file, np.uint8, "r", shape=(len(frames), motion.SIDE, motion.SIDE, 2))
+    return np.memmap(file, np.uint8, "r", shape=(len(frames), motion.SIDE, motion.SIDE, parts))
 
 
 @contextmanager

@@ -219,7 +219,7 @@ PROTOCOLS = (
     Protocol("synthetic/5", FIVE, (Part("synthetic_me", _same(*FIVE)),)),
     Protocol("megc2019/full", THREE, (_SMIC, _MEGC_CASME2, _MEGC_SAMM)),
     Protocol(
-        "megc2019/flow", THREE, (Part("megc2019_flow", _same(*THREE)),), counts=(442, 68),
+        "megc2019/flow", THREE, (Part("megc2019_flow", _same(*THREE)),),
         note="its published flow, onset to apex; parts by corpus"),
     Protocol(
         "cd6me", (), tuple(Part(name, None) for name in _CD6ME), "lodo",

@@ -13,6 +13,7 @@ def text(values: dict) -> str:
         f"{values['dataset']}: {values['n_clips']} clips of {values['n_subjects']} subjects "
         f"({values['annotation_file']}; frames: {values['layout']})",
         "",
+        *_counted("parts", values["parts"]),
         *_counted("emotions", values["emotions"]),
         *_counted("objective classes", values["objective_classes"]),
         *_counted("action units", values["aus"]),

@@ -19,8 +19,17 @@ from merclip_jax.protocols import selection
 from merclip_jax.reports import audit_page
 
 KEYS = {
-    *("dataset", "annotation_file", "layout", "n_clips", "n_subjects", "emotions"),
-    *("objective_classes", "aus", "subjects", "published", "protocols", "faults", "corrections"),
+    *("dataset", "annotation_file", "layout", "n_clips", "n_subjects", "parts"),
+    *(
+        "emotions",
+        "objective_classes",
+        "aus",
+        "subjects",
+        "published",
+        "protocols",
+        "faults",
+        "corrections",
+    ),
 }
 
 

@@ -8,33 +8,31 @@ import numpy as np
 
 FOLDER = "STSNet_whole_norm_u_v_os"
 LIST = "combined_3_class2_for_optical_flow.csv"
-# corpus, subject, clip, label; clips of CASME II are named alike in several subjects
+HEADINGS = "dataset,sub,filename_o,label,apex,imagename,sub_filename"
+# corpus, subject, clip, label, as the list has them; clips of CASME II recur in several subjects
 ROWS = (
+    ("casme2", "sub01", "EP02_01f", 1),
+    ("casme2", "sub01", "EP03_02", 0),
+    ("casme2", "sub02", "EP02_01f", 2),
     ("smic", "s01", "s01_ne_01", 0),
     ("smic", "s01", "s01_po_01", 1),
-    ("smic", "s03", "s03_sur_02", 2),
-    ("casme2", "sub01", "sub01_EP02_01f", 1),
-    ("casme2", "sub01", "sub01_EP03_02", 0),
-    ("casme2", "sub02", "sub02_EP02_01f", 2),
+    ("smic", "s13", "s13_sur_02", 2),
     ("samm", "006", "006_1_2", 0),
     ("samm", "006", "006_1_3", 1),
     ("samm", "011", "011_2_1", 2),
 )
 
 
-def make_megc2019_flow(
-    root: Path, rows: Sequence[tuple] = ROWS, *, headings: str = "sub,imagename,label", blank=" "
-) -> Path:
+def make_megc2019_flow(root: Path, rows: Sequence[tuple] = ROWS, blank: str = " ") -> Path:
     """The folder and the list; clips of one class move alike, and strain is 0 on most of a face."""
     place = root / "datasets" / FOLDER
     place.mkdir(parents=True)
+    lines = [HEADINGS]
     for corpus, subject, clip, label in rows:
         picture = flow(label, len(clip) + len(subject) + len(corpus))
-        cv2.imwrite(str(place / f"{clip}{blank}.png"), picture)  # as cv2 writes: u, v, strain
-    lines = [headings] if headings else []
-    for corpus, subject, clip, label in rows:
-        given = [corpus, subject, clip, str(label)]
-        lines.append(",".join(given if not headings else given[1:]))
+        cv2.imwrite(str(place / f"{subject}_{clip}{blank}.png"), picture[..., ::-1])
+        named = clip.replace("s0", "s") if corpus == "smic" else clip  # the owner's s1_ne_01
+        lines.append(f"{corpus},{subject},{clip},{label},,{subject}_{named}.jpg,")
     (root / LIST).write_text("\r\n".join(lines) + "\r\n")
     return place
 

@@ -47,6 +47,47 @@ def test_weights_that_saw_a_tested_subject_stop_the_run_or_are_named(seen, named
     assert notice[0].startswith("CONTAMINATED")
 
 
+COMPOSITE = pd.DataFrame(
+    {"dataset": "megc2019_flow", "subject": ["smic-s1", "casme2-01", "samm-006"]}
+)
+THREE_FOLDS = [Fold("", np.array([1, 2]), np.array([0, 1, 2]))]
+
+
+@pytest.mark.parametrize(
+    ("seen", "named"),
+    [
+        (
+            {"casme2": ["01", "02"]},
+            "1 of the subjects that this run tests (megc2019_flow/casme2-01)",
+        ),
+        ({"casme2": ["*"], "samm": ["006"]}, "2 of the subjects"),
+        ({"smic_e": ["s1"]}, "(megc2019_flow/smic-s1)"),
+        ({"megc2019_flow": ["casme2-02", "samm-006"]}, "(megc2019_flow/samm-006)"),
+        ({"megc2019_flow": ["*"]}, "3 of the subjects"),
+    ],
+    ids=str,
+)
+def test_a_composite_shows_the_people_of_its_corpora(seen, named):
+    with pytest.raises(ConfigError) as caught:
+        contamination.check(seen, COMPOSITE, THREE_FOLDS, allowed=False)
+    assert named in str(caught.value)
+
+
+def test_who_saw_the_composite_has_seen_its_corpora():
+    with pytest.raises(ConfigError, match=r"1 of the subjects.*casme2/01"):
+        contamination.check({"megc2019_flow": ["casme2-01", "samm-007"]}, TABLE, FOLDS, False)
+    with pytest.raises(ConfigError, match="2 of the subjects"):
+        contamination.check({"megc2019_flow": ["*"]}, TABLE, FOLDS, False)
+    assert contamination.check({"megc2019_flow": ["smic-s1"]}, TABLE, FOLDS, False) == []
+
+
+@pytest.mark.parametrize(
+    "seen", [{"casme2": ["006"]}, {"casme3": ["*"]}, {"smic": ["s2"]}], ids=str
+)
+def test_others_are_no_matter_to_a_composite(seen):
+    assert contamination.check(seen, COMPOSITE, THREE_FOLDS, allowed=False) == []
+
+
 def test_weights_that_do_not_say_are_a_notice():
     notices = contamination.check(None, TABLE, FOLDS, allowed=False)
     assert "do not say which clips they have seen" in notices[0]

@@ -159,7 +159,7 @@ class Rig:
         moved = self.displacement(strengths)
         out = np.empty((*moved.shape[:3], 3), np.float32)
         for index, shift in enumerate(moved):
-            read = self._posed(*head[index]) - shift[..., :2]
+            read = self.posed(*head[index]) - shift[..., :2]
             if closed[index] > 0:
                 read -= self.blink(float(closed[index]))
             read = read * SUPERSAMPLING + (SUPERSAMPLING - 1) / 2
@@ -174,7 +174,7 @@ class Rig:
             cv2.multiply(seen, cv2.merge([light] * 3), dst=out[index], dtype=cv2.CV_32F)
         return out
 
-    def _posed(self, right: float, down: float, roll: float) -> Float32[np.ndarray, "h w 2"]:
+    def posed(self, right: float, down: float, roll: float) -> Float32[np.ndarray, "h w 2"]:
         """Where each pixel lies on the unmoved head."""
         cos, sin = np.cos(np.deg2rad(roll)), np.sin(np.deg2rad(roll))
         middle = (self.size - 1) / 2

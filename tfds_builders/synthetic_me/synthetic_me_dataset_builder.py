@@ -12,18 +12,22 @@ from tqdm import tqdm
 
 from merclip_jax.errors import DataError
 from merclip_jax.tfds_builders import records
-from merclip_jax.tfds_builders.synthetic_me import clips, photo, story
+from merclip_jax.tfds_builders.synthetic_me import clips, flow, photo, story
 from merclip_jax.tfds_builders.synthetic_me.corpus import Corpus
 from merclip_jax.tfds_builders.synthetic_me.motion import Rig
 
 
 @dataclass(eq=False)
 class SyntheticConfig(tfds.core.BuilderConfig):
-    """A named corpus. `more` are drawn after it; `photographs`: the faces are the user's."""
+    """A named corpus. `more` are drawn after it.
+
+    `photographs`: the faces are the user's. `flow`: clips are single pictures of their motion.
+    """
 
     corpus: Corpus = field(default_factory=Corpus)
     more: tuple[Corpus, ...] = ()
     photographs: bool = False
+    flow: bool = False
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -50,6 +54,13 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             description="macro, and 60 others who move weakly: to pre-train on.",
         ),
         SyntheticConfig(
+            name="flow",
+            corpus=Corpus.macro(size=56),
+            more=(Corpus.weak(size=56),),
+            flow=True,
+            description="The people of school, their flow in MEGC2019's published form.",
+        ),
+        SyntheticConfig(
             name="strangers", corpus=Corpus.strangers(), description="macro, and 40 to test on."
         ),
         SyntheticConfig(name="tiny", corpus=Corpus.tiny(), description="9 clips of 8 frames."),
@@ -70,7 +81,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         if config.photographs:
             people = read_people(Path(dl_manager.manual_dir), config.corpus.size)
             return {"train": self._generate_examples(_photographed(config.corpus, people))}
-        drawn = itertools.chain.from_iterable(map(_drawn, (config.corpus, *config.more)))
+        made = _flow if config.flow else _drawn
+        drawn = itertools.chain.from_iterable(map(made, (config.corpus, *config.more)))
         return {"train": self._generate_examples(drawn)}
 
     def _generate_examples(
@@ -106,6 +118,20 @@ def _drawn(corpus: Corpus) -> Iterator[list[records.Clip]]:
             _with_frames(*clips.render_clip(corpus, subject, index))
             for index in range(corpus.clips_per_subject)
         ]
+
+
+def _flow(corpus: Corpus) -> Iterator[list[records.Clip]]:
+    """Every clip's onset, apex and offset is its one picture."""
+    single = dict.fromkeys(("onset", "apex", "offset", "onset_used", "apex_used", "offset_used"), 1)
+    for subject in range(corpus.subjects):
+        number, made = corpus.first_subject + subject, []
+        rig = clips.identity(corpus.seed, number, corpus.size)
+        for index in range(corpus.clips_per_subject):
+            plot = story.tell(corpus, number, index)
+            truth = clips.record(plot, f"s{number:02d}", f"c{index:03d}", corpus.split(subject))
+            shown = _with_frames(flow.picture(rig, plot)[None], truth)
+            made.append(replace(shown, **single, frame_numbers=[1]))
+        yield made
 
 
 def _photographed(corpus: Corpus, people: dict[str, list[Rig]]) -> Iterator[list[records.Clip]]:
