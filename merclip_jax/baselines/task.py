@@ -52,6 +52,8 @@ class Task:
         """No clip has a sentence."""
         return np.full(len(self.labels), -1, np.int32)
 
+    mirrored_rows = sentence_rows
+
     def texts(self, model: nnx.Module) -> Array:
         """Nothing to look up."""
         return jnp.zeros((1, 1, 1))

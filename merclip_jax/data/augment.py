@@ -50,6 +50,15 @@ def sample_frames(
     return jnp.where(length < n, index % length, chosen)
 
 
+def cut(
+    key: Key[Array, ""], lengths: Int[Array, " b"], apexes: Int[Array, " b"], prob: float
+) -> Int[Array, " b"]:
+    """Lengths of clips of which some end early: anywhere from the apex on, in frames."""
+    which, where = jax.random.split(jax.random.fold_in(key, 1))
+    ends = jax.random.randint(where, lengths.shape, apexes + 1, lengths + 1)
+    return jnp.where(jax.random.bernoulli(which, prob, lengths.shape), ends, lengths)
+
+
 def _rounded_ratio(numerator: Int[Array, "..."], denominator: int) -> Int[Array, "..."]:
     """Quotient rounded half to even (numpy's rule), in integers: no float can tip a half."""
     quotient, rest = jnp.divmod(numerator, denominator)
@@ -155,10 +164,7 @@ def mirrored(key: Key[Array, ""], n: int) -> Bool[Array, " n"]:
 
 
 def flip(clips: Clips, chosen: Bool[Array, " b"]) -> Clips:
-    """Mirror the chosen clips.
-
-    Off by default in `augment`: AU sentences name left and right.
-    """
+    """Mirror the chosen clips."""
     return jnp.where(chosen[:, None, None, None, None], clips[..., ::-1, :], clips)
 
 

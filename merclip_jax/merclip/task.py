@@ -122,13 +122,22 @@ class Task:
             texts = [notation.sentence(units, style) for units in table["action_units"]]
         else:
             texts = list(table["class"])
-        sentences = sentence_table(texts, tokenizer, model.cfg.text.context, style)
+        mirrored = texts
+        if config.augment.flip and config.text.content == "action_units":
+            turned = map(notation.mirrored, table["action_units"])
+            mirrored = [notation.sentence(units, style) for units in turned]
+        sentences = sentence_table(texts, mirrored, tokenizer, model.cfg.text.context, style)
         return cls(classes, table["label"].to_numpy(np.int32), sentences, config)
 
     @property
     def sentence_rows(self) -> Int[np.ndarray, " n"]:
         """Row of the sentence table for each clip, negative for none."""
         return self.sentences.of_clip
+
+    @property
+    def mirrored_rows(self) -> Int[np.ndarray, " n"]:
+        """The same for each clip's mirror image."""
+        return self.sentences.of_mirrored
 
     def texts(self, model: MerClip) -> Array:
         """Embeddings of all sentences, computed once; token ids if the text tower is trained."""

@@ -43,7 +43,7 @@ def config():
 
 def learner_of(config, cfg=SIZES, steps_per_epoch=4):
     model = MerClip(cfg, rngs=nnx.Rngs(0))
-    sentences = SentenceTable((), np.zeros((0, 7, 6), np.int32), NO_CLIPS)
+    sentences = SentenceTable((), np.zeros((0, 7, 6), np.int32), NO_CLIPS, NO_CLIPS)
     own = task.Task(("a", "b", "c"), NO_CLIPS, sentences, config)
     learner, params, model_state, frozen = step.Learner.create(model, own, config, steps_per_epoch)
     return model, learner, learner.start(params, model_state, jax.random.key(0)), frozen
@@ -156,7 +156,7 @@ def test_clips_without_any_sentence_are_trained_and_predicted(config):
     shared = Shared(Stored(pixels, None), texts, frozen)
     rows, none = jnp.arange(4)[None], jnp.array([-1])
     assert np.isfinite(jax.jit(learner.predict)(state, rows, shared).probabilities).all()
-    _, scalars = jax.jit(learner.train)(state, step.Batch(rows, jnp.array([0]), none), shared)
+    _, scalars = jax.jit(learner.train)(state, step.Batch(rows, jnp.array([0]), none, none), shared)
     assert scalars["loss_alignment"] == 0
 
 

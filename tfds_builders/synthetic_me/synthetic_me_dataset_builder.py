@@ -46,6 +46,22 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             description="macro, and 60 others who move weakly: to pre-train on.",
         ),
         SyntheticConfig(
+            name="college",
+            corpus=Corpus.college()[0],
+            more=Corpus.college()[1:],
+            description="school, 220 more who move weakly and 180 badly recorded: to pre-train on.",
+        ),
+        SyntheticConfig(
+            name="hard",
+            corpus=Corpus.hard(),
+            description="Moving light and heads, JPEG, lost frames, loose annotation.",
+        ),
+        SyntheticConfig(
+            name="unseen",
+            corpus=Corpus.micro(first_subject=600_000),
+            description="micro with others, kept for last figures.",
+        ),
+        SyntheticConfig(
             name="strangers", corpus=Corpus.strangers(), description="macro, and 40 to test on."
         ),
         SyntheticConfig(name="tiny", corpus=Corpus.tiny(), description="9 clips of 8 frames."),
