@@ -135,10 +135,12 @@ def train_folds(context: RunContext, folds: Sequence[Fold], bar: tqdm) -> None:
     steps = config.recipe.epochs * learner.steps_per_epoch * config.recipe.batch_size
     start = nnx.merge(learner.graphdef, context.params, context.shared.frozen, context.model_state)
     clips = Clips(_grids(context), context.task.labels)
+    with threadpool_limits(1):  # problems so small that threads would only wait
+        near = grid.starts(_head(start.cfg), start.clips) if parallel.is_first() else {}
     for fold in folds:
         if parallel.is_first():
-            with threadpool_limits(1):  # problems so small that threads would only wait
-                _train_fold(context, fold, start, clips)
+            with threadpool_limits(1):
+                _train_fold(context, fold, start, clips, near)
         bar.update(steps)
 
 
@@ -153,15 +155,21 @@ def _grids(context: RunContext) -> grid.Grids:
     return grid.grids(np.asarray(motion[rows[:, 0]]))
 
 
-def _train_fold(context: RunContext, fold: Fold, start: Regression, clips: Clips) -> None:
+def _train_fold(
+    context: RunContext,
+    fold: Fold,
+    start: Regression,
+    clips: Clips,
+    near: Mapping[Setting, Fitted],
+) -> None:
     began, task, cfg = time.monotonic(), context.task, start.cfg
     head, own = _head(cfg), clips.at(fold.train)
     people = context.table.iloc[fold.train].groupby(["dataset", "subject"]).ngroup().to_numpy()
     setting, of_inner = grid.choose(
-        head, own, start.clips, people, lambda said: task.score(fold.train, said)
+        head, own, start.clips, people, lambda said: task.score(fold.train, said), near
     )
     every = own.and_also(start.clips)
-    fitted = grid.fit(head, every, setting)
+    fitted = grid.fit(head, every, setting, near.get(setting))
     said = head.predicted(grid.logits(clips.grids[fold.test], fitted, setting))
     if context.config.checkpoint.export:
         sizes = RegressionConfig(cfg.system, cfg.told, setting, len(every.labels))

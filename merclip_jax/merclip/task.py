@@ -85,6 +85,8 @@ def shared_texts(model: MerClip, token_ids: Int[np.ndarray, "s p l"], trainable:
     """What a step looks texts up in: embeddings [s, p, e], computed once; token ids if trained."""
     if not len(token_ids):  # a lookup needs a row, also where no clip has a sentence
         token_ids = np.zeros((1, *token_ids.shape[1:]), token_ids.dtype)
+    # Padding stands last, and the tower looks back alone: without it all is the same, and sooner.
+    token_ids = token_ids[..., : max(1, int(np.count_nonzero(token_ids, -1).max()))]
     if trainable:
         return jnp.asarray(token_ids)
     encode = nnx.jit(lambda m, ids: m.encode_text(ids))

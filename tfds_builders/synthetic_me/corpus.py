@@ -126,8 +126,8 @@ class Corpus:
     @classmethod
     def college(cls) -> tuple["Corpus", ...]:
         """What the starting model is trained on: strong, weak and badly recorded expressions."""
-        many = cls.weak(first_subject=300_000, subjects=220, clips_per_subject=12)
-        bad = cls.hard(first_subject=450_000, subjects=180, clips_per_subject=12)
+        many = cls.weak(first_subject=300_000, subjects=180, clips_per_subject=12)
+        bad = cls.hard(first_subject=450_000, subjects=150, clips_per_subject=12)
         return cls.macro(), cls.weak(), replace(many, conditions=OTHER_SKIN), bad
 
     @classmethod

@@ -49,7 +49,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             name="college",
             corpus=Corpus.college()[0],
             more=Corpus.college()[1:],
-            description="school, 220 more who move weakly and 180 badly recorded: to pre-train on.",
+            description="school, 180 more who move weakly and 150 badly recorded: to pre-train on.",
         ),
         SyntheticConfig(
             name="hard",
