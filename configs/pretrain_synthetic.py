@@ -21,6 +21,7 @@ def get_config() -> ConfigDict:
     config.data.image_size = 112
     config.data.input = "motion"
     config.data.frames = 4
+    config.data.temporal = "ends"
     config.model.variant = "tiny"
     config.text.trainable = True
     config.recipe.epochs = 12

@@ -28,13 +28,15 @@ def sample_frames(
     lengths: Int[Array, " b"],
     n: int,
     train: bool,
-    form: Literal["uniform", "first"] = "uniform",
+    form: Literal["uniform", "ends", "first"] = "uniform",
 ) -> Int[Array, "b n"]:
     """Choose `n` frame indices for clips of `lengths` frames (each at least 1).
 
     uniform: `n` segments of (length - 1) / n frames. In training a frame is drawn from each, both
     ends included (neighbours share one); else the frame half a segment (rounded down) after its
     start, so the last frame is never reached. Clips shorter than `n` repeat from the start.
+    ends: the same, but the last frame of each segment is predicted from: motion since the first
+    frame says least in the first segment, and clips may stop at the apex.
     first: frames 0, 1, 2 ...; short clips repeat the last one (the release's "16KEY" folders).
     """
     index = jnp.arange(n)
@@ -46,7 +48,7 @@ def sample_frames(
     if train:
         chosen = jax.random.randint(key, start.shape, start, stop + 1)
     else:
-        chosen = start + (length - 1) // (2 * n)
+        chosen = stop if form == "ends" else start + (length - 1) // (2 * n)
     return jnp.where(length < n, index % length, chosen)
 
 

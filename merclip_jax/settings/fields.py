@@ -80,8 +80,9 @@ FIELDS = (
           "the whole frame with black borders",
           ("owner", "aligned", "none")),
     Field("data.temporal", "uniform",
-          "frames spread over the clip, its first ones, or the apex alone (data.frames=1)",
-          ("uniform", "first", "apex")),
+          "frames spread over the clip, the same but predicted from each segment's last, its "
+          "first ones, or the apex alone (data.frames=1)",
+          ("uniform", "ends", "first", "apex")),
     Field("data.motion", "full",
           "'none' shows the onset frame all the time: a sanity check", ("full", "none")),
     Field("data.placement", "auto",
