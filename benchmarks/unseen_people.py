@@ -16,14 +16,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from absl import flags
 from ml_collections import ConfigDict
 
 from benchmarks import casme2_layout
-from merclip_jax import app, train
+from merclip_jax import app, templates, train
 from merclip_jax.configs import demo
 from merclip_jax.errors import ConfigError
-from merclip_jax.reports import paired, report, results
+from merclip_jax.reports import paired, results
+from merclip_jax.scoring import metrics
 from merclip_jax.tfds_builders.synthetic_me.corpus import Corpus
 
 KNOWN = "college"  # what assets/demo_model was trained on: configs/pretrain_synthetic.py
@@ -78,20 +80,29 @@ def _config_file(system: str) -> Any:
     return importlib.import_module(f"merclip_jax.configs.baselines.{system}")
 
 
-def table(root: Path, names: dict[str, str]) -> str:
-    """The finished runs in a folder as a Markdown table, the first minus each of the others."""
-    first = results.read(root / next(iter(names)))
+def table(folders: Sequence[Path], names: dict[str, str]) -> str:
+    """The finished runs on one or several corpora as a Markdown table, pooled over their people.
+
+    Each folder has a run of every name; the first of them minus each of the others, paired.
+    """
+    ours = _counts(folders, next(iter(names)))
     lines = ["| | UF1 | ours minus this | p |", "|---|---|---|---|"]
-    for folder, title in names.items():
-        run = results.read(root / folder)
-        score = report.build(run).metrics["uf1"]
-        cells = [title, "{:.3f} ({:.3f} to {:.3f})".format(score["value"], *score["ci95"]), "", ""]
-        if run.workdir != first.workdir:
-            found = paired.compare(first, run)["uf1"]
-            cells[2] = "{:+.3f} ({:+.3f} to {:+.3f})".format(found.difference, *found.ci95)
+    for i, (name, title) in enumerate(names.items()):
+        counts = _counts(folders, name)
+        score = metrics.pooled(counts, {"uf1": metrics.uf1})["uf1"]
+        cells = [title, f"{score['value']:.3f} ({templates.interval(score['ci95'])})", "", ""]
+        if i > 0:
+            found = metrics.compare(ours, counts, metrics.uf1)
+            cells[2] = f"{found.difference:+.3f} ({templates.interval(found.ci95, '+.3f')})"
             cells[3] = f"{found.p_value:.3f}"
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _counts(folders: Sequence[Path], name: str) -> np.ndarray:
+    """Confusion matrices of the people of all corpora, who are nowhere the same."""
+    runs = [results.read(folder / name) for folder in folders]
+    return np.concatenate([paired.subject_counts(run, run.headline) for run in runs], axis=1)
 
 
 def define(given: flags.FlagValues, arguments: Sequence[str]) -> None:
@@ -117,13 +128,16 @@ def main(given: flags.FlagValues) -> None:
     root = Path(given.workdir)
     for system in given.baselines:
         _train(known_people(given, system), root / KNOWN / system)
+    names: dict[str, str] = {}
     for corpus in given.corpora:
-        names = {}
         for folder, name, config in rows(given, corpus):
             _train(config, root / corpus / folder)
             names[folder] = name
-        sys.stdout.write(f"\n{corpus}\n\n{table(root / corpus, names)}\n")
+        sys.stdout.write(f"\n{corpus}\n\n{table([root / corpus], names)}\n")
         sys.stdout.flush()
+    untouched = [root / corpus for corpus in given.corpora if corpus != "demo"]
+    if len(untouched) > 1:
+        sys.stdout.write(f"\nall of these but the demo\n\n{table(untouched, names)}\n")
 
 
 def _train(config: ConfigDict, workdir: Path) -> None:
