@@ -53,7 +53,7 @@ def compiled(batch: int, dtype: str, remat: bool, sharding: NamedSharding | None
         jax.ShapeDtypeStruct(TEXTS, jnp.float32),
         frozen,
     )
-    given = (state, step.Batch(rows, classes, classes), shared)
+    given = (state, step.Batch(rows, classes, classes, classes), shared)
     given = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), given)
     return jax.jit(learner.train, donate_argnums=0).lower(*given).compile()
 

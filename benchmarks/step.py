@@ -63,7 +63,7 @@ def matmul_rate(size: int = 3072) -> float:
 def learner_of(model: MerClip, config: ConfigDict) -> tuple[step.Learner, Any, Any, Any]:
     """The learner of MER-CLIP's task, as `Learner.create`; a step asks the task for no clip."""
     none = np.zeros(0, np.int32)
-    sentences = SentenceTable((), np.zeros((0, 7, 1), np.int32), none)
+    sentences = SentenceTable((), np.zeros((0, 7, 1), np.int32), none, none)
     return step.Learner.create(model, task.Task((), none, sentences, config), config, 10)
 
 
@@ -81,9 +81,9 @@ def small_step() -> dict[str, float]:
     state = learner.start(params, model_state, jax.random.key(0))
     train, predict = jax.jit(learner.train), jax.jit(learner.predict)
     began = time.perf_counter()
-    jax.block_until_ready(train(state, step.Batch(rows, zeros, zeros), shared))
+    jax.block_until_ready(train(state, step.Batch(rows, zeros, zeros, zeros), shared))
     first = time.perf_counter() - began
-    train_s = timed(lambda: train(state, step.Batch(rows, zeros, zeros), shared), 10)
+    train_s = timed(lambda: train(state, step.Batch(rows, zeros, zeros, zeros), shared), 10)
     predict_s = timed(lambda: predict(state, rows, shared), 10)
     return {
         "small_first_step_s": first,

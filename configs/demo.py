@@ -20,6 +20,7 @@ def get_config() -> ConfigDict:
     config.data.image_size = 112
     config.data.input = "motion"
     config.data.frames = 4
+    config.data.temporal = "ends"
     config.model.init_from = "assets/demo_model"
     config.model.init_head = True
     config.recipe.epochs = 2

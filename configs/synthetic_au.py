@@ -23,6 +23,7 @@ def get_config(corpus: str = "macro") -> ConfigDict:
         raise ValueError(f"synthetic_au.py:{corpus}: give one of {', '.join(SCHEMES)}")
     config = demo.get_config()
     config.data.builder_config = corpus
+    config.data.temporal = "uniform"
     config.model.system = "micro_au"
     config.model.init_from, config.model.variant = "", "tiny"
     config.model.init_head = False

@@ -7,7 +7,7 @@ run which starts from it fits them together with its own.
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
@@ -133,11 +133,12 @@ def train_folds(context: RunContext, folds: Sequence[Fold], bar: tqdm) -> None:
             f"parts, these clips have {clips.grids.shape[-1]}: published flow has strain as its "
             "third; start from a regression of the same kind of motion"
         )
-    for fold in folds:
-        if parallel.is_first():
-            with threadpool_limits(1):  # problems so small that threads would only wait
-                _train_fold(context, fold, start, clips)
-        bar.update(steps)
+    with threadpool_limits(1):  # problems so small that threads would only wait
+        near = grid.starts(_head(start.cfg), start.clips) if parallel.is_first() else {}
+        for fold in folds:
+            if parallel.is_first():
+                _train_fold(context, fold, start, clips, near)
+            bar.update(steps)
 
 
 def _grids(context: RunContext) -> grid.Grids:
@@ -151,15 +152,21 @@ def _grids(context: RunContext) -> grid.Grids:
     return grid.grids(np.asarray(motion[rows[:, 0]]))
 
 
-def _train_fold(context: RunContext, fold: Fold, start: Regression, clips: Clips) -> None:
+def _train_fold(
+    context: RunContext,
+    fold: Fold,
+    start: Regression,
+    clips: Clips,
+    near: Mapping[Setting, Fitted],
+) -> None:
     began, task, cfg = time.monotonic(), context.task, start.cfg
     head, own = _head(cfg), clips.at(fold.train)
     people = context.table.iloc[fold.train].groupby(["dataset", "subject"]).ngroup().to_numpy()
     setting, of_inner = grid.choose(
-        head, own, start.clips, people, lambda said: task.score(fold.train, said)
+        head, own, start.clips, people, lambda said: task.score(fold.train, said), near
     )
     every = own.and_also(start.clips)
-    fitted = grid.fit(head, every, setting)
+    fitted = grid.fit(head, every, setting, near.get(setting))
     said = head.predicted(grid.logits(clips.grids[fold.test], fitted, setting))
     if context.config.checkpoint.export:
         sizes = replace(cfg, setting=setting, kept=len(every.labels), parts=every.grids.shape[-1])

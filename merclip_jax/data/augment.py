@@ -28,13 +28,15 @@ def sample_frames(
     lengths: Int[Array, " b"],
     n: int,
     train: bool,
-    form: Literal["uniform", "first"] = "uniform",
+    form: Literal["uniform", "ends", "first"] = "uniform",
 ) -> Int[Array, "b n"]:
     """Choose `n` frame indices for clips of `lengths` frames (each at least 1).
 
     uniform: `n` segments of (length - 1) / n frames. In training a frame is drawn from each, both
     ends included (neighbours share one); else the frame half a segment (rounded down) after its
     start, so the last frame is never reached. Clips shorter than `n` repeat from the start.
+    ends: the same, but the last frame of each segment is predicted from: motion since the first
+    frame says least in the first segment, and clips may stop at the apex.
     first: frames 0, 1, 2 ...; short clips repeat the last one (the release's "16KEY" folders).
     """
     index = jnp.arange(n)
@@ -46,8 +48,17 @@ def sample_frames(
     if train:
         chosen = jax.random.randint(key, start.shape, start, stop + 1)
     else:
-        chosen = start + (length - 1) // (2 * n)
+        chosen = stop if form == "ends" else start + (length - 1) // (2 * n)
     return jnp.where(length < n, index % length, chosen)
+
+
+def cut(
+    key: Key[Array, ""], lengths: Int[Array, " b"], apexes: Int[Array, " b"], prob: float
+) -> Int[Array, " b"]:
+    """Lengths of clips of which some end early: anywhere from the apex on, in frames."""
+    which, where = jax.random.split(jax.random.fold_in(key, 1))
+    ends = jax.random.randint(where, lengths.shape, apexes + 1, lengths + 1)
+    return jnp.where(jax.random.bernoulli(which, prob, lengths.shape), ends, lengths)
 
 
 def _rounded_ratio(numerator: Int[Array, "..."], denominator: int) -> Int[Array, "..."]:
@@ -155,10 +166,7 @@ def mirrored(key: Key[Array, ""], n: int) -> Bool[Array, " n"]:
 
 
 def flip(clips: Clips, chosen: Bool[Array, " b"]) -> Clips:
-    """Mirror the chosen clips.
-
-    Off by default in `augment`: AU sentences name left and right.
-    """
+    """Mirror the chosen clips."""
     return jnp.where(chosen[:, None, None, None, None], clips[..., ::-1, :], clips)
 
 

@@ -7,7 +7,7 @@ One parser reads the action-unit cell of every corpus (CASME II '4+L10', SAMM 'r
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -244,6 +244,20 @@ def number_and_side(name: str) -> tuple[int, str]:
     if not isinstance(unit, ActionUnit) or str(unit) != f"{unit.side}{unit.number}":
         raise DataError(f"action unit {name!r}: write a number, or L or R and a number")
     return unit.number, unit.side
+
+
+def mirrored(units: ActionUnits) -> ActionUnits:
+    """The units of the mirrored face: left is right."""
+    other = {"L": "R", "R": "L", "": ""}
+
+    def turned(unit: ActionUnit) -> ActionUnit:
+        return replace(unit, side=other[unit.side])
+
+    terms = [
+        turned(term) if isinstance(term, ActionUnit) else tuple(map(turned, term))
+        for term in units.terms
+    ]
+    return replace(units, terms=tuple(terms))
 
 
 def moving_and_still(name: str, style: Literal["released", "ours"] = "ours") -> tuple[str, str]:

@@ -26,25 +26,27 @@ class SentenceTable:
       sentences: the sentences, sorted.
       token_ids: each sentence in each template, padded with 0 behind the end-of-text token.
       of_clip: row of `sentences` for every clip, -1 for a clip without a sentence.
+      of_mirrored: the same for the mirrored clip.
     """
 
     sentences: tuple[str, ...]
     token_ids: Int[np.ndarray, "s p l"]
     of_clip: Int[np.ndarray, " n"]
+    of_mirrored: Int[np.ndarray, " n"]
 
 
 def sentence_table(
-    texts: Sequence[str], tokenizer: Tokenizer, context: int, style: str
+    texts: Sequence[str], mirrored: Sequence[str], tokenizer: Tokenizer, context: int, style: str
 ) -> SentenceTable:
-    """Tokenize the distinct sentences of some clips; '' is a clip without one."""
-    sentences = tuple(sorted(set(texts) - {""}))
+    """Tokenize the distinct sentences of some clips and their mirror images; '' is none."""
+    sentences = tuple(sorted({*texts, *mirrored} - {""}))
     place = {sentence: i for i, sentence in enumerate(sentences)} | {"": -1}
     prompts = [form.format(sentence) for sentence in sentences for form in TEMPLATES[style]]
     ids = tokenize(tokenizer, prompts, context)
     return SentenceTable(
         sentences,
         ids.reshape(len(sentences), len(TEMPLATES[style]), context),
-        np.array([place[text] for text in texts], np.int32),
+        *(np.array([place[text] for text in of], np.int32) for of in (texts, mirrored)),
     )
 
 

@@ -84,6 +84,8 @@ def shared_texts(model: MerClip, token_ids: Int[np.ndarray, "s p l"], trainable:
     """What a step looks texts up in: embeddings [s, p, e], computed once; token ids if trained."""
     if not len(token_ids):  # a lookup needs a row, also where no clip has a sentence
         token_ids = np.zeros((1, *token_ids.shape[1:]), token_ids.dtype)
+    # Padding stands last, and the tower looks back alone: without it all is the same, and sooner.
+    token_ids = token_ids[..., : max(1, int(np.count_nonzero(token_ids, -1).max()))]
     if trainable:
         return jnp.asarray(token_ids)
     encode = nnx.jit(lambda m, ids: m.encode_text(ids))
@@ -117,13 +119,22 @@ class Task(ClassesTask):
             texts = [notation.sentence(units, style) for units in table["action_units"]]
         else:
             texts = list(table["class"])
-        sentences = sentence_table(texts, tokenizer, model.cfg.text.context, style)
+        mirrored = texts
+        if config.augment.flip and config.text.content == "action_units":
+            turned = map(notation.mirrored, table["action_units"])
+            mirrored = [notation.sentence(units, style) for units in turned]
+        sentences = sentence_table(texts, mirrored, tokenizer, model.cfg.text.context, style)
         return cls(classes, table["label"].to_numpy(np.int32), sentences, config)
 
     @property
     def sentence_rows(self) -> Int[np.ndarray, " n"]:
         """Row of the sentence table for each clip, negative for none."""
         return self.sentences.of_clip
+
+    @property
+    def mirrored_rows(self) -> Int[np.ndarray, " n"]:
+        """The same for each clip's mirror image."""
+        return self.sentences.of_mirrored
 
     def texts(self, model: MerClip) -> Array:
         """Embeddings of all sentences, computed once; token ids if the text tower is trained."""

@@ -69,6 +69,8 @@ class Task:
         """No clip has a sentence of its own: the units have."""
         return np.full(len(self.labels), -1, np.int32)
 
+    mirrored_rows = sentence_rows
+
     def texts(self, model: MicroAu) -> Array:
         """Nothing to look up in a step: the units' texts are the model's own."""
         return jnp.zeros((1, 1, 1))

@@ -120,6 +120,11 @@ def _of_model(config: ConfigDict) -> Iterator[str]:
                 "--config.text.trainable=True: Micro-AU CLIP embeds its sentences once, so a text "
                 "tower in training would only decay; set it to False"
             )
+        if config.augment.flip and config.au.sides == "kept":
+            yield (
+                "--config.augment.flip=True mirrors clips, and --config.au.sides='kept' tells left "
+                "from right: set one of them to its default"
+            )
         if config.au.emotion == "text" and not saved:
             yield (
                 "--config.au.emotion='text' compares sentences in the space of a text tower that "

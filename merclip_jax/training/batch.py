@@ -27,6 +27,7 @@ class Batch(NamedTuple):
     rows: Int[Array, "b t"] | Int[np.ndarray, "b t"]
     labels: Int[Array, "b ..."]  # class of each clip, or states of its action units
     sentences: Int[Array, " b"]  # row of the sentence table; negative: the clip has none
+    mirrored: Int[Array, " b"]  # the same for the mirrored clip
 
 
 class AugmentedBatch(NamedTuple):

@@ -31,6 +31,11 @@ class ClassesTask:
         """No clip has a sentence."""
         return np.full(len(self.labels), -1, np.int32)
 
+    @property
+    def mirrored_rows(self) -> Int[np.ndarray, " n"]:
+        """As of the clips themselves."""
+        return self.sentence_rows
+
     def texts(self, model: Any) -> Array:
         """Nothing to look up."""
         return jnp.zeros((1, 1, 1))

@@ -177,7 +177,8 @@ def _batch(
     """A training batch and where its rows point: the packed frames, or just its own frames."""
     rows, shared = _gather(context, _rows(context, state, indices, train=True))
     task = context.task
-    batch = Batch(rows, task.labels[indices], task.sentence_rows[indices])
+    sentences, mirrored = task.sentence_rows[indices], task.mirrored_rows[indices]
+    batch = Batch(rows, task.labels[indices], sentences, mirrored)
     return context.engine.put_batch(batch), shared
 
 

@@ -77,9 +77,13 @@ class Learner:
         """Gather and augment the frames; draw one template for every clip's sentence."""
         augment_key, template_key, _ = self._keys(state)
         frames = inputs.augmented(augment_key, shared.stored.rows(batch.rows), self.config.augment)
-        template = jax.random.randint(template_key, batch.sentences.shape, 0, shared.texts.shape[1])
-        texts = shared.texts[jnp.maximum(batch.sentences, 0), template]
-        return AugmentedBatch(frames, batch.labels, batch.sentences, texts)
+        sentences = batch.sentences
+        if self.config.augment.flip:
+            turned = augment.mirrored(augment_key, len(sentences))
+            sentences = jnp.where(turned, batch.mirrored, sentences)
+        template = jax.random.randint(template_key, sentences.shape, 0, shared.texts.shape[1])
+        texts = shared.texts[jnp.maximum(sentences, 0), template]
+        return AugmentedBatch(frames, batch.labels, sentences, texts)
 
     def update(
         self, state: State, batch: AugmentedBatch, frozen: Any, axis_name: str | None = None
@@ -126,6 +130,8 @@ class Learner:
         if data.temporal == "apex":
             return (starts + apexes)[:, None]
         key = jax.random.fold_in(self._keys(state)[0], 0)
+        if train and self.config.augment.cut:
+            lengths = augment.cut(key, lengths, apexes, self.config.augment.cut)
         chosen = augment.sample_frames(key, lengths, data.frames, train, data.temporal)
         return starts[:, None] + chosen
 

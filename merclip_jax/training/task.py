@@ -31,6 +31,10 @@ class Task(Protocol):
     def sentence_rows(self) -> Int[np.ndarray, " n"]:
         """Row of `texts` for each clip; negative: the clip has none."""
 
+    @property
+    def mirrored_rows(self) -> Int[np.ndarray, " n"]:
+        """The same for each clip's mirror image."""
+
     def texts(self, model: Any) -> Array:
         """What a step looks texts up in: [s, p, e] embeddings, or [s, p, l] token ids."""
 

@@ -83,19 +83,18 @@ def test_the_setting_with_the_best_score_is_chosen():
         scores.append(float(metrics.uf1(metrics.confusion(clips.labels, guesses, 3))))
         return scores[-1]
 
-    _, said = grid.choose(CLASSES, clips, NOTHING, people, score)
+    _, said = grid.choose(CLASSES, clips, NOTHING, people, score, {})
     assert len(scores) == len(grid.GRIDS) * len(grid.POWERS) * len(grid.STRENGTHS)
     assert score(said) == max(scores)
 
 
 def test_a_training_subject_is_told_by_a_model_of_the_others(monkeypatch):
-    for name, value in zip(("GRIDS", "POWERS", "STRENGTHS"), (7, 1.0, 0.01), strict=True):
-        monkeypatch.setattr(grid, name, (value,))
+    monkeypatch.setattr(grid, "SETTINGS", (SETTING,))
     clips, people = made(4, 9)
     first = people == 0
     other = clips._replace(labels=np.where(first, (clips.labels + 1) % 3, clips.labels))
     said, of_other = (
-        grid.choose(CLASSES, some, NOTHING, people, lambda _: 0.0)[1].probabilities
+        grid.choose(CLASSES, some, NOTHING, people, lambda _: 0.0, {})[1].probabilities
         for some in (clips, other)
     )
     np.testing.assert_array_equal(said[first], of_other[first])
@@ -106,9 +105,24 @@ def test_strong_clips_of_others_help():
     few, people = made(3, 3)
     many, _ = made(40, 3, seed=1)
     score = lambda said: float((said.probabilities.argmax(1) == few.labels).mean())  # noqa: E731
-    alone = grid.choose(CLASSES, few, NOTHING, people, score)[1]
-    helped = grid.choose(CLASSES, few, many, people, score)[1]
+    alone = grid.choose(CLASSES, few, NOTHING, people, score, {})[1]
+    helped = grid.choose(CLASSES, few, many, people, score, {})[1]
     assert score(helped) >= max(0.9, score(alone))
+
+
+def test_where_the_solver_starts_changes_nothing_but_the_time():
+    few, _ = made(3, 3)
+    many, _ = made(40, 3, seed=1)
+    both = few.and_also(many)
+    near = grid.starts(CLASSES, many)
+    assert list(near) == list(grid.SETTINGS) and not grid.starts(CLASSES, NOTHING)
+    for setting in grid.SETTINGS:
+        fitted = [grid.fit(CLASSES, both, setting, start) for start in (None, near[setting])]
+        far, close = (
+            grid.predicted_classes(grid.logits(few.grids, one, setting)).probabilities
+            for one in fitted
+        )
+        np.testing.assert_allclose(far, close, atol=0.02)  # the solver's tolerance
 
 
 @pytest.fixture
@@ -124,13 +138,13 @@ def test_the_test_subject_changes_nothing_that_is_fitted(config, tmp_path, monke
     train.run(config, tmp_path / "plain")
     fit = regression._train_fold
 
-    def planted(context, fold, start, clips):
+    def planted(context, fold, start, clips, near):
         """The held-out clips shout their class, which is another one."""
         labels, grids = clips.labels.copy(), clips.grids.copy()
         labels[fold.test] = (labels[fold.test] + 1) % 3
         grids[fold.test] = 100.0 * (1 + labels[fold.test])[:, None, None, None]
         task = replace(context.task, labels=labels)
-        fit(replace(context, task=task), fold, start, grid.Clips(grids, labels))
+        fit(replace(context, task=task), fold, start, grid.Clips(grids, labels), near)
 
     monkeypatch.setattr(regression, "_train_fold", planted)
     train.run(config, tmp_path / "planted")

@@ -70,6 +70,13 @@ class TestSampleFrames:
         chosen = augment.sample_frames(KEY, jnp.array([3, 9]), 5, train=True, form="first")
         np.testing.assert_array_equal(chosen, [[0, 1, 2, 2, 2], [0, 1, 2, 3, 4]])
 
+    def test_ends_predicts_from_the_last_frame_of_each_segment(self):
+        lengths = jnp.array([9, 3])
+        chosen = augment.sample_frames(KEY, lengths, 4, train=False, form="ends")
+        np.testing.assert_array_equal(chosen, [[2, 4, 6, 8], [0, 1, 2, 0]])
+        train = (augment.sample_frames(KEY, lengths, 4, True, form) for form in ("ends", "uniform"))
+        np.testing.assert_array_equal(*train)
+
     def test_halves_round_to_even(self):
         # Length 7 has 4 segments of 1.5 frames: they start at 0, 1.5, 3 and 4.5.
         chosen = augment.sample_frames(KEY, jnp.array([7]), 4, train=False)

@@ -29,9 +29,22 @@ def test_the_end_of_text_token_has_the_highest_id_even_when_cut():
 def test_equal_au_sets_share_a_sentence_and_unknown_ones_have_none():
     cells = ["4", "12", "?", "4", ""]
     texts = [notation.sentence(units, "ours") for units in notation.parse_column(cells)]
-    table = sentences.sentence_table(texts, sentences.small_tokenizer(), 64, "ours")
+    table = sentences.sentence_table(texts, texts, sentences.small_tokenizer(), 64, "ours")
     assert len(table.sentences) == 2
     assert table.token_ids.shape == (2, 7, 64)
     assert table.of_clip[0] == table.of_clip[3] >= 0
     assert (table.of_clip[[2, 4]] == -1).all()
     assert table.of_clip.dtype == np.int32
+
+
+def test_a_mirrored_clip_has_the_sentence_of_the_other_side():
+    cells = notation.parse_column(["L12", "4", "R12", "4+L10", "?"])
+    texts, mirrored = (
+        [notation.sentence(units, "ours") for units in of]
+        for of in (cells, map(notation.mirrored, cells))
+    )
+    table = sentences.sentence_table(texts, mirrored, sentences.small_tokenizer(), 64, "ours")
+    assert table.of_mirrored[0] == table.of_clip[2] != table.of_clip[0]
+    assert table.of_mirrored[1] == table.of_clip[1]
+    assert "right" in table.sentences[table.of_mirrored[3]]  # no clip has it as it is
+    assert table.of_mirrored[4] == -1

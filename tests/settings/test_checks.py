@@ -95,6 +95,13 @@ def test_weights_of_another_size_or_head_are_refused(tmp_path, capsys):
         assert said in capsys.readouterr().err
 
 
+def test_clips_are_not_mirrored_where_left_is_told_from_right():
+    config = synthetic_au.get_config()
+    config.augment.flip, config.au.sides = True, "kept"
+    with pytest.raises(ConfigError, match=r"--config.augment.flip.*--config.au.sides"):
+        checks.check(config)
+
+
 @pytest.mark.parametrize("name", ["pmap", "folds"])
 def test_pmap_trains_one_fold_in_one_process(name):
     config = demo.get_config()

@@ -22,7 +22,7 @@ def merclip_task(labels):
     sentences = text.SentenceTable(
         ("alone in the test", "seen in training", "seen, too"),
         np.zeros((3, 1, 4), np.int32),
-        np.array([0, 1, 2, 1, -1, 0], np.int32),
+        *2 * (np.array([0, 1, 2, 1, -1, 0], np.int32),),
     )
     return recognition.Task(CLASSES, np.array(labels, np.int32), sentences, base.get_config())
 

@@ -43,7 +43,7 @@ def config():
 
 def learner_of(config, cfg=SIZES, steps_per_epoch=4):
     model = MerClip(cfg, rngs=nnx.Rngs(0))
-    sentences = SentenceTable((), np.zeros((0, 7, 6), np.int32), NO_CLIPS)
+    sentences = SentenceTable((), np.zeros((0, 7, 6), np.int32), NO_CLIPS, NO_CLIPS)
     own = task.Task(("a", "b", "c"), NO_CLIPS, sentences, config)
     learner, params, model_state, frozen = step.Learner.create(model, own, config, steps_per_epoch)
     return model, learner, learner.start(params, model_state, jax.random.key(0)), frozen
@@ -156,8 +156,33 @@ def test_clips_without_any_sentence_are_trained_and_predicted(config):
     shared = Shared(Stored(pixels, None), texts, frozen)
     rows, none = jnp.arange(4)[None], jnp.array([-1])
     assert np.isfinite(jax.jit(learner.predict)(state, rows, shared).probabilities).all()
-    _, scalars = jax.jit(learner.train)(state, step.Batch(rows, jnp.array([0]), none), shared)
+    _, scalars = jax.jit(learner.train)(state, step.Batch(rows, jnp.array([0]), none, none), shared)
     assert scalars["loss_alignment"] == 0
+
+
+def test_a_mirrored_clip_is_trained_with_the_sentence_of_the_other_side(config):
+    """The frames, and which clips are mirrored, come from one key."""
+    config.augment.flip = True
+    _, learner, state, frozen = learner_of(config)
+    pixels = jnp.zeros((1, 16, 16, 3), jnp.uint8).at[:, :, 8:].set(255)
+    shared = Shared(Stored(pixels, None), jnp.zeros((2, 7, 8)), frozen)
+    rows, zeros = jnp.zeros((32, 1), jnp.int32), jnp.zeros(32, jnp.int32)
+    seen = learner.prepare(state, step.Batch(rows, zeros, zeros, zeros + 1), shared)
+    turned = seen.frames[:, 0, 0, 0, 0] > seen.frames[:, 0, 0, -1, 0]
+    np.testing.assert_array_equal(seen.sentences, turned.astype(int))
+    assert 4 < turned.sum() < 28
+
+
+def test_some_clips_end_early_in_training_and_none_in_prediction(config):
+    config.augment.cut = 1.0
+    config.data.frames = 4
+    _, learner, state, _ = learner_of(config)
+    starts, lengths = jnp.zeros(64, jnp.int32), jnp.full(64, 41)
+    apexes = jnp.full(64, 10)
+    cut = learner.choose_rows(state, starts, lengths, apexes, True)
+    assert 8 <= cut[:, -1].min() <= 12 and 30 < cut[:, -1].max() <= 40
+    whole = learner.choose_rows(state, starts, lengths, apexes, False)
+    np.testing.assert_array_equal(whole[0], [5, 15, 25, 35])
 
 
 def test_the_loss_over_eight_shards_is_that_of_the_whole_batch(config):

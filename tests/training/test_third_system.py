@@ -25,7 +25,7 @@ class MeanColourTask:
 
     def __init__(self, config, table, classes, model, tokenizer):
         self.labels, self.classes = table["label"].to_numpy(np.int32), classes
-        self.sentence_rows = np.full(len(table), -1, np.int32)
+        self.sentence_rows = self.mirrored_rows = np.full(len(table), -1, np.int32)
 
     def loss(self, model, batch, epoch, key, axis_name=None):
         right = jnp.take_along_axis(

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from merclip_jax.errors import ConfigError
+from merclip_jax.tfds_builders.synthetic_me.conditions import HARD, OTHER_SKIN, Conditions
 
 # Emotion -> {AU cell: percent}. Sets that emotions share bound what any reader of AUs can score.
 PRIOR: dict[str, dict[str, int]] = {
@@ -50,6 +51,7 @@ class Corpus:
       distractors: probability of speech, and of a blink, in a clip.
       emotions: relative weight of each emotion.
       tested: so many of the last identities are the split 'test', the others 'train'; 0: no splits.
+      conditions: how badly the clips are recorded.
     """
 
     seed: int = 0
@@ -65,6 +67,7 @@ class Corpus:
     distractors: float = 0.25
     emotions: dict[str, float] = field(default_factory=lambda: dict(CASME2), hash=False)
     tested: int = 0
+    conditions: Conditions = Conditions()
 
     def __post_init__(self) -> None:
         low, high = self.amplitude
@@ -79,6 +82,9 @@ class Corpus:
             "amplitude must be (low, high) with 0 <= low <= high": not 0 <= low <= high,
             f"emotions must be among {', '.join(PRIOR)}": not set(self.emotions) <= set(PRIOR),
             "some emotion needs a positive weight": sum(self.emotions.values()) <= 0,
+            "conditions need shares from 0 to 1 and qualities from 0 to 100, the worst first": (
+                not self.conditions.possible
+            ),
         }
         for message, holds in wrong.items():
             if holds:
@@ -98,11 +104,8 @@ class Corpus:
     @classmethod
     def weak(cls, **changes: Any) -> "Corpus":
         """Micro-expressions of further identities, to learn small movements from."""
-        return replace(
-            cls(first_subject=200_000, subjects=60, clips_per_subject=20),
-            emotions=THREE_CLASSES,
-            **changes,
-        )
+        small = cls(first_subject=200_000, subjects=60, clips_per_subject=20)
+        return replace(replace(small, emotions=THREE_CLASSES), **changes)
 
     @classmethod
     def strangers(cls, **changes: Any) -> "Corpus":
@@ -113,6 +116,19 @@ class Corpus:
     def demo(cls, **changes: Any) -> "Corpus":
         """Twelve subjects, nine clips each, three balanced classes."""
         return replace(cls(subjects=12, clips_per_subject=9, emotions=THREE_CLASSES), **changes)
+
+    @classmethod
+    def hard(cls, **changes: Any) -> "Corpus":
+        """Micro-expressions of further identities, badly recorded."""
+        bad = cls(first_subject=510_000, emotions=THREE_CLASSES, conditions=HARD)
+        return replace(bad, **changes)
+
+    @classmethod
+    def college(cls) -> tuple["Corpus", ...]:
+        """What the starting model is trained on: strong, weak and badly recorded expressions."""
+        many = cls.weak(first_subject=300_000, subjects=180, clips_per_subject=12)
+        bad = cls.hard(first_subject=450_000, subjects=150, clips_per_subject=12)
+        return cls.macro(), cls.weak(), replace(many, conditions=OTHER_SKIN), bad
 
     @classmethod
     def tiny(cls, **changes: Any) -> "Corpus":

@@ -16,6 +16,8 @@ from merclip_jax.tfds_builders.synthetic_me.face import Face
 REFERENCE = 224  # amplitudes are stated in pixels of a frame this wide
 SUPERSAMPLING = 2  # frames are sampled from a picture this much finer
 MIDLINE = 0.12  # width over which a side's motion fades across the midline, in face units
+SKULL = ((0.0, 0.25), (1.1, 1.6, 0.95))  # middle and half axes of the head's ellipsoid, face units
+NOSE = ((0.0, 0.55), (0.16, 0.22, 0.3))  # the same of the bump on it
 
 
 class Rig:
@@ -126,6 +128,21 @@ class Rig:
             shift += np.where(covered, (y - crease) * (1 - stretch), 0)
         return (shift[..., None] * self._axes[1] * self.unit).astype(np.float32)
 
+    @cached_property
+    def _depth(self) -> Float32[np.ndarray, "h w"]:
+        """How far each point lies before the axis that the head turns about, in pixels."""
+        (x, y), (wide, high, deep) = SKULL
+        inside = 1 - ((self._points - (x, y)) / (wide, high)) ** 2 @ np.ones(2)
+        skull = deep * np.sqrt(np.clip(inside, 0, 1))
+        (x, y), (wide, high, deep) = NOSE
+        away = (((self._points - (x, y)) / (wide, high)) ** 2).sum(-1)
+        return (self.unit * (skull + deep * np.exp(-0.5 * away))).astype(np.float32)
+
+    def turned(self, yaw: float, pitch: float) -> Float32[np.ndarray, "h w 2"]:
+        """The displacement of a head that turns by a few degrees; what lies behind it stays."""
+        sines = np.sin(np.deg2rad([yaw, pitch])) @ self._axes
+        return self._depth[..., None] * sines.astype(np.float32)
+
     def displacement(
         self, strengths: dict[str, Float[np.ndarray, " t"]]
     ) -> Float32[np.ndarray, "t h w 3"]:
@@ -144,6 +161,7 @@ class Rig:
         closed: Float[np.ndarray, " t"],
         head: Float[np.ndarray, "t 3"],
         gain: Float[np.ndarray, " t"],
+        turn: Float[np.ndarray, "t 2"] | None = None,
     ) -> Float32[np.ndarray, "t h w 3"]:
         """The moving face, 0 to 255, before the camera's noise.
 
@@ -155,6 +173,7 @@ class Rig:
           closed: how far the lids are shut, 0 to 1.
           head: shift to the right and down, in reference pixels, and roll in degrees.
           gain: light, relative to the neutral picture.
+          turn: yaw and pitch in degrees, as in `turned`.
         """
         moved = self.displacement(strengths)
         out = np.empty((*moved.shape[:3], 3), np.float32)
@@ -162,6 +181,8 @@ class Rig:
             read = self.posed(*head[index]) - shift[..., :2]
             if closed[index] > 0:
                 read -= self.blink(float(closed[index]))
+            if turn is not None:
+                read -= self.turned(*turn[index])
             read = read * SUPERSAMPLING + (SUPERSAMPLING - 1) / 2
             seen = cv2.remap(
                 self._fine,

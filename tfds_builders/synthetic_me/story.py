@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from merclip_jax.tfds_builders.synthetic_me.anatomy import ACTION_UNITS, forms, unit_and_sides
+from merclip_jax.tfds_builders.synthetic_me.conditions import Recording
 from merclip_jax.tfds_builders.synthetic_me.corpus import PRIOR, Corpus
 
 FPS = 100.0  # nominal: the envelope lasts as long as a micro-expression at this rate
@@ -31,6 +32,7 @@ class Story:
       head: shift right, shift down, roll in degrees.
       gain: light of each frame, relative to the neutral picture.
       noise_seed: seed of the camera's noise.
+      recording: the clip's conditions; None where the corpus has none.
     """
 
     emotion: str
@@ -44,6 +46,7 @@ class Story:
     head: Float[np.ndarray, "t 3"]
     gain: Float[np.ndarray, " t"]
     noise_seed: int
+    recording: Recording | None = None
 
 
 def tell(corpus: Corpus, subject: int, index: int) -> Story:
@@ -70,7 +73,16 @@ def tell(corpus: Corpus, subject: int, index: int) -> Story:
         head=_drift(rng, corpus),
         gain=rng.normal(1.0, 0.03) + _wander(rng, corpus.frames, 0.003),
         noise_seed=int(rng.integers(2**31)),
+        recording=_recording(corpus, subject, index),
     )
+
+
+def _recording(corpus: Corpus, subject: int, index: int) -> Recording | None:
+    """The conditions of a clip, from a generator of their own."""
+    if not corpus.conditions:
+        return None
+    seeds = np.random.SeedSequence(corpus.seed, spawn_key=(subject, index + 1, 0))
+    return Recording.draw(np.random.default_rng(seeds), corpus.conditions, corpus.frames)
 
 
 def expression(

@@ -61,6 +61,22 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             description="The people of school, their flow in MEGC2019's published form.",
         ),
         SyntheticConfig(
+            name="college",
+            corpus=Corpus.college()[0],
+            more=Corpus.college()[1:],
+            description="school, 180 more who move weakly and 150 badly recorded: to pre-train on.",
+        ),
+        SyntheticConfig(
+            name="hard",
+            corpus=Corpus.hard(),
+            description="Moving light and heads, JPEG, lost frames, loose annotation.",
+        ),
+        SyntheticConfig(
+            name="unseen",
+            corpus=Corpus.micro(first_subject=600_000),
+            description="micro with others, kept for last figures.",
+        ),
+        SyntheticConfig(
             name="strangers", corpus=Corpus.strangers(), description="macro, and 40 to test on."
         ),
         SyntheticConfig(name="tiny", corpus=Corpus.tiny(), description="9 clips of 8 frames."),
