@@ -61,7 +61,7 @@ STUDIES = {
             "no_visual": "no visual term of MiAUCL",
             "no_naming": "no naming term of MiAUCL",
             "no_text": "learnt vectors, not sentences",
-            "first_forms": "the losses' first forms (au.*_form)",
+            "sound_forms": "the losses' sound forms (au.*_form)",
         },
     ),
 }

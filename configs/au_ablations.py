@@ -4,7 +4,7 @@ python -m merclip_jax.train --config=configs/au_ablations.py:no_gda --workdir=ru
 
 `python -m benchmarks.ablations --of=micro_au` runs them all and writes the table. Every run starts
 from random weights and differs from `reference` in its one line below; so sentences are those of a
-text tower that has learnt nothing. `first_forms` has the losses as the abstract reads at first.
+text tower that has learnt nothing. `sound_forms` has losses that ideal features score best in.
 """
 
 from ml_collections import ConfigDict
@@ -19,10 +19,10 @@ ROWS = {
     "no_visual": {"au.visual_weight": 0.0},
     "no_naming": {"au.naming_weight": 0.0},
     "no_text": {"au.text": False},
-    "first_forms": {
-        "au.visual_form": "clips",
-        "au.naming_form": "sentence",
-        "au.dependency_form": "correlation",
+    "sound_forms": {
+        "au.visual_form": "balanced",
+        "au.naming_form": "direction",
+        "au.dependency_form": "centred",
     },
 }
 

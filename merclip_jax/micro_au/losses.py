@@ -60,7 +60,7 @@ def text_loss(
 def visual_loss(
     features: Float[Array, "b k e"],
     labels: Int[Array, "b k"],
-    form: Literal["balanced", "clips"] = "balanced",
+    form: Literal["clips", "balanced"] = "clips",
 ) -> Float[Array, ""]:
     """MiAUCL, second term: per unit, clips in one state attract and those in the other repel.
 

@@ -89,7 +89,8 @@ def test_a_config_is_a_short_delta_with_an_example(name):
 
 @pytest.mark.parametrize("name", OF_BASELINES)
 def test_a_baselines_corpus_is_named(name):
-    with pytest.raises(ValueError, match=rf"{name}\.py:casme9: give one of demo, macro, megc"):
+    given = ", ".join(baselines.CORPORA)
+    with pytest.raises(ValueError, match=rf"{name}\.py:casme9: give one of {given}"):
         load(f"baselines.{name}", "casme9")
 
 

@@ -129,7 +129,7 @@ LOSSES = {
         au_losses.unit_logits(f, f32(TEXTS), f32(SCALE), f32(BIAS)), y, f32(WEIGHT)
     ),
     "visual": au_losses.visual_loss,
-    "visual by clips": lambda f, y: au_losses.visual_loss(f, y, "clips"),
+    "visual, balanced": lambda f, y: au_losses.visual_loss(f, y, "balanced"),
     "naming": lambda f, y: au_losses.naming_loss(f, f32(TEXTS[:, 0]), y, f32(SCALE)),
     "centred": lambda f, y: au_losses.dependency_loss_centred(f, f32(TEXTS), y),
     "instance": au_losses.dependency_loss_by_instance,
@@ -182,7 +182,7 @@ def ideal_and_uninformative():
 def test_features_that_tell_every_state_have_a_lower_loss_than_those_that_tell_none(name):
     texts, labels, ideal, blind = ideal_and_uninformative()
     loss = {
-        "visual": lambda f: au_losses.visual_loss(f, labels),
+        "visual": lambda f: au_losses.visual_loss(f, labels, "balanced"),
         "naming": lambda f: au_losses.naming_loss(
             f, au_losses.directions(texts), labels, f32(np.log(1 / 0.07))
         ),
@@ -205,6 +205,5 @@ def test_the_abstracts_readings_rank_them_the_wrong_way_round():
 def test_the_loss_of_features_that_tell_nothing_does_not_depend_on_how_rare_a_unit_is():
     for moving in (2, 5, 30):
         labels = (jnp.arange(64) < moving).astype(int)[:, None]
-        assert float(au_losses.visual_loss(jnp.ones((64, 1, 8)), labels)) == pytest.approx(
-            np.log(2), abs=1e-5
-        )
+        loss = au_losses.visual_loss(jnp.ones((64, 1, 8)), labels, "balanced")
+        assert float(loss) == pytest.approx(np.log(2), abs=1e-5)

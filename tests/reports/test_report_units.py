@@ -121,6 +121,12 @@ def test_seeds_are_pooled_and_all_must_be_there(tmp_path):
     assert "Where each unit looked" in page(workdir)
 
 
+def test_a_page_of_several_seeds_shows_each(tmp_path):
+    values = report.write(make_au_workdir(tmp_path / "w", LABELS, SAID, seeds=(0, 1))).values
+    score = f"{values['au']['f1']['value']:.3f}"  # the two are the same here
+    assert f"F1 by seed: {score}, {score}." in (tmp_path / "w" / "report.html").read_text()
+
+
 def test_the_whole_face_and_no_attention_between_units(workdir):
     settings(with_attention(workdir), regions=False, dependency=False)
     text = page(workdir)
