@@ -3,7 +3,7 @@
 python -m benchmarks.ablations --workdir=runs/ablations
 python -m benchmarks.ablations --of=micro_au --workdir=runs/au_ablations
 
-Trains every row of configs/ablations.py (or au_ablations.py) that is not done yet, one folder each,
+Trains every row of configs/ablations (a file per system) that is not done yet, one folder each,
 and prints a table for the docs: the pooled score over seeds with its interval, and the difference
 to the whole model, paired by subject. Run it again to resume. About an hour each on two cores.
 """
@@ -16,10 +16,10 @@ from types import ModuleType
 
 from absl import flags
 
-from merclip_jax import app, train
-from merclip_jax.configs import ablations, au_ablations
+from merclip_jax import app, templates, train
+from merclip_jax.configs.ablations import merclip, micro_au
 from merclip_jax.errors import ConfigError
-from merclip_jax.reports import comparison, report, results
+from merclip_jax.reports import paired, report, results
 from merclip_jax.reports.results import Results
 
 
@@ -40,7 +40,7 @@ class Study:
 
 STUDIES = {
     "merclip": Study(
-        ablations,
+        merclip,
         ("uf1", "UF1"),
         {
             "reference": "all of MER-CLIP",
@@ -51,7 +51,7 @@ STUDIES = {
         },
     ),
     "micro_au": Study(
-        au_ablations,
+        micro_au,
         ("au_f1", "F1 of the unit"),
         {
             "reference": "all of Micro-AU CLIP",
@@ -100,15 +100,14 @@ def table(study: Study, root: Path) -> str:
     for row, said in study.said.items():
         run = results.read(root / row)
         value, interval = _scored(run, name)
-        cells = [said, f"{value:.3f}", "{:.3f} to {:.3f}".format(*interval)]
+        cells = [said, f"{value:.3f}", templates.interval(interval)]
         if row == "reference":
             cells += ["", "", ""]
         else:
-            found = comparison.compare(run, whole)[name]
-            low, high = found.ci95
+            found = paired.compare(run, whole)[name]
             cells += [
                 f"{found.difference:+.3f}",
-                f"{low:+.3f} to {high:+.3f}",
+                templates.interval(found.ci95, "+.3f"),
                 f"{found.p_value:.4f}",
             ]
         lines.append(f"| {' | '.join(cells)} |")

@@ -1,20 +1,20 @@
-"""Action units of the Facial Action Coding System (FACS): notation, names and sentences.
+"""Action units of the Facial Action Coding System (FACS): their notation and names.
 
 One parser reads the action-unit cell of every corpus (CASME II '4+L10', SAMM 'ref(7B)+43C',
-4DME 'AU4(k)+L7', DFME 'AD38'). It keeps what was written and adds nothing. Words are in phrases.
+4DME 'AU4(k)+L7', DFME 'AD38'). It keeps what was written and adds nothing. `wording` makes
+sentences of it.
 """
 
 import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Shaped
 
 from merclip_jax.errors import DataError
-from merclip_jax.facs.phrases import NAMES, OURS, RELEASED
+from merclip_jax.facs.phrases import NAMES, SIDES
 
 Cell = str | int | float | np.generic | None  # an annotation cell as pandas reads it
 
@@ -24,7 +24,6 @@ MIDLINE = frozenset({8, 16, 17, 18, 21, 22, 23, 24, 25, 26, 27, 28, 31, 43, 45})
 HEAD = range(51, 59)  # movements of the head: kept as 'M57', dropped when written bare
 EYES = range(61, 70)  # directions of the eyes: always dropped
 
-_SIDES = {"L": "Left", "R": "Right"}
 _UNIT = re.compile(
     r"(?P<kind>AU|AD|M)?"
     r"(?P<mark>A/[LR]|[LRATB])?"
@@ -64,7 +63,7 @@ class ActionUnit:
     @property
     def name(self) -> str:
         """The FACS name, such as 'Left Inner Brow Raiser'."""
-        return " ".join(filter(None, (_SIDES.get(self.side), NAMES[self.number])))
+        return " ".join(filter(None, (SIDES[self.side].capitalize(), NAMES[self.number])))
 
     def __str__(self) -> str:
         before, after = self.side or self.quality, ""
@@ -258,55 +257,3 @@ def mirrored(units: ActionUnits) -> ActionUnits:
         for term in units.terms
     ]
     return replace(units, terms=tuple(terms))
-
-
-def moving_and_still(name: str, style: Literal["released", "ours"] = "ours") -> tuple[str, str]:
-    """Two sentences about one unit, such as 'L12': that it moves, and that it does not.
-
-    Raises:
-      DataError: the name is that of no unit, or the style has no phrase for it.
-    """
-    number, side = number_and_side(name)
-    phrase = _phrase(ActionUnit(number, side), style)
-    if not phrase:
-        raise DataError(f"action unit {name!r}: --config.text.style={style!r} has no words for it")
-    return phrase, f"not {phrase}"
-
-
-def sentence(units: ActionUnits, style: Literal["released", "ours"] = "released") -> str:
-    """One sentence about a clip: 'a combination of X, Y and Z' (MER-CLIP, Section III).
-
-    'released' reproduces the CASME II map of MER-CLIP @31037e9: order of the cell, units
-    without a published phrase left out. (Its CAS(ME)^3 and DFME maps join by commas alone.)
-    'ours' mends the phrases (see phrases), tells top from bottom lip, and orders by number,
-    so that '4+7+6' and '6+4+7' are one sentence. Both leave out intensity, asymmetry and
-    static units, and say of a possible unit that it might be present.
-
-    Returns:
-      The sentence, or '' where there is nothing certain to say: no unit, or an unknown one.
-    """
-    if units.unknown:
-        return ""
-    groups = [(term,) if isinstance(term, ActionUnit) else term for term in units.terms]
-    if style == "ours":
-        groups.sort(key=lambda group: (group[0].number, group[0].side))
-    options = [[_phrase(unit, style) for unit in group] for group in groups]
-    phrases = list(dict.fromkeys(" or ".join(words) for words in options if all(words)))
-    if len(phrases) < 2:
-        return "".join(phrases)
-    return f"a combination of {', '.join(phrases[:-1])} and {phrases[-1]}"
-
-
-def _phrase(unit: ActionUnit, style: str) -> str:
-    """One unit's words, '' if the style has none or the unit does not move."""
-    phrase = (RELEASED if style == "released" else OURS).get(unit.number)
-    if phrase is None or unit.static:
-        return ""
-    words = phrase.both
-    if unit.side:
-        words = phrase.sided.format(side=_SIDES[unit.side].lower())
-    if style == "ours" and unit.quality in ("T", "B"):
-        words = words.replace(
-            "the lips", "the top lip" if unit.quality == "T" else "the bottom lip"
-        )
-    return f"{words} might be present" if unit.possible else words

@@ -9,6 +9,7 @@ MER-CLIP release @31037e9 and, for units that CASME II lacks, of its SAMM and DF
 
 from dataclasses import dataclass
 
+SIDES = {"": "", "L": "left", "R": "right"}  # the person's own
 NAMES: dict[int, str] = {
     1: "Inner Brow Raiser",
     2: "Outer Brow Raiser",

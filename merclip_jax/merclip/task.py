@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from ml_collections import ConfigDict
 from tokenizers import Tokenizer
 
-from merclip_jax.facs import notation
+from merclip_jax.facs import notation, wording
 from merclip_jax.merclip import losses, nearest
 from merclip_jax.merclip.model import MerClip
 from merclip_jax.merclip.sentences import SentenceTable, mean_of_templates, sentence_table
@@ -116,13 +116,13 @@ class Task(ClassesTask):
         """The task of a protocol's clips."""
         style = config.text.style
         if config.text.content == "action_units":
-            texts = [notation.sentence(units, style) for units in table["action_units"]]
+            texts = [wording.sentence(units, style) for units in table["action_units"]]
         else:
             texts = list(table["class"])
         mirrored = texts
         if config.augment.flip and config.text.content == "action_units":
             turned = map(notation.mirrored, table["action_units"])
-            mirrored = [notation.sentence(units, style) for units in turned]
+            mirrored = [wording.sentence(units, style) for units in turned]
         sentences = sentence_table(texts, mirrored, tokenizer, model.cfg.text.context, style)
         return cls(classes, table["label"].to_numpy(np.int32), sentences, config)
 

@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 from tokenizers import Tokenizer
 
 from merclip_jax.errors import ConfigError, DataError
-from merclip_jax.facs import emotion_rules, notation, regions
+from merclip_jax.facs import emotion_rules, regions, wording
 from merclip_jax.facs import labels as au_labels
 from merclip_jax.merclip import start
 from merclip_jax.merclip.model import MerClip
@@ -73,7 +73,7 @@ def check(config: ConfigDict, classes: tuple[str, ...]) -> None:
     try:
         units = au_labels.units(config.au.units, config.au.sides)
         for unit in units:
-            notation.moving_and_still(unit, config.text.style)
+            wording.moving_and_still(unit, config.text.style)
     except DataError as error:
         raise ConfigError(f"--config.au.units={tuple(config.au.units)}: {error}") from error
     if _is_micro_au(config):
@@ -95,9 +95,9 @@ def load(directory: Path) -> MicroAu:
 
 def _unit_texts(model: MicroAu, tokenizer: Tokenizer, style: str) -> Float[Array, "k 2 e"]:
     """Mean text feature of each unit moving and of it staying still, over all templates."""
-    wording = cast(Literal["released", "ours"], style)
+    chosen = cast(Literal["released", "ours"], style)
     phrases = [
-        words for unit in model.cfg.units for words in notation.moving_and_still(unit, wording)
+        words for unit in model.cfg.units for words in wording.moving_and_still(unit, chosen)
     ]
     return embedded(model, tokenizer, phrases, style).reshape(len(model.cfg.units), 2, -1)
 

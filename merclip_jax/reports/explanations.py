@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from merclip_jax.facs import notation
+from merclip_jax.facs import wording
 from merclip_jax.reports.results import Results
 
 
@@ -28,7 +28,7 @@ def agreement(run: Results) -> dict | None:
     clips = pd.concat([run.clips, run.only_trained])
     units = [clip.numbers for clip in clips["action_units"]]
     of_sentence = {
-        notation.sentence(clip, style): numbers
+        wording.sentence(clip, style): numbers
         for clip, numbers in zip(clips["action_units"], units, strict=True)
     }
     folds = clips["fold"].to_numpy()

@@ -17,7 +17,7 @@ from merclip_jax import systems
 from merclip_jax.data import motion
 from merclip_jax.errors import ConfigError
 from merclip_jax.faces import crops, face
-from merclip_jax.facs import notation, phrases
+from merclip_jax.facs import notation, phrases, wording
 from merclip_jax.merclip import sentences as text
 from merclip_jax.towers import files
 
@@ -191,7 +191,7 @@ def _sentences(
         return tuple(meta["sentences"])
     notices.append(NO_SENTENCES)
     numbers = (number for number in phrases.NAMES if number < BARE_HEAD)
-    single = (notation.sentence(notation.parse(str(number)), style) for number in numbers)
+    single = (wording.sentence(notation.parse(str(number)), style) for number in numbers)
     return tuple(dict.fromkeys(filter(None, single)))
 
 

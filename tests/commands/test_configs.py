@@ -9,7 +9,6 @@ import pytest
 from merclip_jax import configs
 from merclip_jax.configs import (
     ablations,
-    au_ablations,
     baselines,
     casme2,
     casme3,
@@ -17,6 +16,7 @@ from merclip_jax.configs import (
     samm,
     synthetic_au,
 )
+from merclip_jax.configs.ablations import merclip, micro_au
 from merclip_jax.data import datasets
 from merclip_jax.protocols import selection
 from merclip_jax.settings import checks
@@ -24,6 +24,7 @@ from merclip_jax.settings import checks
 ROOT = Path(__file__).parents[2]
 NAMES = [module.name for module in pkgutil.iter_modules(configs.__path__) if not module.ispkg]
 OF_BASELINES = [module.name for module in pkgutil.iter_modules(baselines.__path__)]
+OF_ABLATIONS = [module.name for module in pkgutil.iter_modules(ablations.__path__)]
 ARGUMENTS = {
     "casme2": tuple(casme2.PROTOCOLS),
     "casme2_released": tuple(casme2.PROTOCOLS),
@@ -31,11 +32,12 @@ ARGUMENTS = {
     "samm": tuple(samm.PROTOCOLS),
     "synthetic_au": tuple(synthetic_au.SCHEMES),
     "corpus_au": tuple(corpus_au.CORPORA),
-    "ablations": tuple(ablations.ROWS),
-    "au_ablations": tuple(au_ablations.ROWS),
+    "ablations.merclip": tuple(merclip.ROWS),
+    "ablations.micro_au": tuple(micro_au.ROWS),
 }
 ARGUMENTS |= {f"baselines.{name}": baselines.CORPORA for name in OF_BASELINES}
 NAMES += [f"baselines.{name}" for name in OF_BASELINES]
+NAMES += [f"ablations.{name}" for name in OF_ABLATIONS]
 EVERY = [(name, given) for name in NAMES for given in (None, *ARGUMENTS.get(name, ()))]
 
 

@@ -14,10 +14,10 @@ import pytest
 from compiling import ONE_DEVICE
 
 from merclip_jax import experiment, train, workdir
-from merclip_jax.configs import ablations
+from merclip_jax.configs.ablations import merclip as ablations
 from merclip_jax.data.inputs import Stored
 from merclip_jax.errors import ConfigError
-from merclip_jax.facs import notation
+from merclip_jax.facs import notation, wording
 from merclip_jax.models import MerClip
 
 
@@ -65,7 +65,7 @@ def test_every_clip_is_predicted_once_by_the_fold_that_never_saw_its_subject(who
 def test_every_clip_is_told_the_nearest_sentences_of_other_people(whole_run):
     table, clips = predictions(whole_run), workdir.read_table(whole_run / "clips.csv")
     said = {
-        subject: {notation.sentence(notation.parse(cell), "ours") for cell in part["aus"]}
+        subject: {wording.sentence(notation.parse(cell), "ours") for cell in part["aus"]}
         for subject, part in clips.groupby("subject")
     }
     for subject, part in table.groupby("subject"):

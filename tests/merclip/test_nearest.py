@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 from workdirs import edit, make_workdir
 
-from merclip_jax.facs import notation
+from merclip_jax.facs import notation, wording
 from merclip_jax.merclip import nearest
 from merclip_jax.reports import explanations, report, results
 
 SENTENCES = ("brow", "corner", "lid")
-FOUR = notation.sentence(notation.parse("4"), "released")
+FOUR = wording.sentence(notation.parse("4"), "released")
 
 
 def test_only_sentences_of_the_training_side_are_named():

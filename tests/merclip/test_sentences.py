@@ -1,6 +1,6 @@
 import numpy as np
 
-from merclip_jax.facs import notation
+from merclip_jax.facs import notation, wording
 from merclip_jax.facs import phrases as facs_text
 from merclip_jax.merclip import sentences
 
@@ -28,7 +28,7 @@ def test_the_end_of_text_token_has_the_highest_id_even_when_cut():
 
 def test_equal_au_sets_share_a_sentence_and_unknown_ones_have_none():
     cells = ["4", "12", "?", "4", ""]
-    texts = [notation.sentence(units, "ours") for units in notation.parse_column(cells)]
+    texts = [wording.sentence(units, "ours") for units in notation.parse_column(cells)]
     table = sentences.sentence_table(texts, texts, sentences.small_tokenizer(), 64, "ours")
     assert len(table.sentences) == 2
     assert table.token_ids.shape == (2, 7, 64)
@@ -40,7 +40,7 @@ def test_equal_au_sets_share_a_sentence_and_unknown_ones_have_none():
 def test_a_mirrored_clip_has_the_sentence_of_the_other_side():
     cells = notation.parse_column(["L12", "4", "R12", "4+L10", "?"])
     texts, mirrored = (
-        [notation.sentence(units, "ours") for units in of]
+        [wording.sentence(units, "ours") for units in of]
         for of in (cells, map(notation.mirrored, cells))
     )
     table = sentences.sentence_table(texts, mirrored, sentences.small_tokenizer(), 64, "ours")

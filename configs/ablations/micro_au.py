@@ -1,6 +1,6 @@
 """The runs whose differences tell what each ingredient of Micro-AU CLIP does, on drawn faces.
 
-python -m merclip_jax.train --config=configs/au_ablations.py:no_gda --workdir=runs/no_gda
+python -m merclip_jax.train --config=configs/ablations/micro_au.py:no_gda --workdir=runs/no_gda
 
 `python -m benchmarks.ablations --of=micro_au` runs them all and writes the table. Every run starts
 from random weights and differs from `reference` in its one line below; so sentences are those of a
@@ -33,7 +33,7 @@ def get_config(row: str = "reference") -> ConfigDict:
     The last epoch predicts and nothing is fitted to inner people, so that all 200 train.
     """
     if row not in ROWS:
-        raise ValueError(f"au_ablations.py:{row}: give one of {', '.join(ROWS)}")
+        raise ValueError(f"ablations/micro_au.py:{row}: give one of {', '.join(ROWS)}")
     config = synthetic_au.get_config("strangers")
     config.recipe.update(epochs=2, batch_size=32)  # 250 steps: what is compared are ingredients
     config.eval.selection, config.au.threshold = "last", "zero"

@@ -1,6 +1,6 @@
 """The runs whose differences tell what each ingredient of MER-CLIP does, on drawn faces in motion.
 
-python -m merclip_jax.train --config=configs/ablations.py:no_alignment --workdir=runs/no_alignment
+python -m merclip_jax.train --config=configs/ablations/merclip.py:no_alignment --workdir=runs/bare
 
 `python -m benchmarks.ablations` runs them all and writes the table. Every run starts from random
 weights and differs from `reference` in its one line below: it never had what it lacks. Face mix is
@@ -23,7 +23,7 @@ ROWS = {
 def get_config(row: str = "reference") -> ConfigDict:
     """One ingredient less; 200 people to train on and 40 to test on, three seeds."""
     if row not in ROWS:
-        raise ValueError(f"ablations.py:{row}: give one of {', '.join(ROWS)}")
+        raise ValueError(f"ablations/merclip.py:{row}: give one of {', '.join(ROWS)}")
     config = pretrain_synthetic.get_config()
     config.data.builder_config = "strangers"
     config.folds.scheme = "official"

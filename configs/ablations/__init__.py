@@ -1,0 +1,1 @@
+"""Ablations: one ingredient less than the whole, a row each."""
