@@ -37,12 +37,14 @@ class Table:
       book, name: the file's name and the sheet's; a .csv has no sheets, and the name ''.
       hidden: whether a spreadsheet program hides it.
       rows: row number -> column number -> cell, both from 1; blank cells are left out.
+      repeated: (row, column) of the cells that say what a cell above says, being merged with it.
     """
 
     book: str
     name: str
     hidden: bool = False
     rows: dict[int, dict[int, Any]] = field(default_factory=dict)
+    repeated: set[tuple[int, int]] = field(default_factory=set)
 
     @property
     def place(self) -> str:
@@ -168,12 +170,13 @@ def _merge(table: Table, merged: list[str]) -> None:
     for coordinates in merged:
         left, top, right, bottom = range_boundaries(coordinates)
         value = table.rows.get(top, {}).get(left)
-        if value is None:
+        if value is None and left == right:
             continue
         for row in [row for row in table.rows if top <= row <= bottom]:
             for column in [column for column in used if left <= column <= right]:
                 if left == right:
                     table.rows[row][column] = value
+                    table.repeated.update({(row, column)} if row > top else ())
                 elif (row, column) != (top, left):
                     reason = (
                         f"is one of the merged cells {coordinates}, of several columns; split them"

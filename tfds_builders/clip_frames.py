@@ -53,7 +53,7 @@ def inside(
 def _remedy(folder: Path, numbered: Mapping[int, Path]) -> str:
     if numbered:
         return "copy it again or correct its row"
-    return f"it holds no numbered pictures, but {folders.contents(folder)}; copy it again"
+    return f"it holds no numbered pictures{folders.contents(folder)}; copy it again"
 
 
 def _other_numbers(clip: Clip, numbered: Mapping[int, Path]) -> str:
@@ -64,9 +64,8 @@ def _other_numbers(clip: Clip, numbered: Mapping[int, Path]) -> str:
     first, last = min(numbered), max(numbered)
     if set(numbered) <= {onset, clip.apex_used, offset} and count > 1:
         return "only onset, apex and offset are there; put the whole clip there, with every frame"
-    as_many = count == offset - onset + 1
-    counted_anew = first in (0, 1) and onset > last
-    if last - first + 1 == count > 1 and (as_many or counted_anew):
+    counted_anew = first in (0, 1) and last - first + 1 == count > 1
+    if counted_anew and (onset > last or count == offset - onset + 1):
         return (
             f"its pictures are numbered from {first} to {last}, so they were renumbered; take them "
             f"as the owner numbers them, from {onset} to {offset}"

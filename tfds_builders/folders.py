@@ -180,12 +180,12 @@ def shown(path: Path | str) -> str:
 
 
 def contents(folder: Path) -> str:
-    """What lies in a folder that holds no pictures: '2 .avi', 'nothing', with what to do of it."""
+    """What lies in a folder without pictures: ', but 2 .avi', and what to do with it; or ''."""
     inner, files = entries(folder)
     kinds = Counter(path.suffix.lower() or "files without suffix" for path in files)
     kinds["folders"] = len(inner)
     listed = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
-    return f"{listed or 'nothing'}{remedy(files)}"
+    return f", but {listed}{remedy(files)}" if listed else ""
 
 
 def remedy(files: list[Path]) -> str:

@@ -125,7 +125,7 @@ def only(places: Mapping[Key, list[Path]], key: Key, called: str) -> Path:
     if found:
         first, second = map(folders.shown, found[:2])
         raise DataError(f"{called} is there twice: {first}, {second}; keep one of them")
-    alike = [there[0] for other, there in places.items() if _letters(other) == _letters(key)]
+    alike = [path for other in places if _letters(other) == _letters(key) for path in places[other]]
     hint = f"; {folders.shown(alike[0])} is written in other letters" if alike else ""
     raise DataError(f"{called}: annotated, but the folder is missing{hint}")
 

@@ -26,6 +26,8 @@ from merclip_jax.tfds_builders.workbooks import Book, find
 __all__ = ["Book", "Row", "corrections", "find", "frame", "plain", "rows", "tables", "text"]
 
 HEADER_WITHIN = 30  # rows, of which one must name the columns
+OF_ONE_CLIP = ("onset", "apex", "offset")  # what no two clips share, as they may share a label
+MERGED = "is merged with the cell above, and two clips do not share a frame; split them"
 
 
 @dataclass(frozen=True)
@@ -197,6 +199,8 @@ def _below(table: Table, header: _Header) -> Iterator[Row]:
             for one, cell in cells.items():
                 if isinstance(cell, Unsure):
                     cells[one] = replace(cell, place=places[one])
+                elif one in OF_ONE_CLIP and (number, header.columns[one]) in table.repeated:
+                    cells[one] = Unsure(places[one], MERGED)
             yield Row(table.where(number), cells, places)
 
 

@@ -74,7 +74,7 @@ class Casme3C(Corpus):
         if pictures is None:
             raise DataError(
                 f"{clip.key}: no pictures in {person}, in its folders color, {clip.clip} and "
-                f"{clip.clip}/color, nor in its only folder; it holds {folders.contents(person)}"
+                f"{clip.clip}/color, nor in its only folder{folders.contents(person)}"
             )
         return pictures
 

@@ -15,7 +15,7 @@ from typing import Any
 from merclip_jax.errors import DataError
 from merclip_jax.tfds_builders import books, frames, sheets
 from merclip_jax.tfds_builders.books import Table
-from merclip_jax.tfds_builders.cells import frame, text
+from merclip_jax.tfds_builders.cells import Unsure, frame, text
 from merclip_jax.tfds_builders.corpus import Corpus, Sheet
 from merclip_jax.tfds_builders.records import ABSENT, Clip, Fault
 
@@ -202,4 +202,7 @@ def _coded(table: Table) -> Iterator[sheets.Row]:
         blank = not any(cell is not None for cell in cells.values())
         if not blank and _types(cells["type"]) != {"macro"}:
             places = {one: f"cell {chr(64 + i)}{number}" for i, one in enumerate(FIELDS, start=1)}
+            for column, one in enumerate(FIELDS, start=1):
+                if one in sheets.OF_ONE_CLIP and (number, column) in table.repeated:
+                    cells[one] = Unsure(places[one], sheets.MERGED)
             yield sheets.Row(table.where(number), cells, places)

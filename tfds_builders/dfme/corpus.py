@@ -125,6 +125,7 @@ class Dfme(Corpus):
         clips, faults = super().on_disk(replace(sheet, clips=there))
         for split in absent:
             detail = f"no frames ({FRAMES[split]}/...) of any of its clips; {split} is left out"
+            detail += self._instead()
             faults.append(Fault(split, "missing_part", detail, stops_build=False))
         return clips, faults
 

@@ -58,7 +58,7 @@ class Smic(Corpus):
             raise DataError(f"it is no folder of frames{folders.remedy([clip])}")
         found = self.numbered(clip)
         if not found:
-            raise DataError(f"it holds no frames, but {folders.contents(clip)}; copy it again")
+            raise DataError(f"it holds no frames{folders.contents(clip)}; copy it again")
         return found
 
     def names(self, cells: Mapping[str, Any]) -> tuple[str, str]:
