@@ -25,6 +25,7 @@ from merclip_jax import app
 
 OUTCOMES = ("right", "message", "unclear", "silent", "traceback")
 WRONG = OUTCOMES[2:]
+CLASSES = {**cell_damages(), **file_damages()}
 
 
 def campaign(count: int, seed: int = 0, only: str = "") -> pd.DataFrame:
@@ -38,15 +39,15 @@ def campaign(count: int, seed: int = 0, only: str = "") -> pd.DataFrame:
     made = []
     with tempfile.TemporaryDirectory() as folder:
         plains = [damaged.Plain(name, Path(folder) / name) for name in damaged.CORPORA]
-        classes = {**cell_damages(), **file_damages()}
-        pairs = [(what, plain) for what in classes if only in what for plain in plains]
+        pairs = [(what, plain) for what in CLASSES if only in what for plain in plains]
         pairs = [
             (what, plain) for what, plain in pairs if plain.spots or what not in cell_damages()
         ]
+        random.Random(seed).shuffle(pairs)  # so that few damages are of many classes
         for number in range(count):
             what, plain = pairs[number % len(pairs)]
             copy = plain.copy(Path(folder) / "copy")
-            expected = classes[what](copy, random.Random(f"{seed} {number}"))
+            expected = CLASSES[what](copy, random.Random(f"{seed} {number}"))
             if expected:
                 made.append((number, what, plain.name, *damaged.outcome(copy, expected)))
             shutil.rmtree(copy.root)
@@ -56,7 +57,7 @@ def campaign(count: int, seed: int = 0, only: str = "") -> pd.DataFrame:
 def table(made: pd.DataFrame) -> pd.DataFrame:
     """How many of each class came to what."""
     counts = pd.crosstab(made["damage"], made["outcome"]).reindex(columns=OUTCOMES, fill_value=0)
-    counts = counts.loc[list(dict.fromkeys(made["damage"]))]
+    counts = counts.loc[[what for what in CLASSES if what in counts.index]]
     counts.loc["all"] = counts.sum()
     return counts
 

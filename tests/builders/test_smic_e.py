@@ -39,7 +39,9 @@ def test_a_workbook_without_the_results_of_its_formulas(tmp_path, how):
     if how == "saved again":
         openpyxl.load_workbook(book).save(book)
     faults = SmicE(tmp_path).sheet().faults
-    assert [fault.key for fault in faults] == [f"{smic_e.BOOK}, sheet HS, row {i}" for i in (2, 3, 4)]
+    assert [fault.key for fault in faults] == [
+        f"{smic_e.BOOK}, sheet HS, row {i}" for i in (2, 3, 4)
+    ]
     for row, fault in enumerate(faults, start=2):
         assert fault.stops_build
         assert f"cell E{row} (OffsetF) is a formula whose result is not stored" in fault.detail
