@@ -80,11 +80,12 @@ def _grid(table: Table) -> list[list[Any]]:
 
 @dataclass(frozen=True)
 class _Header:
-    """Where a table names its columns, and which it lacks."""
+    """Where a table names its columns, which it lacks, and the numbers of those of one name."""
 
     row: int
     columns: dict[str, int]
     missing: list[str]
+    twice: list[int]
 
 
 def rows(
@@ -120,48 +121,57 @@ def rows(
             f"{workbook}: no row has a cell {key[0]!r}, so the columns are not named"
             + (f"; unhide its sheet {hidden[0]}, if that is meant" if hidden else "")
         )
-    whole = [table for table, header in headers if header and not header.missing]
+    whole = any(header and not header.missing and not table.hidden for table, header in headers)
     for table, header in headers:
-        if table.hidden:
-            if header:
-                note = "is hidden, so it is left out; unhide it if its rows count"
-                yield Row(table.place, {}, note=note)
-        elif header is None:
-            if table.rows:
-                note = f"has no cell {key[0]!r} that would name its columns, so it is left out"
-                yield Row(table.place, {}, note=note)
-        elif header.missing and whole and len(header.columns) < len(header.missing):
-            note = f"names no {', '.join(header.missing)}, so it is left out"
+        if note := _left_out(table, header, whole, key[0]):
             yield Row(table.place, {}, note=note)
-        elif header.missing:
-            raise DataError(
-                f"{workbook}: {table.place.partition(', ')[2] or 'its'} row {header.row} names the "
-                f"columns, but not {', '.join(header.missing)}; take the workbook as its owner "
-                "distributes it"
-            )
-        else:
+        elif header and not table.hidden:
+            _check(workbook, table, header)
             yield from _below(table, header)
+
+
+def _check(workbook: Path, table: Table, header: _Header) -> None:
+    """Refuse a table that lacks a column, or has one twice."""
+    if header.missing:
+        sheet = f"sheet {table.name} " if table.name else ""
+        raise DataError(
+            f"{workbook}: {sheet}row {header.row} names the columns, but not "
+            f"{', '.join(header.missing)}; take the workbook as its owner distributes it"
+        )
+    if header.twice:
+        first, second = (get_column_letter(number) for number in header.twice[:2])
+        heading = text(table.rows[header.row][header.twice[0]])
+        raise DataError(
+            f"{table.where(header.row)}: the columns {first} and {second} are both called "
+            f"{heading!r}; rename the one that is not meant"
+        )
+
+
+def _left_out(table: Table, header: _Header | None, whole: bool, key: str) -> str:
+    """Why a table is not read, or ''; `whole` is whether another names all columns."""
+    if table.hidden:
+        return "is hidden, so it is left out; unhide it if its rows count" if header else ""
+    if header is None:
+        named = f"has no cell {key!r} that would name its columns, so it is left out"
+        return named if table.rows else ""
+    if whole and len(header.columns) < len(header.missing):
+        return f"names no {', '.join(header.missing)}, so it is left out"
+    return ""
 
 
 def _header(
     table: Table, columns: Mapping[str, Sequence[str]], optional: Sequence[str]
 ) -> _Header | None:
     """Of the first rows that with most of the headings, the first field's among them."""
-    best, twice, key = None, None, next(iter(columns))
+    best, key = None, next(iter(columns))
     for row, cells in table.rows.items():
         if row > HEADER_WITHIN:
             break
         found = _columns(cells, columns)
         if key in found and (best is None or len(found) > len(best.columns)):
             missing = [columns[one][0] for one in columns if one not in {*found, *optional}]
-            best = _Header(row, {one: numbers[0] for one, numbers in found.items()}, missing)
-            twice = next((numbers for numbers in found.values() if len(numbers) > 1), None)
-    if best and twice:
-        first, second = (get_column_letter(number) for number in twice[:2])
-        raise DataError(
-            f"{table.where(best.row)}: the columns {first} and {second} are both called "
-            f"{text(table.rows[best.row][twice[0]])!r}; rename the one that is not meant"
-        )
+            twice = next((numbers for numbers in found.values() if len(numbers) > 1), [])
+            best = _Header(row, {one: numbers[0] for one, numbers in found.items()}, missing, twice)
     return best
 
 

@@ -126,6 +126,25 @@ def test_a_hidden_sheet_is_left_out_and_named(edited, first):
     ]
 
 
+def test_a_hidden_sheet_does_not_stop_whatever_it_holds(edited):
+    def edit(book):
+        old = book.copy_worksheet(book.active)
+        old.title, old.sheet_state, old["L1"] = "old", "hidden", "Action Units"
+
+    assert len(edited(edit).clips) == len(ROWS)
+
+
+def test_a_hidden_sheet_does_not_stand_in_for_the_one_that_is_shown(edited):
+    def edit(book):
+        old = book.copy_worksheet(book.active)
+        old.title, old.sheet_state = "old", "hidden"
+        for column in "DEF":
+            book.active[f"{column}1"] = None
+
+    with pytest.raises(DataError, match="sheet Sheet1 row 1 names the columns, but not Onset"):
+        edited(edit)
+
+
 def test_a_sheet_that_lacks_one_column_is_not_left_out(edited):
     def edit(book):
         second = book.copy_worksheet(book.active)

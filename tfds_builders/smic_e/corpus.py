@@ -43,8 +43,8 @@ class SmicE(Corpus):
         cameras = [self.layout] + (["hs"] if self.layout == "vis" else [])
         patterns = [
             rf"^smic.?{camera}.?e.?annotation{variant}\.xlsx?$"
-            for variant in ("", "_2019", ".*")
             for camera in cameras
+            for variant in ("", "_2019", ".*")
         ]
         return (sheets.Book(f"SMIC-{self.layout.upper()}-E_annotation.xlsx", patterns, depth=2),)
 
