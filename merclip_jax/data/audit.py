@@ -204,16 +204,12 @@ def _same_pictures(clips: Sequence[Clip]) -> Iterator[Fault]:
 
 
 def _damaged(clips: Sequence[Clip]) -> Iterator[Fault]:
+    """Clips with pictures that cannot be decoded, such as those that were cut off in copying."""
     for clip in tqdm(clips, desc="decoding", unit="clip", disable=None):
-        paths = _pictures(clip)
-        bad = [path.name for path in paths if not _decodes(path)]
-        cut = [path.name for path in paths if path.name not in bad and _is_cut(path)]
+        bad = [path.name for path in _pictures(clip) if not _decodes(path)]
         if bad:
-            detail = f"cannot be decoded: {', '.join(bad[:8])}; copy them again"
-            yield Fault(clip.key, "unreadable", detail)
-        if cut:
-            detail = f"cut off, the rest is grey: {', '.join(cut[:8])}; copy them again"
-            yield Fault(clip.key, "cut_off", detail, stops_build=False)
+            listed = ", ".join(map(folders.shown, bad[:8]))
+            yield Fault(clip.key, "unreadable", f"cannot be decoded: {listed}; copy them again")
 
 
 def _decodes(path: Path) -> bool:
@@ -222,13 +218,6 @@ def _decodes(path: Path) -> bool:
     except folders.PictureError:
         return False
     return True
-
-
-def _is_cut(path: Path) -> bool:
-    """Whether a JPEG ends before its end marker: OpenCV decodes it and fills up with grey."""
-    content = path.read_bytes()
-    scan, end = content.rfind(b"\xff\xda"), content.rfind(b"\xff\xd9")
-    return content.startswith(b"\xff\xd8") and end <= scan
 
 
 def _faceless(clips: Sequence[Clip]) -> Iterator[Fault]:

@@ -217,9 +217,10 @@ def test_pixels_are_decoded_and_faces_looked_for_only_if_asked(root):
     overwrite("reg_img13.jpg", 800)(root)
     assert look(root)["faults"] == []
     faults = {(fault["kind"], fault["key"]): fault for fault in look(root, pixels=True)["faults"]}
-    assert ": reg_img13.jpg;" in faults["cut_off", "01/EP01_01f"]["detail"]
+    assert ": reg_img13.jpg;" in faults["unreadable", "01/EP01_01f"]["detail"]
+    assert faults["unreadable", "01/EP01_01f"]["stops_build"]
     kinds = {kind for kind, _ in faults}
-    assert kinds == {"cut_off", "face"}
+    assert kinds == {"unreadable", "face"}
     assert not any(fault["stops_build"] for (kind, _), fault in faults.items() if kind == "face")
 
 
