@@ -133,9 +133,8 @@ def rows(
 def _check(workbook: Path, table: Table, header: _Header) -> None:
     """Refuse a table that lacks a column, or has one twice."""
     if header.missing:
-        sheet = f"sheet {table.name} " if table.name else ""
         raise DataError(
-            f"{workbook}: {sheet}row {header.row} names the columns, but not "
+            f"{workbook.parent / table.place}: row {header.row} names the columns, but not "
             f"{', '.join(header.missing)}; take the workbook as its owner distributes it"
         )
     if header.twice:

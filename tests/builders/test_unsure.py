@@ -141,7 +141,7 @@ def test_a_hidden_sheet_does_not_stand_in_for_the_one_that_is_shown(edited):
         for column in "DEF":
             book.active[f"{column}1"] = None
 
-    with pytest.raises(DataError, match="sheet Sheet1 row 1 names the columns, but not Onset"):
+    with pytest.raises(DataError, match="sheet Sheet1: row 1 names the columns, but not Onset"):
         edited(edit)
 
 
@@ -150,7 +150,7 @@ def test_a_sheet_that_lacks_one_column_is_not_left_out(edited):
         second = book.copy_worksheet(book.active)
         second.title, second["D1"] = "more", "First"
 
-    with pytest.raises(DataError, match="sheet more row 1 names the columns, but not OnsetFrame"):
+    with pytest.raises(DataError, match="sheet more: row 1 names the columns, but not OnsetFrame"):
         edited(edit)
 
 
