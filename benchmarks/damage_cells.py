@@ -137,7 +137,8 @@ def slipped(copy: Copy, rng: random.Random) -> Expected:
     for column, value in enumerate([None, *cells], start=start):
         sheet.cell(spot.row, column).value = value
     book.save(copy.path(spot.book))
-    return Expected(same_as(copy.plain.records), spot.words())
+    # from the apex on the cells may be such that could be, and only the apex is said to be missing
+    return Expected(same_as(copy.plain.records), spot.words() if name != "apex" else (), True)
 
 
 def merged(copy: Copy, rng: random.Random) -> Expected:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from merclip_jax.errors import DataError
+from merclip_jax.facs import notation
 from merclip_jax.tfds_builders.records import ABSENT
 
 LARGEST = 2**31 - 1  # frame number that a record can store
@@ -89,12 +90,22 @@ def word(cell: Any, name: str) -> str:
     """A label in lower case, '' for a blank.
 
     Raises:
-      DataError: it is a number, a date or a truth value, as in a column that has slipped.
+      DataError: it is a number, a date, a truth value or action units, as in a row whose cells
+        have slipped by a column.
     """
     written = text(cell).lower()
-    if written and not (isinstance(cell, str) and re.search(r"[^\W\d_]", written)):
+    said = isinstance(cell, str) and re.search(r"[^\W\d_]", written) and not _units(written)
+    if written and not said:
         raise DataError(f"{name} is {cell!r}, not a word; correct it")
     return written
+
+
+def _units(written: str) -> bool:
+    """Whether a text is understood as action units."""
+    try:
+        return bool(notation.parse(written).terms)
+    except DataError:
+        return False
 
 
 def plain(cell: Any) -> str:

@@ -6,6 +6,7 @@ it becomes a clip or a fault.
 """
 
 import logging
+import re
 import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -276,7 +277,13 @@ class Corpus(ABC):
         files = self._no_pictures
         if clip:
             names = {reading.canonical(name) for name in (clip.clip, f"{clip.subject} {clip.clip}")}
-            files = [path for path in files if reading.canonical(path.stem) in names]
+            number = set(re.findall(r"\d+", reading.canonical(clip.subject)))
+            files = [
+                path
+                for path in files
+                if reading.canonical(path.stem) in names
+                and number <= set(reading.canonical(str(path.relative_to(self.manual_dir))).split())
+            ]
         return folders.remedy(files)
 
     @cached_property

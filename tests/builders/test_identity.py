@@ -55,7 +55,6 @@ def _mmew(root, **cells):
 @pytest.mark.parametrize(
     ("corpus", "cells", "usual"),
     [
-        (_casme3, {"subject": "SPNO.1"}, "spNO.1"),
         (_casme3, {"subject": "spNO.01"}, "spNO.1"),
         (_dfme, {"subject": "SUB0003", "clip": "SUB0003_02"}, "sub0003"),
         (_dfme, {"subject": "sub3", "clip": "sub3_02"}, "sub0003"),
@@ -79,6 +78,12 @@ def test_a_clip_listed_twice_in_other_letters_is_a_fault(tmp_path):
     (fault,) = Casme2(tmp_path).sheet().faults
     assert (fault.kind, fault.stops_build) == ("duplicate", True)
     assert fault.key.endswith("row 4") and "row 2" in fault.detail
+
+
+@pytest.mark.parametrize("subject", ["SPNO.1", "spno.1", "SpNo.1"])
+def test_subjects_of_casme3_in_whatever_letters(tmp_path, subject):
+    sheet = _casme3(tmp_path, subject=subject).sheet()
+    assert ({clip.subject for clip in sheet.clips[:3]}, sheet.faults) == ({"spNO.1"}, [])
 
 
 def test_letters_tell_the_videos_of_casme3_apart(tmp_path):

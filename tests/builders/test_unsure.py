@@ -58,7 +58,7 @@ def test_an_apex_that_says_something_else_is_named(edited, value):
     assert "cell E2 (ApexFrame)" in fault
 
 
-@pytest.mark.parametrize("value", [12, 12.5, True, "12"])
+@pytest.mark.parametrize("value", [12, 12.5, True, "12", "12L", "AU4(k)+L7"])
 def test_a_label_that_is_no_word_is_named(edited, value):
     (fault,) = _stopping(edited(_put(I2=value)))
     assert f"emotion is {value!r}, not a word" in fault

@@ -4,6 +4,7 @@ A video carries several micro-expressions, so a clip is called after its video's
 annotated onset. Letters tell case apart: 'J' is not 'j'.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,7 @@ from merclip_jax.tfds_builders.corpus import Corpus
 from merclip_jax.tfds_builders.identity import NAME
 from merclip_jax.tfds_builders.records import ABSENT, Clip
 
-SUBJECT = r"spNO\.\d+"
+SUBJECT = r"spNO\.(\d+)"
 WORKBOOK = "cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx"
 OBJECTIVE = {name: i for i, name in enumerate(("I", "II", "III", "IV", "V", "VI", "VII"), start=1)}
 
@@ -71,8 +72,10 @@ class Casme3(Corpus):
         @31037e9).
         """
         subject, letter = text(cells["subject"]), text(cells["clip"])
-        if not subject.lower().startswith("spno."):
+        number = re.fullmatch(SUBJECT, subject, re.IGNORECASE)
+        if not number:
             raise DataError(f"Subject is {cells['subject']!r}, not like 'spNO.1'")
+        subject = f"spNO.{number[1]}"  # in whatever letters
         if not letter:
             raise DataError("Filename is empty")
         onset = frame(cells["onset"])
