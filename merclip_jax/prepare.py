@@ -32,7 +32,6 @@ def _prepare(given: flags.FlagValues) -> None:
     from merclip_jax.tfds_builders.corpus import Corpus
 
     remarks, terminal = logging.getLogger(Corpus.__module__), logging.StreamHandler()
-    terminal.setFormatter(logging.Formatter("%(message)s; merclip-jax audit lists them"))
     remarks.addHandler(terminal)
     remarks.setLevel(logging.INFO)
     remarks.propagate = False  # absl would print it again, with time and place

@@ -5,11 +5,13 @@ same for all of them is here. Nothing is decided about classes, and no row is dr
 it becomes a clip or a fault.
 """
 
-import itertools
 import logging
+import re
+import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -17,8 +19,9 @@ from tqdm import tqdm
 
 from merclip_jax.errors import DataError
 from merclip_jax.facs import notation
-from merclip_jax.tfds_builders import frames, sheets
-from merclip_jax.tfds_builders.records import ABSENT, Clip, Correction, Fault
+from merclip_jax.tfds_builders import cells as reading
+from merclip_jax.tfds_builders import clip_frames, folders, frames, identity, rows, sheets
+from merclip_jax.tfds_builders.records import Clip, Correction, Fault
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class Corpus(ABC):
       has_apex: whether the annotation gives apexes, so that a missing one is a fault.
       gaps_stop: whether a frame missing between onset and offset is a reason not to build.
       pictures, home: 'face', or 'flow' where frames show motion alone; the owner's page.
+      clip_name: regular expression of a clip's whole name.
       manual_dir, layout, corrected: where it lies, which frames, and whether corrections.csv holds.
     """
 
@@ -61,6 +65,7 @@ class Corpus(ABC):
     has_apex: ClassVar[bool] = True
     gaps_stop: ClassVar[bool] = True
     pictures: ClassVar[Literal["face", "flow"]] = "face"
+    clip_name: ClassVar[str] = identity.NAME
     home: ClassVar[str]
 
     def __init__(self, manual_dir: Path, layout: str = "", corrected: bool = True) -> None:
@@ -68,9 +73,17 @@ class Corpus(ABC):
         self.layout = layout or next(iter(self.layouts))
         self.corrected = corrected
 
-    @abstractmethod
+    def books(self) -> Sequence[sheets.Book]:
+        """The workbooks of the annotation; none where it is no workbook."""
+        return ()
+
     def annotation(self) -> Path:
-        """The annotation file; raises DataError if there is none."""
+        """The annotation file, of several the first; raises DataError if there is none."""
+        return self.books()[0].find(self.manual_dir)
+
+    def sources(self) -> list[Path]:
+        """Everything that the annotation is read from."""
+        return [self.annotation()]
 
     @abstractmethod
     def names(self, cells: Mapping[str, Any]) -> tuple[str, str]:
@@ -94,18 +107,23 @@ class Corpus(ABC):
 
     def objective(self, cells: Mapping[str, Any]) -> int:
         """The objective class, 0 if there is none; raises DataError if the cell is no class."""
-        written = sheets.text(cells.get("objective"))
-        if written and sheets.frame(written) not in range(8):
+        written = reading.text(cells.get("objective"))
+        if written and reading.frame(written) not in range(8):
             raise DataError(f"objective class {written!r} is none of 1 to 7")
-        return max(sheets.frame(written), 0)
+        return max(reading.frame(written), 0)
 
     def meant(self, cells: Mapping[str, Any]) -> Mapping[str, Any]:
         """The cells to use, where an owner's convention makes them other than those claimed."""
         return cells
 
+    def same(self, clip: Clip) -> str:
+        """What two rows of one clip share: the same name, in whatever letters."""
+        name = unicodedata.normalize("NFKC", clip.clip).casefold()
+        return f"{reading.canonical(clip.subject)}/{''.join(name.split())}"
+
     def numbered(self, folder: Path) -> dict[int, Path]:
         """The frames in a clip's folder by number."""
-        return frames.numbered(folder)
+        return folders.numbered(folder)
 
     def aligned(self, clip: Clip, numbered: Mapping[int, Path]) -> Mapping[int, Path]:
         """The frames by the numbers in which the annotation counts, where files count otherwise."""
@@ -127,63 +145,77 @@ class Corpus(ABC):
           DataError: the annotation is missing or cannot be read at all.
         """
         source, corrections = self.annotation(), self.known()
-        clips: dict[str, Clip] = {}
-        faults: list[Fault] = []
-        applied: list[Correction] = []
+        found: list[tuple[sheets.Row, Clip, list[Correction]]] = []
+        faults = self._passed_over()
         for row in self.rows():
-            if not any(sheets.text(row.cells.get(name)) for name in ("clip", "onset", "offset")):
-                detail = "names no clip and no frame, so it is taken for a note"
-                faults.append(Fault(row.where, "annotation", detail, stops_build=False))
+            if note := row.note or rows.note(row):
+                faults.append(Fault(row.where, "annotation", note, stops_build=False))
                 continue
             try:
-                clip, used = self._clip(row.cells, corrections)
+                found.append((row, *self._clip(row, corrections)))
             except DataError as fault:
                 faults.append(Fault(row.where, "annotation", str(fault)))
-                continue
-            if clip.key in clips:
-                detail = f"{clip.clip_id} has a row already; delete one of them"
-                faults.append(Fault(row.where, "duplicate", detail))
-                continue
-            clips[clip.key] = clip
-            applied += used
-            if self.has_apex and not clip.onset_used <= clip.apex_used <= clip.offset_used:
-                faults.append(_apex_fault(clip))
-        made = [_with_an_apex(clip) for clip in clips.values()]
-        return Sheet(source, made, faults, applied)
+        faults += identity.faults([(row.where, clip, self.same(clip)) for row, clip, _ in found])
+        twice = {fault.key for fault in faults if fault.stops_build}
+        kept = [(clip, used) for row, clip, used in found if row.where not in twice]
+        if self.has_apex:
+            faults += [clip_frames.apex_fault(clip) for clip, _ in kept if not clip.has_apex]
+        made = [clip_frames.with_an_apex(clip) for clip, _ in kept]
+        return Sheet(source, made, faults, [line for _, used in kept for line in used])
+
+    def _passed_over(self) -> list[Fault]:
+        """The workbooks that are not read although their names are like the one that is."""
+        return [
+            Fault(
+                folders.shown(other.relative_to(self.manual_dir)),
+                "annotation",
+                f"is not read; {folders.shown(book.find(self.manual_dir).name)} is",
+                stops_build=False,
+            )
+            for book in self.books()
+            for other in book.others(self.manual_dir)
+        ]
 
     def _clip(
-        self, cells: Mapping[str, Any], corrections: Mapping[tuple[str, str], Correction]
+        self, row: sheets.Row, corrections: Mapping[tuple[str, str], Correction]
     ) -> tuple[Clip, list[Correction]]:
+        cells = row.cells
         subject, name = self.names(cells)
+        identity.check_names(subject, name, self.clip_name)
         used = [
             line
             for field in cells
             if (line := corrections.get((f"{subject}/{name}", field)))
-            and sheets.text(cells[field]) == line.old
+            and reading.text(cells[field]) == line.old
         ]
         mended = self.meant({**cells, **{line.column: line.new for line in used}})
-        onset, offset = (_needed(mended, field) for field in ("onset", "offset"))
-        if onset > offset:
-            raise DataError(f"{subject}/{name}: onset {onset} comes after offset {offset}")
-        aus = sheets.text(mended.get("aus"))
-        notation.parse(aus)
-        claimed = {field: sheets.frame(cells.get(field)) for field in ("onset", "apex", "offset")}
+        onset, offset = rows.interval(row, mended, f"{subject}/{name}")
+        with row.at("apex"):
+            apex = reading.frame_or_none(mended.get("apex"), "apex")
+        with row.at("aus"):
+            aus = reading.text(mended.get("aus"))
+            notation.parse(aus)
+        with row.at("emotion"):
+            emotion = reading.word(mended.get("emotion"), "emotion")
+        with row.at("objective"):
+            objective = self.objective(cells)
+        claimed = {field: reading.frame(cells.get(field)) for field in ("onset", "apex", "offset")}
         clip = Clip(
             dataset=self.name,
             subject=subject,
             clip=name,
-            emotion=sheets.text(mended.get("emotion")).lower(),
+            emotion=emotion,
             aus=aus,
             **claimed,
             onset_used=onset,
-            apex_used=sheets.frame(mended.get("apex")),
+            apex_used=apex,
             offset_used=offset,
             apex_valid=claimed["onset"] <= claimed["apex"] <= claimed["offset"],
             fps=self.rate(cells),
             split=self.split(cells),
             frame_numbers=[],
             frames=[],
-            objective_class=self.objective(cells),
+            objective_class=objective,
         )
         return clip, used
 
@@ -202,8 +234,14 @@ class Corpus(ABC):
             )
         if not clips:
             raise DataError(f"{sheet.source}: no row describes a clip")
+        log = logging.getLogger(__name__)
+        log.info("%s: read from %s", self.name, ", ".join(map(folders.shown, self.sources())))
         if others := len(sheet.faults) + len(faults):
-            logging.getLogger(__name__).info("%s: %d faults do not stop a build", self.name, others)
+            log.info(
+                "%s: faults that do not stop a build: %d; merclip-jax audit lists them",
+                self.name,
+                others,
+            )
         return clips
 
     def on_disk(self, sheet: Sheet) -> tuple[list[Clip], list[Fault]]:
@@ -216,85 +254,39 @@ class Corpus(ABC):
         for clip in tqdm(sheet.clips, desc=f"checking {self.name}", unit="clip", disable=None):
             try:
                 folder = self.folder(clip)
-            except frames.NoFramesError:
-                raise
+            except frames.NoFramesError as error:
+                raise frames.NoFramesError(f"{error}{self._instead()}") from error
             except DataError as fault:
-                faults.append(Fault(clip.key, "missing_folder", str(fault)))
+                detail = f"{fault}{self._instead(clip)}"
+                faults.append(Fault(clip.key, "missing_folder", detail))
                 continue
             try:
                 numbered = self.aligned(clip, self.numbered(folder))
-            except ValueError as error:
+            except DataError as error:
                 faults.append(Fault(clip.key, "duplicate_frames", str(error)))
                 continue
             short = corrections.get((clip.key, "frames"))
-            inside, clip_faults = _inside(clip, folder, numbered, short, self.gaps_stop)
+            inside, clip_faults = clip_frames.inside(clip, folder, numbered, short, self.gaps_stop)
             faults += clip_faults
             if not any(fault.stops_build for fault in clip_faults):
-                clips.append(_with_frames(clip, inside))
+                clips.append(clip_frames.with_frames(clip, inside))
         return clips, faults
 
+    def _instead(self, clip: Clip | None = None) -> str:
+        """What to do with videos or archives, of a clip or any, that lie where frames should."""
+        files = self._no_pictures
+        if clip:
+            names = {reading.canonical(name) for name in (clip.clip, f"{clip.subject} {clip.clip}")}
+            number = set(re.findall(r"\d+", reading.canonical(clip.subject)))
+            files = [
+                path
+                for path in files
+                if reading.canonical(path.stem) in names
+                and number <= set(reading.canonical(str(path.relative_to(self.manual_dir))).split())
+            ]
+        return folders.remedy(files)
 
-def middle(onset: int, offset: int) -> int:
-    """Where the apex is taken to be when the annotation gives none that can be used."""
-    return (onset + offset) // 2
-
-
-def _apex_fault(clip: Clip) -> Fault:
-    """The middle is used, which is no reason not to build."""
-    apex = "no apex" if clip.apex_used == ABSENT else f"apex {clip.apex_used}"
-    detail = f"{apex} between onset {clip.onset_used} and offset {clip.offset_used}; "
-    return Fault(clip.key, "apex", f"{detail}the middle is used", stops_build=False)
-
-
-def _needed(cells: Mapping[str, Any], field: str) -> int:
-    number = sheets.frame(cells[field])
-    if number == ABSENT:
-        raise DataError(f"{field} is {cells[field]!r}, not a frame number")
-    return number
-
-
-def _with_an_apex(clip: Clip) -> Clip:
-    if clip.onset_used <= clip.apex_used <= clip.offset_used:
-        return clip
-    return replace(clip, apex_used=middle(clip.onset_used, clip.offset_used))
-
-
-def _inside(
-    clip: Clip,
-    folder: Path,
-    numbered: Mapping[int, Path],
-    short: Correction | None,
-    gaps_stop: bool,
-) -> tuple[dict[int, Path], list[Fault]]:
-    """The frames from onset to offset, and what is wrong with them."""
-    onset, offset = clip.onset_used, clip.offset_used
-    inside = {number: path for number, path in numbered.items() if onset <= number <= offset}
-    faults = []
-    absent = (number for number in range(onset, offset + 1) if number not in inside)
-    missing = list(itertools.islice(absent, 9))  # an offset with a digit too many has millions
-    if missing and not (inside and short and len(inside) == int(short.new)):
-        listed = ", ".join(map(str, missing[:8])) + (", ..." if len(missing) > 8 else "")
-        span = f"onset {onset} and offset {offset}"
-        detail = (
-            f"{folder}: frames missing between {span}: {listed}; copy it again or correct its row"
-        )
-        faults.append(Fault(clip.key, "missing_frames", detail, gaps_stop or not inside))
-    bad = frames.unreadable(inside.values())
-    if bad:
-        listed = ", ".join(map(str, bad[:8]))
-        detail = f"not a readable image: {listed}; copy it again"
-        faults.append(Fault(clip.key, "unreadable", detail))
-    return inside, faults
-
-
-def _with_frames(clip: Clip, inside: Mapping[int, Path]) -> Clip:
-    """The clip with its frames; onset, apex and offset lie on frames that exist."""
-    return replace(
-        clip,
-        onset_used=min(inside),
-        apex_used=min(inside, key=lambda number: (abs(number - clip.apex_used), number)),
-        offset_used=max(inside),
-        apex_valid=clip.apex_valid and clip.apex in inside,
-        frame_numbers=list(inside),
-        frames=list(inside.values()),
-    )
+    @cached_property
+    def _no_pictures(self) -> list[Path]:
+        other = folders.VIDEOS | folders.ARCHIVES
+        return [p for p in folders.below(self.manual_dir) if p.suffix.lower() in other]

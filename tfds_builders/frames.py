@@ -1,18 +1,15 @@
-"""Frames on disk: found by the number in their names, in numerical order, checked unopened.
-
-No corpus pads its frame numbers reliably, so a file name is never built from a number: the last
-run of digits of a name is its number (MEB @f731b0a checks file lists in the same way).
-"""
+"""Where the frames of a corpus lie: folders of subjects and of clips, by their names."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-
-import cv2
+from typing import TypeVar
 
 from merclip_jax.errors import DataError
+from merclip_jax.tfds_builders import folders
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp"})
+SUFFIXES = folders.PICTURES
+Key = TypeVar("Key", bound=Hashable)
 
 # What a path may say of the frames below it: kinds that exclude each other -> how they are written.
 KINDS = (
@@ -23,41 +20,6 @@ KINDS = (
 
 class NoFramesError(DataError):
     """No folder holds the frames of the layout that is asked for: no clip can have any."""
-
-
-def numbered(folder: Path) -> dict[int, Path]:
-    """The images of a folder by frame number, ascending; whatever else lies there is ignored.
-
-    Raises:
-      ValueError: two images carry one number, so that neither can be trusted.
-    """
-    by_number: dict[int, Path] = {}
-    for path in sorted(folder.iterdir()):
-        digits = re.findall(r"\d+", path.stem)
-        if path.suffix.lower() not in SUFFIXES or not digits:
-            continue
-        number = int(digits[-1])
-        if number in by_number:
-            raise ValueError(
-                f"{folder}: {by_number[number].name} and {path.name} are both frame {number}; "
-                "keep one of them"
-            )
-        by_number[number] = path
-    return dict(sorted(by_number.items()))
-
-
-def unreadable(paths: Iterable[Path]) -> list[Path]:
-    """Those images that cannot be read.
-
-    Every file's header is read; only the first image is decoded, as decoding a whole corpus
-    takes minutes. Damage behind a sound header shows when the clips are packed.
-    """
-    bad = []
-    for i, path in enumerate(paths):
-        sound = cv2.haveImageReader(str(path))
-        if not sound or (i == 0 and cv2.imread(str(path)) is None):
-            bad.append(path)
-    return bad
 
 
 def find_root(
@@ -99,7 +61,12 @@ def find_root(
         )
     best = min(
         fitting,
-        key=lambda path: (unsaid[path], not re.search(prefer, path.lower()), path),
+        key=lambda path: (
+            unsaid[path],
+            not re.search(prefer, path.lower()),
+            path.count("/"),  # not a copy in a folder of its own
+            path,
+        ),
     )
     return manual_dir / best
 
@@ -120,7 +87,7 @@ def _unsaid(path: str, layout: str, kinds: Sequence[Mapping[str, str]]) -> int:
 
 def _roots(folder: Path, subject: str, depth: int) -> Iterator[Path]:
     """The folders down to `depth` that hold subject folders; those are not entered."""
-    children = [path for path in sorted(folder.iterdir()) if path.is_dir()]
+    children, _ = folders.entries(folder)
     if any(re.fullmatch(subject, child.name, re.IGNORECASE) for child in children):
         yield folder
     elif depth:
@@ -128,15 +95,43 @@ def _roots(folder: Path, subject: str, depth: int) -> Iterator[Path]:
             yield from _roots(child, subject, depth - 1)
 
 
-def clip_folders(root: Path, subject: str) -> dict[tuple[str, str], Path]:
-    """(subject folder, clip folder) -> path, of all that lies on disk, annotated or not."""
-    return {
-        (person.name, clip.name.strip()): clip
-        for person in sorted(root.iterdir())
-        if person.is_dir() and re.fullmatch(subject, person.name, re.IGNORECASE)
-        for clip in sorted(person.iterdir())
-        if clip.is_dir()
-    }
+def clip_folders(root: Path, subject: str) -> list[tuple[str, str, Path]]:
+    """(subject folder, clip folder, path) of all that lies on disk, annotated or not."""
+    return [
+        (person.name, clip.name.strip(), clip)
+        for person in folders.entries(root)[0]
+        if re.fullmatch(subject, person.name, re.IGNORECASE)
+        for clip in folders.entries(person)[0]
+    ]
+
+
+def by_key(found: Iterable[tuple[Key, Path]]) -> dict[Key, list[Path]]:
+    """The folders of each key: more than one where a copy holds a clip or a person twice."""
+    places: dict[Key, list[Path]] = {}
+    for key, path in found:
+        places.setdefault(key, []).append(path)
+    return places
+
+
+def only(places: Mapping[Key, list[Path]], key: Key, called: str) -> Path:
+    """The one folder of a key.
+
+    Raises:
+      DataError: there is none, or there are several; the message calls it `called`.
+    """
+    found = places.get(key, [])
+    if len(found) == 1:
+        return found[0]
+    if found:
+        first, second = map(folders.shown, found[:2])
+        raise DataError(f"{called} is there twice: {first}, {second}; keep one of them")
+    alike = [path for other in places if _letters(other) == _letters(key) for path in places[other]]
+    hint = f"; {folders.shown(alike[0])} is written in other letters" if alike else ""
+    raise DataError(f"{called}: annotated, but the folder is missing{hint}")
+
+
+def _letters(key: Hashable) -> str:
+    return str(key).casefold()
 
 
 def named_folders(root: Path, name: str) -> dict[str, list[Path]]:
@@ -145,17 +140,15 @@ def named_folders(root: Path, name: str) -> dict[str, list[Path]]:
     Corpora are copied with their clips by subject, by emotion or in one heap; a clip whose name
     says it all is found in each. What matches is not entered.
     """
-    folders: dict[str, list[Path]] = {}
-    for path in sorted(root.iterdir()):
-        if not path.is_dir():
-            continue
+    found: dict[str, list[Path]] = {}
+    for path in folders.entries(root)[0]:
         called = path.name.strip()
         if re.fullmatch(name, called, re.IGNORECASE):
-            folders.setdefault(called, []).append(path)
+            found.setdefault(called, []).append(path)
         else:
             for inner, places in named_folders(path, name).items():
-                folders.setdefault(inner, []).extend(places)
-    return folders
+                found.setdefault(inner, []).extend(places)
+    return found
 
 
 def layout_folders(

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow_datasets as tfds
 
+from merclip_jax.tfds_builders import folders
+
 ABSENT = -1  # a frame number that the annotation does not give
 
 
@@ -57,11 +59,20 @@ class Clip:
         """'dataset/subject/clip': the key of the clip in every table."""
         return f"{self.dataset}/{self.key}"
 
+    @property
+    def has_apex(self) -> bool:
+        """Whether the apex lies between onset and offset, all as they are used."""
+        return self.onset_used <= self.apex_used <= self.offset_used
+
     def example(self) -> tuple[str, dict]:
-        """The (key, example) pair that a TFDS builder yields."""
+        """The (key, example) pair that a TFDS builder yields.
+
+        Raises:
+          DataError: a picture cannot be read.
+        """
         values = asdict(self) | {"clip_id": self.clip_id}
         values["frames"] = [
-            frame if isinstance(frame, bytes) else str(frame) for frame in self.frames
+            frame if isinstance(frame, bytes) else folders.encoded(frame) for frame in self.frames
         ]
         return self.clip_id, values
 

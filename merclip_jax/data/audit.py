@@ -12,7 +12,6 @@ from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 
-import cv2
 import pandas as pd
 from tqdm import tqdm
 
@@ -20,6 +19,7 @@ from merclip_jax.data import datasets
 from merclip_jax.errors import ConfigError, DataError
 from merclip_jax.faces import face
 from merclip_jax.protocols import selection
+from merclip_jax.tfds_builders import folders
 from merclip_jax.tfds_builders.corpus import Corpus
 from merclip_jax.tfds_builders.frames import NoFramesError
 from merclip_jax.tfds_builders.records import Clip, Fault
@@ -55,21 +55,33 @@ def audit(corpus: Corpus, pixels: bool = False) -> dict:
         clips, faults_on_disk = [], [Fault(corpus.name, "missing_folder", str(error))]
     faults += [*faults_on_disk, *_same_pictures(clips)]
     if faces:
-        faults += [*_unlikely(sheet.clips), *_short(clips)]
+        faults += [*_unlikely(sheet.clips), *_short(clips), *_without_units(sheet.clips)]
     if pixels:
         faults += [*_damaged(clips), *(_faceless(clips) if faces else ())]
     table = datasets.facts(sheet.clips)
     counts = _counts(table)
     return {
         "dataset": corpus.name,
-        "annotation_file": sheet.source.name,
+        "annotation_file": ", ".join(_place(corpus, path) for path in corpus.sources()),
         "layout": corpus.layout,
         **counts,
         "published": _against_published(corpus.name, counts),
         "protocols": _protocols(corpus.name, table),
-        "faults": [asdict(fault) for fault in faults],
+        "faults": [_shown(fault) for fault in faults],
         "corrections": [asdict(line) for line in sheet.corrections],
     }
+
+
+def _place(corpus: Corpus, path: Path) -> str:
+    """A file or folder of the corpus as people find it: below manual_dir."""
+    below = path.relative_to(corpus.manual_dir)
+    return folders.shown(below if below.parts else path.name)
+
+
+def _shown(fault: Fault) -> dict:
+    """A fault as JSON values; names of files that are no text, escaped."""
+    values = asdict(fault)
+    return values | {name: folders.shown(values[name]) for name in ("key", "detail")}
 
 
 def _counts(table: pd.DataFrame) -> dict:
@@ -156,6 +168,14 @@ def _strange_labels(corpus: Corpus, clips: Sequence[Clip]) -> Iterator[Fault]:
             yield Fault(clip.key, "label", detail, stops_build=False)
 
 
+def _without_units(clips: Sequence[Clip]) -> Iterator[Fault]:
+    """Clips whose action-unit cell is blank, where the corpus has such a column."""
+    for clip in clips if any(clip.aus for clip in clips) else ():
+        if not clip.aus:
+            detail = "no action units: the cell is blank, and is taken for none at all"
+            yield Fault(clip.key, "action_units", detail, stops_build=False)
+
+
 def _short(clips: Sequence[Clip]) -> Iterator[Fault]:
     for clip in clips:
         if len(clip.frames) < FRAMES:
@@ -187,32 +207,31 @@ def _same_pictures(clips: Sequence[Clip]) -> Iterator[Fault]:
 
 
 def _damaged(clips: Sequence[Clip]) -> Iterator[Fault]:
+    """Clips with pictures that cannot be decoded, such as those that were cut off in copying."""
     for clip in tqdm(clips, desc="decoding", unit="clip", disable=None):
-        paths = _pictures(clip)
-        bad = [path.name for path in paths if cv2.imread(str(path)) is None]
-        cut = [path.name for path in paths if path.name not in bad and _is_cut(path)]
+        bad = [path.name for path in _pictures(clip) if not _decodes(path)]
         if bad:
-            detail = f"cannot be decoded: {', '.join(bad[:8])}; copy them again"
-            yield Fault(clip.key, "unreadable", detail)
-        if cut:
-            detail = f"cut off, the rest is grey: {', '.join(cut[:8])}; copy them again"
-            yield Fault(clip.key, "cut_off", detail, stops_build=False)
+            listed = ", ".join(map(folders.shown, bad[:8]))
+            yield Fault(clip.key, "unreadable", f"cannot be decoded: {listed}; copy them again")
 
 
-def _is_cut(path: Path) -> bool:
-    """Whether a JPEG ends before its end marker: OpenCV decodes it and fills up with grey."""
-    content = path.read_bytes()
-    scan, end = content.rfind(b"\xff\xda"), content.rfind(b"\xff\xd9")
-    return content.startswith(b"\xff\xd8") and end <= scan
+def _decodes(path: Path) -> bool:
+    try:
+        folders.decoded(path)
+    except folders.PictureError:
+        return False
+    return True
 
 
 def _faceless(clips: Sequence[Clip]) -> Iterator[Fault]:
     """People in whose first clip's middle picture no face is found."""
     people = {clip.subject: clip for clip in reversed(clips)}
     for clip in tqdm(people.values(), desc="looking for faces", unit="person", disable=None):
-        picture = cv2.imread(str(clip.frames[len(clip.frames) // 2]))
         try:
-            faces = [] if picture is None else face.detect(picture[:, :, ::-1])
+            picture = folders.decoded(_pictures(clip)[len(clip.frames) // 2])
+            faces = face.detect(picture[:, :, ::-1])
+        except folders.PictureError:
+            faces = []
         except ConfigError as error:  # the package with the networks is not there
             yield Fault("faces", "face", f"not looked for: {error}", stops_build=False)
             return

@@ -21,7 +21,7 @@ from etils import epath
 from ml_collections import ConfigDict
 
 from merclip_jax import tfds_builders
-from merclip_jax.data import motion
+from merclip_jax.data import motion, places
 from merclip_jax.errors import ConfigError, DataError
 from merclip_jax.faces import face
 from merclip_jax.facs import notation
@@ -71,6 +71,7 @@ def prepare(
     target = Path(builder.data_dir)
     if target.exists():
         return builder
+    manual_dir = places.manual_dirs(str(manual_dir or ""), [dataset])[dataset]
     folder = Path(manual_dir).expanduser().absolute() if manual_dir else None
     if folder and (not folder.is_dir() or not any(folder.iterdir())):
         raise ConfigError(f"manual_dir={folder}: no such folder, or an empty one")
@@ -94,8 +95,7 @@ def prepare_all(
 
     Args:
       dataset: corpora, joined by '+'.
-      manual_dir: where a single corpus lies; of several, the folder that holds one folder per
-        corpus, named as the corpus is here, or 'casme2=/a/CASME2,samm=/b/SAMM'.
+      manual_dir: as `places.manual_dirs` takes it.
       data_dir: where prepared datasets are kept.
       config_name: a builder config; of several corpora 'casme2=raw,smic=hs_raw', '' for the first.
 
@@ -103,25 +103,8 @@ def prepare_all(
       ConfigError, DataError: as `prepare`.
     """
     names = dataset.split("+")
-    places, variants = _places(manual_dir, names), shares(config_name, names, "builder_config")
-    return [prepare(name, places[name], data_dir, variants[name]) for name in names]
-
-
-def _places(manual_dir: str, names: list[str]) -> dict[str, str]:
-    if len(names) > 1 and manual_dir and "=" not in manual_dir:
-        return {name: str(Path(manual_dir) / name) for name in names}
-    return shares(manual_dir, names, "manual_dir")
-
-
-def shares(value: str, names: list[str], field: str) -> dict[str, str]:
-    """Each corpus's share of a field: 'x' for all, or 'casme2=x,samm=y'."""
-    if "=" not in value:
-        return dict.fromkeys(names, value)
-    pairs = [part.split("=", 1) for part in value.split(",")]
-    unknown = [pair[0] for pair in pairs if len(pair) < 2 or pair[0] not in names]
-    if unknown:
-        raise ConfigError(f"{field}={value}: {unknown[0]} is none of {', '.join(names)}")
-    return dict.fromkeys(names, "") | dict(pairs)
+    lie, variants = places.manual_dirs(manual_dir, names), places.variants(config_name, names)
+    return [prepare(name, lie[name], data_dir, variants[name]) for name in names]
 
 
 def check(data: ConfigDict, protocol: Protocol) -> None:
@@ -136,10 +119,8 @@ def check(data: ConfigDict, protocol: Protocol) -> None:
         no such folder, or the face networks are needed and not installed.
     """
     names = data.dataset.split("+")
-    places, variants = (
-        _places(data.manual_dir, names),
-        shares(data.builder_config, names, "builder_config"),
-    )
+    lie = places.manual_dirs(data.manual_dir, names)
+    variants = places.variants(data.builder_config, names)
     configs = [_config(name, variants[name]) for name in names]
     shown = (data.input, data.image_size, data.crop)
     of_flow = [shows_flow(config) for config in configs]
@@ -162,7 +143,7 @@ def check(data: ConfigDict, protocol: Protocol) -> None:
         )
     if data.crop == "aligned":
         face.check_installed()
-    for place in filter(None, places.values()):
+    for place in filter(None, lie.values()):
         if not Path(place).expanduser().is_dir():
             raise ConfigError(f"--config.data.manual_dir={place}: no such folder")
 
@@ -181,6 +162,7 @@ def corpus(dataset: str, manual_dir: str | Path, config_name: str = "") -> Corpu
     builder = _builder_class(dataset)
     if not issubclass(builder, CorpusBuilder):
         raise ConfigError(f"dataset {dataset!r} is made by code: there is no corpus on disk")
+    manual_dir = places.manual_dirs(str(manual_dir), [dataset])[dataset]
     folder = Path(manual_dir).expanduser().absolute()
     if not manual_dir or not folder.is_dir():
         raise ConfigError(
@@ -202,9 +184,9 @@ def annotations(
       DataError: the annotation is missing or has rows that cannot be used; all are listed.
     """
     names = dataset.split("+")
-    places, variants = _places(manual_dir, names), shares(config_name, names, "builder_config")
+    lie, variants = places.manual_dirs(manual_dir, names), places.variants(config_name, names)
     return pd.concat(
-        [_annotation(name, places[name], data_dir, variants[name]) for name in names],
+        [_annotation(name, lie[name], data_dir, variants[name]) for name in names],
         ignore_index=True,
     )
 

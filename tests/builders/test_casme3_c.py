@@ -81,7 +81,10 @@ def test_no_frames_says_what_was_looked_for(tmp_path):
     assert (
         "2/1: no folder of this subject, such as 2, 02, sub2 or spNO.2; found are 1, 10" in absent
     )
-    assert "in its folders color, 1 and 1/color, nor in its only folder; it holds 30.dat" in empty
+    assert (
+        "in its folders color, 1 and 1/color, nor in its only folder, but 7 .dat, 2 folders"
+        in empty
+    )
 
 
 def test_a_lost_frame_does_not_stop(tmp_path):

@@ -111,7 +111,9 @@ def test_a_bad_row_is_a_fault_with_its_place(tmp_path, cells, message):
     dfme.make_dfme(tmp_path)
     dfme.write_workbook(tmp_path, "train", [replace(TRAIN[0], **cells), *TRAIN[1:]])
     faults = Dfme(tmp_path).sheet().faults
-    assert [f"{dfme.BOOKS['train']}, {message}" in str(fault) for fault in faults] == [True]
+    assert [
+        f"{dfme.BOOKS['train']}, sheet Sheet1, {message}" in str(fault) for fault in faults
+    ] == [True]
 
 
 def test_from_disk_to_packed_clips(tmp_path):

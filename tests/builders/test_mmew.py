@@ -87,7 +87,7 @@ def test_an_emotion_that_the_name_contradicts_is_used_and_listed(tmp_path, cells
     ("cells", "message"),
     [
         ({"clip": "EP01_01f"}, "row 2: Filename is 'EP01_01f', not a clip's name such as S03-01"),
-        ({"clip": None}, "row 2: Filename is nan, not a clip's name"),
+        ({"clip": None}, "row 2: Filename is None, not a clip's name"),
         ({"subject": 4}, "row 2: Subject is 4, but Filename S03-01-002; correct one"),
         ({"offset": "?"}, "row 2: offset is '?', not a frame number"),
         ({"onset": 12}, "row 2: S03/S03-01-002: onset 12 comes after offset 11"),
@@ -122,7 +122,7 @@ def test_all_faults_of_the_frames_are_listed_at_once(tmp_path):
     with pytest.raises(DataError) as caught:
         Mmew(tmp_path).clips()
     expected = [
-        "S03-01-002: annotated, but there is no folder of this name",
+        "S03-01-002: annotated, but the folder is missing",
         "frames missing between onset 1 and offset 9: 3; copy it again",
         "S13-07-001 is there twice: ",
         "not a readable image: ",

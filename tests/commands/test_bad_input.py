@@ -129,7 +129,10 @@ def test_no_manual_dir_says_what_to_put_there(config, root, refused):
 
 def test_a_workbook_without_a_column(root, refused):
     corpus.write_workbook(root, corpus.rows(2, 3), without="OnsetFrame")
-    refused(3, "CASME2-coding-20190701.xlsx: row 1 names the columns, but not OnsetFrame; take")
+    refused(
+        3,
+        "CASME2-coding-20190701.xlsx, sheet Sheet1: row 1 names the columns, but not OnsetFrame",
+    )
     assert files(root.parent / "data") == []
 
 
@@ -170,7 +173,7 @@ def test_the_remedy_for_a_damaged_frame_is_one(config, root, refused):
 
 def test_an_action_unit_that_is_none(root, refused):
     corpus.write_workbook(root, corpus.change(corpus.rows(2, 3), 4, aus="4+Q7"))
-    refused(3, "CASME2-coding-20190701.xlsx, row 6: action units '4+Q7': token 'q7'")
+    refused(3, "CASME2-coding-20190701.xlsx, sheet Sheet1, row 6: action units '4+Q7': token 'q7'")
     assert files(root.parent / "data") == []
 
 

@@ -4,7 +4,7 @@ The number of a frame stands behind the last hyphen, padded to three digits in t
 part and bare in its first. Releases of the workbook have 189, 193 or 195 rows.
 """
 
-from pathlib import Path
+from collections.abc import Sequence
 
 from merclip_jax.tfds_builders import sheets
 from merclip_jax.tfds_builders.casme2.corpus import Casme2
@@ -34,8 +34,10 @@ class Casme(Casme2):
     optional = ()
     objective = Corpus.objective  # no column, no workbook of their own
 
-    def annotation(self) -> Path:
+    def books(self) -> Sequence[sheets.Book]:
         """The coding workbook with the newest date in its name; never that of CASME II."""
-        wanted = "CASME-coded-20190721.xls (or casme.xlsx)"
-        pattern = (r"casme(?!.?(2|ii)).?cod.*\.xlsx?$", r"^casme\.xlsx?$")
-        return sheets.find(self.manual_dir, pattern, wanted)
+        owners = (r"^casme-coded-\d{8}\.xlsx?$", r"^casme\.xlsx?$")
+        copies = r"casme(?!.?(2|ii)).?cod.*\.xlsx?$"
+        return (sheets.Book("CASME-coded-20190721.xls (or casme.xlsx)", (*owners, copies)),)
+
+    sources = Corpus.sources

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from merclip_jax.errors import DataError
 from merclip_jax.tfds_builders import frames, sheets
+from merclip_jax.tfds_builders.cells import frame, text
 from merclip_jax.tfds_builders.corpus import Corpus
 from merclip_jax.tfds_builders.records import ABSENT, Clip
 
@@ -40,17 +41,22 @@ class Casme2(Corpus):
     }
     optional: ClassVar[Sequence[str]] = ("objective",)  # absent before 2019
 
-    def annotation(self) -> Path:
+    def books(self) -> Sequence[sheets.Book]:
         """The coding workbook with the newest date in its name."""
-        wanted = "CASME2-coding-20190701.xlsx (or -20140508)"
-        return sheets.find(self.manual_dir, r"casme.?2?.*cod.*\.xlsx?$", wanted)
+        owners, copies = r"^casme2-coding-\d{8}\.xlsx?$", r"casme(?!.?coded).*cod.*\.xlsx?$"
+        return (sheets.Book("CASME2-coding-20190701.xlsx (or -20140508)", (owners, copies)),)
+
+    def sources(self) -> list[Path]:
+        """The coding workbook, and that of objective classes where it is read."""
+        coding = super().sources()
+        return [*coding, *self._objective_books] if self._needs_objective else coding
 
     def names(self, cells: Mapping[str, Any]) -> tuple[str, str]:
         """('01', 'EP02_01f'), for a subject '01', 1, 1.0 or 'sub01'."""
-        subject = sheets.text(cells["subject"]).lower().removeprefix("sub")
-        if sheets.frame(subject) == ABSENT:
+        subject = text(cells["subject"]).lower().removeprefix("sub")
+        if frame(subject) == ABSENT:
             raise DataError(f"Subject is {cells['subject']!r}, not a number")
-        clip = sheets.text(cells["clip"])
+        clip = text(cells["clip"])
         if not clip:
             raise DataError("Filename is empty")
         return f"{int(subject):02d}", clip
@@ -62,24 +68,34 @@ class Casme2(Corpus):
         return self._objective_classes.get(self.names(cells), 0)
 
     @cached_property
+    def _objective_books(self) -> list[Path]:
+        return sorted(self.manual_dir.glob("CASME2-ObjectiveClasses.xlsx"))
+
+    @cached_property
+    def _needs_objective(self) -> bool:
+        return not any("objective" in row.cells for row in self.rows())
+
+    @cached_property
     def _objective_classes(self) -> dict[tuple[str, str], int]:
-        paths = sorted(self.manual_dir.glob("CASME2-ObjectiveClasses.xlsx"))
         fields = {field: self.columns[field] for field in ("subject", "clip", "objective")}
-        return {
-            self.names(row.cells): super(Casme2, self).objective(row.cells)
-            for book in paths
-            for row in sheets.rows(book, fields)
-        }
+        classes = {}
+        for book in self._objective_books:
+            for row in sheets.rows(book, fields):
+                if row.note:
+                    continue
+                try:
+                    classes[self.names(row.cells)] = super().objective(row.cells)
+                except DataError as error:
+                    raise DataError(f"{row.where}: {error}") from error
+        return classes
 
     def folder(self, clip: Clip) -> Path:
         """sub01/EP02_01f below the frames of the layout."""
-        folder = self._folders.get((int(clip.subject), clip.clip))
-        if folder is None:
-            raise DataError(f"sub{clip.subject}/{clip.clip}: annotated, but the folder is missing")
-        return folder
+        key = (int(clip.subject), clip.clip)
+        return frames.only(self._folders, key, f"sub{clip.subject}/{clip.clip}")
 
     @cached_property
-    def _folders(self) -> dict[tuple[int, str], Path]:
+    def _folders(self) -> dict[tuple[int, str], list[Path]]:
         root = frames.find_root(self.manual_dir, self.layout, SUBJECT, "sub01/EP02_01f/...")
-        folders = frames.clip_folders(root, SUBJECT)
-        return {(int(person[3:]), clip): path for (person, clip), path in folders.items()}
+        found = frames.clip_folders(root, SUBJECT)
+        return frames.by_key(((int(person[3:]), clip), path) for person, clip, path in found)

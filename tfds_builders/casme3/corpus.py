@@ -5,17 +5,19 @@ annotated onset. Letters tell case apart: 'J' is not 'j'.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from merclip_jax.errors import DataError
-from merclip_jax.tfds_builders import frames, sheets
+from merclip_jax.tfds_builders import folders, frames, sheets
+from merclip_jax.tfds_builders.cells import canonical, frame, text
 from merclip_jax.tfds_builders.corpus import Corpus
+from merclip_jax.tfds_builders.identity import NAME
 from merclip_jax.tfds_builders.records import ABSENT, Clip
 
-SUBJECT = r"spNO\.\d+"
+SUBJECT = r"spNO\.(\d+)"
 WORKBOOK = "cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx"
 OBJECTIVE = {name: i for i, name in enumerate(("I", "II", "III", "IV", "V", "VI", "VII"), start=1)}
 
@@ -31,6 +33,7 @@ class Casme3(Corpus):
     }
     fps = 30.0
     gaps_stop = False  # the authors lost frames of about every tenth clip
+    clip_name = rf"{NAME}/\d+"
     columns = {
         "subject": ("Subject",),
         "clip": ("Filename",),
@@ -42,21 +45,25 @@ class Casme3(Corpus):
         "objective": ("Objective class",),
     }
 
-    def annotation(self) -> Path:
+    def books(self) -> Sequence[sheets.Book]:
         """The second version of the workbook of micro-expressions.
 
         Raises:
-          DataError: it is not there, whether or not the first version is.
+          DataError: only the first version is there.
         """
-        versions = [rf"me_label_jpgindex_v{number}.*\.xlsx?$" for number in (2, 1)]
-        found = sheets.find(self.manual_dir, versions, WORKBOOK, depth=2)
-        if re.search(versions[1], found.name, re.IGNORECASE):
+        names = (
+            r"^cas\(me\)3_part_a_me_label_jpgindex_v2\.xlsx?$",
+            r"me_label_jpgindex_v2.*\.xlsx?$",
+        )
+        second = sheets.Book(WORKBOOK, names, depth=2)
+        first = sheets.Book(WORKBOOK, (r"me_label_jpgindex_v1.*\.xlsx?$",), depth=2)
+        if first.there(self.manual_dir) and not second.there(self.manual_dir):
             raise DataError(
-                f"{found}: the first version, with 921 rows, is not read: its owner withdrew "
-                f"wrongly labelled clips, and all sample lists rest on the 860 rows of {WORKBOOK}; "
-                "put that there"
+                f"{first.find(self.manual_dir)}: the first version, with 921 rows, is not read: "
+                "its owner withdrew wrongly labelled clips, and all sample lists rest on the 860 "
+                f"rows of {WORKBOOK}; put that there"
             )
-        return found
+        return (second,)
 
     def names(self, cells: Mapping[str, Any]) -> tuple[str, str]:
         """('spNO.1', 'a/355'): the clip is the video's letter and the onset as annotated.
@@ -64,22 +71,28 @@ class Casme3(Corpus):
         Frames count from 1, so the one clip annotated from 0 is called 'e/1' (so does MER-CLIP
         @31037e9).
         """
-        subject, letter = sheets.text(cells["subject"]), sheets.text(cells["clip"])
-        if not subject.lower().startswith("spno."):
+        subject, letter = text(cells["subject"]), text(cells["clip"])
+        number = re.fullmatch(SUBJECT, subject, re.IGNORECASE)
+        if not number:
             raise DataError(f"Subject is {cells['subject']!r}, not like 'spNO.1'")
+        subject = f"spNO.{number[1]}"  # in whatever letters
         if not letter:
             raise DataError("Filename is empty")
-        onset = sheets.frame(cells["onset"])
+        onset = frame(cells["onset"])
         if onset == ABSENT:
             raise DataError(f"{subject}/{letter}: Onset is {cells['onset']!r}, not a frame number")
         return subject, f"{letter}/{max(onset, 1)}"
 
     def objective(self, cells: Mapping[str, Any]) -> int:
         """The objective class, which is a Roman numeral; 0 for a blank."""
-        written = sheets.text(cells["objective"])
+        written = text(cells["objective"])
         if written and written not in OBJECTIVE:
             raise DataError(f"Objective class is {cells['objective']!r}, not one of I to VII")
         return OBJECTIVE.get(written, 0)
+
+    def same(self, clip: Clip) -> str:
+        """As of any corpus, but letters tell videos apart."""
+        return f"{canonical(clip.subject)}/{clip.clip}"
 
     def folder(self, clip: Clip) -> Path:
         """spNO.1/a/color, or spNO.1/a where a copy has no such level.
@@ -99,20 +112,19 @@ class Casme3(Corpus):
             )
         if video is None:
             raise DataError(f"{clip.subject}/{letter}: annotated, but the folder is missing")
-        return next((path for path in _folders(video) if path.name.lower() == "color"), video)
+        inner, _ = folders.entries(video)
+        return next((path for path in inner if path.name.lower() == "color"), video)
 
     def _videos(self, subject: str) -> dict[str, Path]:
         """The folders of a subject's videos, by letter."""
-        folder = self._subjects.get(subject.lower())
-        return {path.name.strip(): path for path in _folders(folder)} if folder else {}
+        if canonical(subject) not in self._subjects:
+            return {}
+        folder = frames.only(self._subjects, canonical(subject), subject)
+        return {path.name.strip(): path for path in folders.entries(folder)[0]}
 
     @cached_property
-    def _subjects(self) -> dict[str, Path]:
-        folders = frames.layout_folders(
+    def _subjects(self) -> dict[str, list[Path]]:
+        found = frames.layout_folders(
             self.manual_dir, self.layout, SUBJECT, "spNO.1/a/color/355.jpg ..."
         )
-        return {subject.lower(): path for subject, path in folders.items()}
-
-
-def _folders(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.iterdir()) if path.is_dir()]
+        return frames.by_key((canonical(subject), path) for subject, path in found.items())

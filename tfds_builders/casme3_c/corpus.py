@@ -6,13 +6,14 @@ the clip's folder, in `color` there, or in any of these within the only folder t
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from merclip_jax.errors import DataError
-from merclip_jax.tfds_builders import frames, sheets
+from merclip_jax.tfds_builders import folders, frames, sheets
+from merclip_jax.tfds_builders.cells import text
 from merclip_jax.tfds_builders.corpus import Corpus
 from merclip_jax.tfds_builders.records import Clip
 
@@ -41,15 +42,14 @@ class Casme3C(Corpus):
         "emotion": ("emotion",),
     }
 
-    def annotation(self) -> Path:
+    def books(self) -> Sequence[sheets.Book]:
         """The workbook of micro-expressions; CAS(ME)3_part_C.xls is another."""
-        return sheets.find(
-            self.manual_dir, r"part_?c_me.*\.xlsx?$", "CAS(ME)3_part_C_ME.xlsx", depth=2
-        )
+        names = (r"^cas\(me\)3_part_?c_me\.xlsx?$", r"part_?c_me.*\.xlsx?$")
+        return (sheets.Book("CAS(ME)3_part_C_ME.xlsx", names, depth=2),)
 
     def names(self, cells: Mapping[str, Any]) -> tuple[str, str]:
         """('1', '2'): the subject's number and the clip's."""
-        subject, clip = sheets.text(cells["subject"]), sheets.text(cells["clip"])
+        subject, clip = text(cells["subject"]), text(cells["clip"])
         for heading, written in (("sub", subject), ("count", clip)):
             if not written.isdecimal():
                 raise DataError(f"{heading} is {written!r}, not a number")
@@ -61,51 +61,45 @@ class Casme3C(Corpus):
         Raises:
           DataError: there is none; the message says what was looked for and what there is.
         """
-        person = self._subjects.get(int(clip.subject))
-        if person is None:
+        if int(clip.subject) not in self._subjects:
             raise DataError(
                 f"{clip.key}: no folder of this subject, such as {clip.subject}, "
                 f"{int(clip.subject):02d}, sub{clip.subject} or spNO.{clip.subject}; found are "
-                f"{', '.join(path.name for path in self._subjects.values())}"
+                f"{', '.join(paths[0].name for paths in self._subjects.values())}"
             )
+        person = frames.only(self._subjects, int(clip.subject), f"subject {clip.subject}")
         pictures = _pictures(person, int(clip.clip)) or _pictures_in_the_only(
             person, int(clip.clip)
         )
         if pictures is None:
-            inside = ", ".join(sorted(path.name for path in person.iterdir())[:8])
             raise DataError(
                 f"{clip.key}: no pictures in {person}, in its folders color, {clip.clip} and "
-                f"{clip.clip}/color, nor in its only folder; it holds {inside or 'nothing'}"
+                f"{clip.clip}/color, nor in its only folder{folders.contents(person)}"
             )
         return pictures
 
     @cached_property
-    def _subjects(self) -> dict[int, Path]:
-        folders = frames.layout_folders(
+    def _subjects(self) -> dict[int, list[Path]]:
+        found = frames.layout_folders(
             self.manual_dir, self.layout, SUBJECT, "1/NNN.jpg ... or 1/1/color/NNN.jpg", OTHER_PARTS
         )
-        return {int(re.findall(r"\d+", subject)[-1]): path for subject, path in folders.items()}
+        return frames.by_key(
+            (int(re.findall(r"\d+", name)[-1]), path) for name, path in found.items()
+        )
 
 
 def _pictures(folder: Path, clip: int) -> Path | None:
     """Where below a subject's folder the pictures lie: the clip's own folder goes first."""
-    own = [path for path in _folders(folder) if path.name.isdecimal() and int(path.name) == clip]
+    inner, _ = folders.entries(folder)
+    own = [path for path in inner if path.name.isdecimal() and int(path.name) == clip]
     places = [place for path in (*own, folder) for place in (*_colour(path), path)]
-    return next((place for place in places if any(map(_is_picture, place.iterdir()))), None)
+    return next((place for place in places if folders.pictures(place)), None)
 
 
 def _pictures_in_the_only(folder: Path, clip: int) -> Path | None:
-    inside = _folders(folder)
-    return _pictures(inside[0], clip) if len(inside) == 1 else None
+    inner, _ = folders.entries(folder)
+    return _pictures(inner[0], clip) if len(inner) == 1 else None
 
 
 def _colour(folder: Path) -> list[Path]:
-    return [path for path in _folders(folder) if path.name.lower() == "color"]
-
-
-def _folders(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.iterdir()) if path.is_dir()]
-
-
-def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in frames.SUFFIXES
+    return [path for path in folders.entries(folder)[0] if path.name.lower() == "color"]

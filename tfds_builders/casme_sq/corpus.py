@@ -6,16 +6,16 @@ a video has: expression anger1_1 of participant 1 lies in rawpic/s15/15_0401....
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from merclip_jax.errors import DataError
-from merclip_jax.tfds_builders import frames, sheets
+from merclip_jax.tfds_builders import books, frames, sheets
+from merclip_jax.tfds_builders.books import Table
+from merclip_jax.tfds_builders.cells import Unsure, frame, text
 from merclip_jax.tfds_builders.corpus import Corpus, Sheet
 from merclip_jax.tfds_builders.records import ABSENT, Clip, Fault
 
@@ -36,37 +36,39 @@ class CasmeSq(Corpus):
     }
     fps = 30.0
 
-    def annotation(self) -> Path:
+    def books(self) -> Sequence[sheets.Book]:
         """The coding workbook; of several an updated one. The workbook of eye blinks is none."""
-        return sheets.find(self.manual_dir, r"code_?final.*\.xlsx?$", "CAS(ME)^2code_final.xlsx")
+        owners = r"^(cas\(me\)\^?2)?code_?final *(\(updated\))?\.xlsx?$"
+        return (sheets.Book("CAS(ME)^2code_final.xlsx", (owners, r"code_?final.*\.xlsx?$")),)
 
     def rows(self) -> Iterator[sheets.Row]:
-        """The rows of the first sheet that are not of a macro-expression.
+        """The rows that are not of a macro-expression, of each sheet with rows of codes.
 
         Raises:
-          DataError: the workbook has too few columns, or does not say which folder is whose.
+          DataError: no sheet has such rows, or none says which folder is whose.
         """
-        workbook, coded = self.annotation(), next(iter(self._tables.values()))
-        if coded.shape[1] < len(FIELDS):
+        coded = [table for table in self._tables if not _is_rule(table)]
+        read = [table for table in coded if not table.hidden and _is_coded(table)]
+        if not read:
             raise DataError(
-                f"{workbook}: the first sheet has {coded.shape[1]} columns, not the "
-                f"{len(FIELDS)} of {', '.join(FIELDS)}; take the workbook as its owner "
-                "distributes it"
+                f"{self.annotation()}: no sheet has rows of the {len(FIELDS)} columns "
+                f"{', '.join(FIELDS)}; take the workbook as its owner distributes it"
             )
         if not self._people:
             raise DataError(
-                f"{workbook}: no sheet 'naming rule1' that gives a folder (s15) and a participant "
-                "number in each row; take the workbook as its owner distributes it"
+                f"{self.annotation()}: no sheet 'naming rule1' that gives a folder (s15) and a "
+                "participant number in each row; take the workbook as its owner distributes it"
             )
-        for i, row in enumerate(coded.itertuples(index=False), start=1):
-            cells = dict(zip(FIELDS, row, strict=False))
-            blank = all(pd.isna(cell) for cell in cells.values())
-            if not blank and "macro" not in sheets.text(cells["type"]).lower():
-                yield sheets.Row(f"{workbook.name}, row {i}", cells)
+        for table in coded:
+            if table in read:
+                yield from _coded(table)
+            elif table.rows:
+                why = "is hidden" if table.hidden else "has no rows of codes"
+                yield sheets.Row(table.place, {}, note=f"{why}, so it is left out")
 
     def names(self, cells: Mapping[str, Any]) -> tuple[str, str]:
         """('s15', 'anger1_1'), for a participant 1 whose folder is s15."""
-        number, clip = sheets.frame(cells["subject"]), sheets.text(cells["clip"])
+        number, clip = frame(cells["subject"]), text(cells["clip"])
         if number == ABSENT:
             raise DataError(
                 f"the participant is {cells['subject']!r}, not a number; correct it, or delete the "
@@ -76,7 +78,7 @@ class CasmeSq(Corpus):
             raise DataError(f"participant {number} has no folder in the sheet 'naming rule1'")
         if not clip:
             raise DataError("the expression's name is empty")
-        if "micro" not in sheets.text(cells["type"]).lower():
+        if _types(text(cells["type"])) != {"micro"}:
             raise DataError(
                 f"{clip}: the type is {cells['type']!r}, neither macro- nor micro-expression"
             )
@@ -84,8 +86,8 @@ class CasmeSq(Corpus):
 
     def meant(self, cells: Mapping[str, Any]) -> Mapping[str, Any]:
         """An offset 0 means that it is the apex, an apex 0 that there is none."""
-        apex = None if sheets.frame(cells["apex"]) == 0 else cells["apex"]
-        offset = cells["apex"] if sheets.frame(cells["offset"]) == 0 else cells["offset"]
+        apex = None if frame(cells["apex"]) == 0 else cells["apex"]
+        offset = cells["apex"] if frame(cells["offset"]) == 0 else cells["offset"]
         return {**cells, "apex": apex, "offset": offset}
 
     def sheet(self) -> Sheet:
@@ -103,10 +105,7 @@ class CasmeSq(Corpus):
         """s15/anger1_1 of the cut samples, or the long video s15/15_0401... ."""
         if self.layout == "raw":
             return self._long_video(clip)
-        folder = self._folders.get((int(clip.subject[1:]), clip.clip.lower()))
-        if folder is None:
-            raise DataError(f"{clip.subject}/{clip.clip}: annotated, but the folder is missing")
-        return folder
+        return frames.only(self._folders, (int(clip.subject[1:]), clip.clip.lower()), clip.key)
 
     def _long_video(self, clip: Clip) -> Path:
         video = re.sub(r"_\d+$", "", clip.clip).lower()
@@ -114,47 +113,96 @@ class CasmeSq(Corpus):
             raise DataError(f"{clip.clip}: the sheet 'naming rule2' has no code for {video!r}")
         number, code = int(clip.subject[1:]), self._codes[video]
         start = f"{number}_{code}"
-        for (person, name), path in self._folders.items():
-            if person == number and re.match(rf"{start}(?!\d)", name):
-                return path
-        raise DataError(f"{clip.subject}/{start}...: annotated, but the folder is missing")
+        fitting = [
+            path
+            for (person, name), paths in self._folders.items()
+            for path in paths
+            if person == number and re.match(rf"{start}(?!\d)", name)
+        ]
+        return frames.only({start: fitting}, start, f"{clip.subject}/{start}...")
 
     @cached_property
-    def _folders(self) -> dict[tuple[int, str], Path]:
+    def _folders(self) -> dict[tuple[int, str], list[Path]]:
         example = "s15/15_0101.../..." if self.layout == "raw" else "s15/anger1_1/..."
         root = frames.find_root(self.manual_dir, self.layout, SUBJECT, example, kinds=KINDS)
-        return {
-            (int(person.lower().removeprefix("s")), name.lower()): path
-            for (person, name), path in frames.clip_folders(root, SUBJECT).items()
-        }
+        return frames.by_key(
+            ((int(person.lower().removeprefix("s")), name.lower()), path)
+            for person, name, path in frames.clip_folders(root, SUBJECT)
+        )
 
     @cached_property
-    def _tables(self) -> dict[str, pd.DataFrame]:
-        return sheets.tables(self.annotation())
+    def _tables(self) -> list[Table]:
+        return books.read(self.annotation())
 
-    def _rule(self, number: int) -> list[list[str]]:
-        """The cells of a sheet of naming rules, row by row, blank ones left out."""
-        for name, table in self._tables.items():
-            if sheets.plain(name) == f"namingrule{number}":
-                rows = ([sheets.text(cell) for cell in row] for row in table.to_numpy())
-                return [[cell for cell in row if cell] for row in rows]
-        return []
+    def _rule(self, number: int) -> Iterator[tuple[str, list[str]]]:
+        """The cells of a sheet of naming rules, row by row with its place, blank ones left out."""
+        for table in self._tables:
+            if _is_rule(table) and sheets.plain(table.name).endswith(str(number)):
+                for row, cells in table.rows.items():
+                    try:
+                        yield table.where(row), [text(cell) for cell in cells.values()]
+                    except DataError as error:
+                        raise DataError(f"{table.where(row)}: {error}") from error
 
     @cached_property
     def _people(self) -> dict[int, str]:
-        """Participant number -> folder; the number stands right of the folder."""
-        people = {}
-        for cells in self._rule(1):
+        """Participant number -> folder; the number stands right of the folder.
+
+        Raises:
+          DataError: a participant has two folders, or a folder two participants.
+        """
+        people: dict[int, str] = {}
+        for where, cells in self._rule(1):
             for folder, number in zip(cells, cells[1:], strict=False):
-                if re.fullmatch(r"s\d{1,2}", folder.lower()) and sheets.frame(number) != ABSENT:
-                    people[sheets.frame(number)] = folder.lower()
+                if re.fullmatch(r"s\d{1,2}", folder.lower()) and frame(number) != ABSENT:
+                    _rule_once(people, frame(number), folder.lower(), where)
         return people
 
     @cached_property
     def _codes(self) -> dict[str, str]:
-        """Video name -> its four digits, which a copy may have read as a number."""
-        return {
-            cells[1].lower(): f"{sheets.frame(cells[0]):04d}"
-            for cells in self._rule(2)
-            if len(cells) > 1 and sheets.frame(cells[0]) != ABSENT
-        }
+        """Video name -> its four digits, which a copy may have read as a number.
+
+        Raises:
+          DataError: a video has two codes, or a code two videos.
+        """
+        codes: dict[str, str] = {}
+        for where, cells in self._rule(2):
+            if len(cells) > 1 and frame(cells[0]) != ABSENT:
+                _rule_once(codes, cells[1].lower(), f"{frame(cells[0]):04d}", where)
+        return codes
+
+
+def _rule_once(rules: dict[Any, str], key: Any, value: str, where: str) -> None:
+    other = next((name for name, given in rules.items() if given == value), key)
+    if other != key or rules.get(key, value) != value:
+        raise DataError(
+            f"{where}: {key} is {value}, but an earlier row says {other} is {rules[other]}; "
+            "correct one of them"
+        )
+    rules[key] = value
+
+
+def _is_rule(table: Table) -> bool:
+    return sheets.plain(table.name) in ("namingrule1", "namingrule2")
+
+
+def _is_coded(table: Table) -> bool:
+    """Whether a row names a type of expression where the codes do."""
+    return any(_types(row.get(len(FIELDS))) for row in table.rows.values())
+
+
+def _types(cell: Any) -> set[str]:
+    """The types of expression that a cell names."""
+    return set(re.findall("micro|macro", str(cell).lower()))
+
+
+def _coded(table: Table) -> Iterator[sheets.Row]:
+    for number, row in table.rows.items():
+        cells = {one: row.get(column) for column, one in enumerate(FIELDS, start=1)}
+        blank = not any(cell is not None for cell in cells.values())
+        if not blank and _types(cells["type"]) != {"macro"}:
+            places = {one: f"cell {chr(64 + i)}{number}" for i, one in enumerate(FIELDS, start=1)}
+            for column, one in enumerate(FIELDS, start=1):
+                if one in sheets.OF_ONE_CLIP and (number, column) in table.repeated:
+                    cells[one] = Unsure(places[one], sheets.MERGED)
+            yield sheets.Row(table.where(number), cells, places)

@@ -4,7 +4,7 @@ Each part has a workbook of its own. Frames count from 0, and each row gives its
 names of clips are unique over all parts, so that the folder around them does not matter.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -12,14 +12,24 @@ from typing import Any
 
 from merclip_jax.errors import DataError
 from merclip_jax.tfds_builders import frames, sheets
+from merclip_jax.tfds_builders.cells import frame, text
 from merclip_jax.tfds_builders.corpus import Corpus, Sheet
 from merclip_jax.tfds_builders.records import Clip, Fault
 
 CLIP = r"sub\d+_\d+"
-PARTS = {  # split -> pattern of its workbook, the owner's name of it, and of its frames
-    "train": (r"^train.*au.*\.xlsx?$", "training_full_with_AU.xlsx", "DFME_train"),
-    "testA": (r"^test_?a.*au.*\.xlsx?$", "testA_full_with_AU.xlsx", "test_data_A"),
-    "testB": (r"^test_?b.*au.*\.xlsx?$", "testB_full_with_AU.xlsx", "test_data_B"),
+FASTEST = 10_000  # frames per second
+FRAMES = {"train": "DFME_train", "testA": "test_data_A", "testB": "test_data_B"}
+BOOKS = {
+    split: sheets.Book(
+        f"{owners}_full_with_AU.xlsx",
+        (rf"^{owners}_full_with_au\.xlsx?$", rf"^{copies}.*au.*\.xlsx?$"),
+        depth=2,
+    )
+    for split, owners, copies in (
+        ("train", "training", "train"),
+        ("testA", "testA", "test_?a"),
+        ("testB", "testB", "test_?b"),
+    )
 }
 
 
@@ -49,51 +59,55 @@ class Dfme(Corpus):
         Raises:
           DataError: there is none of the three.
         """
-        if not self._workbooks:
-            names = ", ".join(name for _, name, _ in PARTS.values())
+        if not self._books:
+            names = ", ".join(book.wanted for book in BOOKS.values())
             return sheets.find(self.manual_dir, "(?!)", f"{names}, or one of them", depth=2)
-        return next(iter(self._workbooks.values()))
+        return self.sources()[0]
+
+    def books(self) -> Sequence[sheets.Book]:
+        """Those that are there; the absence of the others becomes a fault of the sheet."""
+        return tuple(self._books.values())
+
+    def sources(self) -> list[Path]:
+        """The workbooks that are there."""
+        return [book.find(self.manual_dir) for book in self.books()]
 
     @cached_property
-    def _workbooks(self) -> dict[str, Path]:
-        """The workbooks that are there, by split."""
-        sheets_by_split = {}
-        for split, (pattern, name, _) in PARTS.items():
-            try:
-                sheets_by_split[split] = sheets.find(self.manual_dir, pattern, name, depth=2)
-            except DataError:  # its absence becomes a fault of the sheet
-                continue
-        return sheets_by_split
+    def _books(self) -> dict[str, sheets.Book]:
+        return {split: book for split, book in BOOKS.items() if book.there(self.manual_dir)}
 
     def rows(self) -> Iterator[sheets.Row]:
         """The rows of all workbooks that are there, each with its split."""
-        for split, workbook in self._workbooks.items():
+        for split, book in self._books.items():
+            workbook = book.find(self.manual_dir)
             for row in sheets.rows(workbook, self.columns, self.optional):
-                yield replace(row, cells={**row.cells, "split": split})
+                yield row if row.note else replace(row, cells={**row.cells, "split": split})
 
     def sheet(self) -> Sheet:
         """The rows of all parts; a part without a workbook is a fault that does not stop."""
         sheet = super().sheet()
         absent = [
-            Fault(split, "missing_part", f"no {name}; {split} is left out", stops_build=False)
-            for split, (_, name, _) in PARTS.items()
-            if split not in self._workbooks
+            Fault(
+                split, "missing_part", f"no {book.wanted}; {split} is left out", stops_build=False
+            )
+            for split, book in BOOKS.items()
+            if split not in self._books
         ]
         return replace(sheet, faults=sheet.faults + absent)
 
     def names(self, cells: Mapping[str, Any]) -> tuple[str, str]:
         """('sub0003', 'sub0003_01')."""
-        subject, clip = sheets.text(cells["subject"]), sheets.text(cells["clip"])
+        subject, clip = text(cells["subject"]), text(cells["clip"])
         if not subject or not clip.startswith(f"{subject}_"):
             raise DataError(f"Filename is {cells['clip']!r}, not of Subject {cells['subject']!r}")
         return subject, clip
 
     def rate(self, cells: Mapping[str, Any]) -> float:
         """Frames per second, which differ from person to person: 200, 300 or 500."""
-        written = sheets.text(cells["fps"])
-        if not written.isdecimal() or not int(written):
+        rate = frame(cells["fps"])
+        if not 0 < rate <= FASTEST:
             raise DataError(f"Fps is {cells['fps']!r}, not a number of frames per second")
-        return float(written)
+        return float(rate)
 
     def split(self, cells: Mapping[str, Any]) -> str:
         """'train', 'testA' or 'testB'."""
@@ -110,17 +124,17 @@ class Dfme(Corpus):
         absent = {clip.split: None for clip in sheet.clips if clip.split not in with_frames}
         clips, faults = super().on_disk(replace(sheet, clips=there))
         for split in absent:
-            detail = f"no frames ({PARTS[split][2]}/...) of any of its clips; {split} is left out"
+            detail = f"no frames ({FRAMES[split]}/...) of any of its clips; {split} is left out"
+            detail += self._instead()
             faults.append(Fault(split, "missing_part", detail, stops_build=False))
         return clips, faults
 
     def folder(self, clip: Clip) -> Path:
         """The folder called like the clip."""
-        folder = self._folders.get(clip.clip)
-        if folder is None:
-            raise DataError(f"{clip.clip}: annotated, but the folder is missing")
-        return folder
+        return frames.only(self._folders, clip.clip, clip.clip)
 
     @cached_property
-    def _folders(self) -> dict[str, Path]:
-        return frames.layout_folders(self.manual_dir, self.layout, CLIP, "sub0003_01/00109.png ...")
+    def _folders(self) -> dict[str, list[Path]]:
+        example = "sub0003_01/00109.png ..."
+        found = frames.layout_folders(self.manual_dir, self.layout, CLIP, example)
+        return frames.by_key(found.items())

@@ -5,7 +5,7 @@ in their names, so that no name is taken apart.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 
 from merclip_jax.errors import DataError
 from merclip_jax.tfds_builders import frames, sheets
+from merclip_jax.tfds_builders.cells import blank, text
 from merclip_jax.tfds_builders.corpus import Corpus, Sheet
 from merclip_jax.tfds_builders.records import Clip, Fault
 
@@ -42,15 +43,17 @@ class FourDme(Corpus):
         "emotion": ("Emotion",),
     }
 
-    def annotation(self) -> Path:
+    def books(self) -> Sequence[sheets.Book]:
         """The release's workbook of micro-expressions, not that of extras."""
-        pattern = r"4dme.*micro(?!.*(macro|extra)).*\.xlsx?$"
-        return sheets.find(self.manual_dir, pattern, WORKBOOK, depth=2)
+        owners = r"^4dme_labelling_micro_release v\d+\.xlsx?$"
+        copies = r"4dme.*micro(?!.*(macro|extra)).*\.xlsx?$"
+        return (sheets.Book(WORKBOOK, (owners, copies), depth=2),)
 
     def rows(self) -> Iterator[sheets.Row]:
-        """The annotated rows; some workbooks end in totals, which name no clip and no frame."""
+        """The annotated rows; some workbooks end in totals of a name alone."""
         for row in super().rows():
-            if any(sheets.text(row.cells[field]) for field in ("clip", "onset", "offset")):
+            said = {field for field, cell in row.cells.items() if not blank(cell)}
+            if said != {"subject"} or text(row.cells["subject"]).lower() != "total":
                 yield row
 
     def sheet(self) -> Sheet:
@@ -70,7 +73,7 @@ class FourDme(Corpus):
 
     def names(self, cells: Mapping[str, Any]) -> tuple[str, str]:
         """('S13_1st', '001_01_1')."""
-        subject, clip = sheets.text(cells["subject"]), sheets.text(cells["clip"])
+        subject, clip = text(cells["subject"]), text(cells["clip"])
         for heading, written in (("sub_ID", subject), ("fold_name", clip)):
             if not written:
                 raise DataError(f"{heading} is empty")
@@ -78,7 +81,7 @@ class FourDme(Corpus):
 
     def meant(self, cells: Mapping[str, Any]) -> Mapping[str, Any]:
         """The cells, action units without the sign that one has behind its last unit."""
-        return {**cells, "aus": re.sub(r"[^\w)?]+$", "", sheets.text(cells["aus"]))}
+        return {**cells, "aus": re.sub(r"[^\w)?]+$", "", text(cells["aus"]))}
 
     def folder(self, clip: Clip) -> Path:
         """S13_1st/001_01_1, S13_1st/S13_1st_001_01_1 or S13_1st_001_01_1."""
@@ -97,8 +100,9 @@ class FourDme(Corpus):
         anew, and has exactly as many as onset and offset span, is counted from onset.
         """
         span = range(clip.onset_used, clip.offset_used + 1)
-        anew = [range(first, first + len(span)) for first in (0, 1)]
-        if [*numbered] not in map(list, anew):
+        if len(numbered) != len(span) or min(numbered) not in (0, 1):
+            return numbered
+        if max(numbered) - min(numbered) + 1 != len(span):
             return numbered
         return dict(zip(span, numbered.values(), strict=True))
 

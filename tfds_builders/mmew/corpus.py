@@ -5,7 +5,7 @@ subject or in one heap, so they are found by that name.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 
 from merclip_jax.errors import DataError
 from merclip_jax.tfds_builders import frames, sheets
+from merclip_jax.tfds_builders.cells import text
 from merclip_jax.tfds_builders.corpus import Corpus, Sheet
 from merclip_jax.tfds_builders.records import Clip, Fault
 
@@ -45,15 +46,18 @@ class Mmew(Corpus):
         "emotion": ("Estimated Emotion",),
     }
 
-    def annotation(self) -> Path:
+    def books(self) -> Sequence[sheets.Book]:
         """The workbook, beside the frames or above or below their folder."""
-        name = r"mmew.?micro.?exp.*"
-        patterns = (r"^mmew_micro_exp\.xlsx?$", rf"{name}\.xlsx?$", rf"{name}\.csv$")
-        return sheets.find(self.manual_dir, patterns, "MMEW_Micro_Exp.xlsx", depth=2)
+        names = (
+            r"^mmew_micro_exp\.xlsx?$",
+            r"^mmew_micro_exp\.csv$",
+            r"mmew.?micro.?exp.*\.(xlsx?|csv)$",
+        )
+        return (sheets.Book("MMEW_Micro_Exp.xlsx", names, depth=2),)
 
     def names(self, cells: Mapping[str, Any]) -> tuple[str, str]:
         """('S03', 'S03-01-002'); the subject is written as in the clip's name."""
-        clip, subject = sheets.text(cells["clip"]), sheets.text(cells["subject"])
+        clip, subject = text(cells["clip"]), text(cells["subject"])
         parts = re.fullmatch(CLIP, clip, re.IGNORECASE)
         if not parts:
             raise DataError(f"Filename is {cells['clip']!r}, not a clip's name such as S03-01-002")
@@ -88,21 +92,16 @@ class Mmew(Corpus):
 
     def folder(self, clip: Clip) -> Path:
         """The folder with the clip's name, wherever it lies below manual_dir."""
-        folders = self._folders.get(clip.clip.lower(), [])
-        if not folders:
-            raise DataError(f"{clip.clip}: annotated, but there is no folder of this name")
-        if len(folders) > 1:
-            raise DataError(
-                f"{clip.clip} is there twice: {folders[0]}, {folders[1]}; keep one of them"
-            )
-        return folders[0]
+        return frames.only(self._folders, clip.clip.lower(), clip.clip)
 
     @cached_property
     def _folders(self) -> dict[str, list[Path]]:
-        folders = frames.named_folders(self.manual_dir, CLIP)
-        if not folders:
-            raise DataError(
+        found = frames.named_folders(self.manual_dir, CLIP)
+        if not found:
+            raise frames.NoFramesError(
                 f"{self.manual_dir}: no frames (folders such as Micro_Expression/.../S03-01-002); "
                 "complete the corpus"
             )
-        return {name.lower(): paths for name, paths in folders.items()}
+        return frames.by_key(
+            (name.lower(), path) for name, paths in found.items() for path in paths
+        )

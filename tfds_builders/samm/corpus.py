@@ -4,13 +4,14 @@ The workbook has a title and a key of symbols above its header; some copies have
 numbers are padded to four or to five digits, which differs from clip to clip.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from merclip_jax.errors import DataError
 from merclip_jax.tfds_builders import frames, sheets
+from merclip_jax.tfds_builders.cells import frame, text
 from merclip_jax.tfds_builders.corpus import Corpus
 from merclip_jax.tfds_builders.records import ABSENT, Clip
 
@@ -39,19 +40,16 @@ class Samm(Corpus):
     }
     optional = ("objective",)
 
-    def annotation(self) -> Path:
+    def books(self) -> Sequence[sheets.Book]:
         """The FACS workbook, beside the frames or inside their folder."""
-        return sheets.find(
-            self.manual_dir,
-            r"samm.*facs.*\.xlsx?$|^samm\.xlsx?$",
-            "SAMM_Micro_FACS_Codes_v2.xlsx",
-            depth=2,
-        )
+        owners = (r"^samm_micro_facs_codes_v2\.xlsx?$", r"^samm\.xlsx?$")
+        names = (*owners, r"samm.*facs.*\.xlsx?$")
+        return (sheets.Book("SAMM_Micro_FACS_Codes_v2.xlsx", names, depth=2),)
 
     def names(self, cells: Mapping[str, Any]) -> tuple[str, str]:
         """('006', '006_1_2'); the subject is three digits, also where a copy says 6."""
-        subject, clip = sheets.text(cells["subject"]), sheets.text(cells["clip"])
-        if sheets.frame(subject) == ABSENT:
+        subject, clip = text(cells["subject"]), text(cells["clip"])
+        if frame(subject) == ABSENT:
             raise DataError(f"Subject is {cells['subject']!r}, not a number")
         if not clip:
             raise DataError("Filename is empty")
@@ -59,12 +57,10 @@ class Samm(Corpus):
 
     def folder(self, clip: Clip) -> Path:
         """006/006_1_2 below the frames of the layout."""
-        folder = self._folders.get((clip.subject, clip.clip))
-        if folder is None:
-            raise DataError(f"{clip.subject}/{clip.clip}: annotated, but the folder is missing")
-        return folder
+        return frames.only(self._folders, (clip.subject, clip.clip), clip.key)
 
     @cached_property
-    def _folders(self) -> dict[tuple[str, str], Path]:
+    def _folders(self) -> dict[tuple[str, str], list[Path]]:
         root = frames.find_root(self.manual_dir, self.layout, SUBJECT, "006/006_1_2/...")
-        return frames.clip_folders(root, SUBJECT)
+        found = frames.clip_folders(root, SUBJECT)
+        return frames.by_key(((person, clip), path) for person, clip, path in found)

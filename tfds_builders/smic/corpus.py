@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from merclip_jax.errors import DataError
-from merclip_jax.tfds_builders import frames, sheets
+from merclip_jax.tfds_builders import folders, frames, sheets
 from merclip_jax.tfds_builders.corpus import Corpus
 from merclip_jax.tfds_builders.records import Clip
 from merclip_jax.tfds_builders.smic import names
@@ -43,17 +43,23 @@ class Smic(Corpus):
     def rows(self) -> Iterator[sheets.Row]:
         """The clips' folders; the place of a fault is the folder below manual_dir."""
         for path in self._clips:
-            fault = "it holds no frames; copy it again"
-            cells: dict[str, Any] = {"clip": path.name, "folder": path, "fault": fault}
+            cells: dict[str, Any] = {"clip": path.stem, "folder": path, "fault": ""}
             try:
-                numbers = [*self.numbered(path)]
-            except ValueError as error:
+                first, *_, last = [*self._frames(path)] * 2
+                cells |= {"onset": first, "offset": last}
+            except DataError as error:
                 cells["fault"] = str(error)
-            else:
-                if numbers:
-                    cells |= {"onset": numbers[0], "offset": numbers[-1], "fault": ""}
             cells["emotion"] = path.parent.name
-            yield sheets.Row(str(path.relative_to(self.manual_dir)), cells)
+            yield sheets.Row(folders.shown(path.relative_to(self.manual_dir)), cells)
+
+    def _frames(self, clip: Path) -> dict[int, Path]:
+        """A clip's frames by number; raises DataError if there are none."""
+        if not clip.is_dir():
+            raise DataError(f"it is no folder of frames{folders.remedy([clip])}")
+        found = self.numbered(clip)
+        if not found:
+            raise DataError(f"it holds no frames{folders.contents(clip)}; copy it again")
+        return found
 
     def names(self, cells: Mapping[str, Any]) -> tuple[str, str]:
         """('s1', 's1_ne_01')."""
@@ -78,11 +84,14 @@ class Smic(Corpus):
     def _clips(self) -> list[Path]:
         """s1/micro/negative/s1_ne_01 and its like; non_micro holds no micro-expressions."""
         clips = []
-        for person in _folders(self._root):
+        for person in folders.entries(self._root)[0]:
             if re.fullmatch(names.SUBJECT, person.name, re.IGNORECASE):
-                micro = person / "micro" if (person / "micro").is_dir() else person
-                labels = [path for path in _folders(micro) if path.name.lower() != "non_micro"]
-                clips += [clip for label in labels for clip in _folders(label)]
+                inner, _ = folders.entries(person)
+                micro = [path for path in inner if path.name.lower() == "micro"]
+                labels = folders.entries(micro[0])[0] if micro else inner
+                for label in labels:
+                    if label.name.lower() != "non_micro":
+                        clips += [path for found in folders.entries(label) for path in found]
         return [path for path in clips if _is_clip(path)]
 
     @cached_property
@@ -105,11 +114,10 @@ class Smic(Corpus):
         return subject, clip
 
 
-def _folders(path: Path) -> list[Path]:
-    return [child for child in sorted(path.iterdir()) if child.is_dir()]
-
-
-def _is_clip(folder: Path) -> bool:
+def _is_clip(path: Path) -> bool:
     """Whether it is named as one or holds pictures; other folders are no part of the corpus."""
-    named = re.fullmatch(names.CLIP, folder.name, re.IGNORECASE)
-    return bool(named) or any(path.suffix.lower() in frames.SUFFIXES for path in folder.iterdir())
+    if path.is_dir():
+        named = re.fullmatch(names.CLIP, path.name, re.IGNORECASE)
+        return bool(named) or bool(folders.pictures(path))
+    named = re.fullmatch(names.CLIP, path.stem, re.IGNORECASE)
+    return bool(named) and bool(folders.remedy([path]))

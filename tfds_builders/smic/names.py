@@ -25,4 +25,4 @@ def read(name: str, subject: str) -> tuple[str, str, str]:
     own, code = f"s{int(parts[1])}", parts[2].lower()
     if subject and subject.lower().removeprefix("s").lstrip("0") != own[1:]:
         raise DataError(f"{name} is listed under subject {subject!r}; correct one of the two")
-    return own, f"{own}_{code}_{parts[3]}", LABELS[code]
+    return own, f"{own}_{code}_{int(parts[3]):02d}", LABELS[code]

@@ -5,14 +5,14 @@ wrong cells of another sheet.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from merclip_jax.errors import DataError
 from merclip_jax.tfds_builders import frames, sheets
+from merclip_jax.tfds_builders.cells import Unsure, frame, text
 from merclip_jax.tfds_builders.corpus import Corpus, Sheet
 from merclip_jax.tfds_builders.records import ABSENT, Clip, Fault
 from merclip_jax.tfds_builders.smic import names
@@ -38,7 +38,7 @@ class SmicE(Corpus):
     }
     has_apex = False
 
-    def annotation(self) -> Path:
+    def books(self) -> Sequence[sheets.Book]:
         """The camera's workbook; that of the high-speed camera serves for visible light too."""
         cameras = [self.layout] + (["hs"] if self.layout == "vis" else [])
         patterns = [
@@ -46,31 +46,21 @@ class SmicE(Corpus):
             for camera in cameras
             for variant in ("", "_2019", ".*")
         ]
-        wanted = f"SMIC-{self.layout.upper()}-E_annotation.xlsx"
-        return sheets.find(self.manual_dir, patterns, wanted, depth=2)
+        return (sheets.Book(f"SMIC-{self.layout.upper()}-E_annotation.xlsx", patterns, depth=2),)
 
     def rows(self) -> Iterator[sheets.Row]:
-        """The rows of the camera's sheet; text below the table counts as a note.
-
-        Raises:
-          DataError: the workbook lost the results of its formulas.
-        """
-        book = self.annotation()
+        """The rows of the camera's sheet; text below the table counts as a note."""
         other = "|".join(camera for camera in self.layouts if camera != self.layout)
-        listed = list(sheets.rows(book, self.columns, sheet_name=rf"(?!({other})\b).*"))
-        clips = [row for row in listed if _is_clip(row.cells)]
-        if clips and not any(sheets.text(row.cells["offset"]) for row in clips):
-            raise DataError(
-                f"{book}: OffsetF is empty in all rows; its cells are formulas, whose results are "
-                "lost when a program other than a spreadsheet saves the file: open and save it in "
-                "a spreadsheet program, or take the workbook as its owner distributes it"
-            )
-        for row in listed:
-            yield row if row in clips else sheets.Row(row.where, dict.fromkeys(row.cells))
+        place = rf"(?!({other})\b).*"
+        for row in sheets.rows(self.annotation(), self.columns, sheet_name=place):
+            if not row.note and not _is_clip(row.cells):
+                note = "names no clip and no frame, so it is taken for a note"
+                row = sheets.Row(row.where, {}, note=note)
+            yield row
 
     def names(self, cells: Mapping[str, Any]) -> tuple[str, str]:
         """('s9', 's9_po_01')."""
-        subject, clip, _ = names.read(sheets.text(cells["clip"]), sheets.text(cells["subject"]))
+        subject, clip, _ = names.read(text(cells["clip"]), text(cells["subject"]))
         return subject, clip
 
     def sheet(self) -> Sheet:
@@ -90,14 +80,7 @@ class SmicE(Corpus):
 
     def folder(self, clip: Clip) -> Path:
         """s09/s9_po_01 below the frames of the camera."""
-        folders = self._folders.get(clip.clip, [])
-        if not folders:
-            raise DataError(f"{clip.clip}: annotated, but the folder is missing")
-        if len(folders) > 1:
-            raise DataError(
-                f"{clip.clip} is there twice: {folders[0]}, {folders[1]}; keep one of them"
-            )
-        return folders[0]
+        return frames.only(self._folders, clip.clip, clip.clip)
 
     @cached_property
     def _folders(self) -> dict[str, list[Path]]:
@@ -109,13 +92,15 @@ class SmicE(Corpus):
             depth=4,
             prefer=r"long|[-_]e\b",
         )
-        folders: dict[str, list[Path]] = {}
-        for name, paths in frames.named_folders(root, names.CLIP).items():
-            folders.setdefault(names.read(name, "")[1], []).extend(paths)
-        return folders
+        found = frames.named_folders(root, names.CLIP).items()
+        return frames.by_key(
+            (names.read(name, "")[1], path) for name, paths in found for path in paths
+        )
 
 
 def _is_clip(cells: Mapping[str, Any]) -> bool:
     """Whether a row means a clip, however wrong, and is not text below the table."""
-    named = re.fullmatch(names.CLIP, sheets.text(cells["clip"]), re.IGNORECASE)
-    return bool(named) or any(sheets.frame(cells[end]) != ABSENT for end in ("onset", "offset"))
+    if any(isinstance(cell, Unsure) for cell in cells.values()):
+        return True
+    named = re.fullmatch(names.CLIP, text(cells["clip"]), re.IGNORECASE)
+    return bool(named) or any(frame(cells[end]) != ABSENT for end in ("onset", "offset"))
