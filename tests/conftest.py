@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-import compiling  # noqa: F401  before jax
+import compiling  # before jax
 import jax
 import pytest
 from flax import nnx
@@ -32,6 +32,12 @@ MARKED = {
     "test_browser.py": "browser",
     "test_real_videos.py": "network",
 }
+
+
+def pytest_sessionstart(session):
+    """Keep the folder of compiled programs small; pytest's other processes have no say."""
+    if not hasattr(session.config, "workerinput"):
+        compiling.tidy()
 
 
 def pytest_collection_modifyitems(items):
