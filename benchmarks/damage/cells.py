@@ -7,7 +7,7 @@ from typing import Any
 
 from openpyxl.utils import get_column_letter
 
-from benchmarks.damaged import Copy, Expected, Spot, but_for, same_as
+from benchmarks.damage.copies import Copy, Expected, Spot, but_for, same_as
 
 NUMBERS = ("onset", "apex", "offset")
 FIELDS = (*NUMBERS, "aus", "emotion", "subject", "clip", "objective", "fps", "type")

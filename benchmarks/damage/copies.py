@@ -19,7 +19,7 @@ from merclip_jax.errors import DataError
 from merclip_jax.tfds_builders import books
 from merclip_jax.tfds_builders.corpus import Corpus
 
-sys.path.append(str(Path(__file__).parents[1] / "tests"))  # the fake corpora are the tests'
+sys.path.append(str(Path(__file__).parents[2] / "tests"))  # the fake corpora are the tests'
 
 CORPORA = (
     *("casme", "casme2", "casme3", "casme3_c", "casme_sq", "dfme", "fourdme", "mmew", "samm"),

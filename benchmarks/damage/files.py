@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks.damage_cells import Damage
-from benchmarks.damaged import Copy, Expected, Records, alike, same_as
+from benchmarks.damage.cells import Damage
+from benchmarks.damage.copies import Copy, Expected, Records, alike, same_as
 
 
 def _clip(copy: Copy, rng: random.Random) -> tuple[int, dict, list[Path]]:

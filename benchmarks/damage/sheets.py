@@ -5,8 +5,8 @@ import random
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
-from benchmarks.damage_cells import FIELDS, Damage, a_spot
-from benchmarks.damaged import Copy, Expected, Spot, same_as
+from benchmarks.damage.cells import FIELDS, Damage, a_spot
+from benchmarks.damage.copies import Copy, Expected, Spot, same_as
 
 
 def hidden_sheet(copy: Copy, rng: random.Random) -> Expected:

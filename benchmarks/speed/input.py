@@ -1,6 +1,6 @@
 """How fast clips are packed and drawn, beside what a training step takes of them.
 
-python -m benchmarks.input [--json=FILE]
+python -m benchmarks.speed.input [--json=FILE]
 
 Packs 250 clips of 60 frames of 280 x 340 pixels (the size of CASME II's crops, random content) to
 224 px, then draws class-balanced batches of indices, and gathers frames from the pack.

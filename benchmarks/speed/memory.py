@@ -1,6 +1,6 @@
 """Memory of a full-size training step (B/16, 16 frames of 224 px), by the compiler's own account.
 
-python -m benchmarks.memory --batch=8,16 [--forms=bfloat16+remat] [--topology=v5e:2x2] [--json=FILE]
+python -m benchmarks.speed.memory --batch=8,16 [--forms=bfloat16+remat] [--topology=v5e:2x2]
 
 Nothing is run and no weights are made: the step is compiled from shapes. With --topology it is
 compiled for one core of that TPU, for which no TPU is needed but `pip install "jax[tpu]"`;
@@ -20,7 +20,7 @@ from absl import flags
 from jax.experimental import topologies
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from benchmarks.step import learner_of
+from benchmarks.speed.step import learner_of
 from merclip_jax import app
 from merclip_jax.configs import base
 from merclip_jax.models import MerClip

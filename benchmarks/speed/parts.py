@@ -1,6 +1,6 @@
 """What the full model's training step spends outside matrix products, part by part.
 
-python -m benchmarks.parts
+python -m benchmarks.speed.parts
 
 Each part of B/16 (16 frames of 224 px, batch 2) runs alone, forward and with its backward pass, as
 often as the model has it. 'products' is what its matrix products would take at this machine's
@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from absl import flags
 from flax import nnx
 
-from benchmarks.step import MALLOC, full_model, matmul_rate, timed
+from benchmarks.speed.step import MALLOC, full_model, matmul_rate, timed
 from merclip_jax import app
 from merclip_jax.towers.video import Mode
 

@@ -1,6 +1,6 @@
 """How fast a corpus is prepared and packed, where the time goes, and what memory it takes.
 
-python -m benchmarks.prepare [--clips=250] [--json=FILE]
+python -m benchmarks.speed.prepare [--clips=250] [--json=FILE]
 
 Makes a CASME II of 250 clips of 60 frames of 340 x 280 pixels (the owner's crops: smooth shapes
 with a camera's noise, about 20 kB each) in a temporary folder. Then `prepare` and the packing to
@@ -137,7 +137,7 @@ def main(given: flags.FlagValues) -> None:
     with tempfile.TemporaryDirectory() as folder:
         make_corpus(Path(folder) / "corpus", given.clips)
         files = [path.stat().st_size for path in Path(folder).glob("corpus/Cropped/*/*/*.jpg")]
-        command = [sys.executable, "-m", "benchmarks.prepare", f"--measured={folder}"]
+        command = [sys.executable, "-m", "benchmarks.speed.prepare", f"--measured={folder}"]
         done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
     figures = {"clips": given.clips, "picture_kb": float(np.mean(files)) / 1e3}
     figures |= json.loads(done.stdout)

@@ -1,6 +1,6 @@
 """Step time and clips per second of the small and the full model, and of PyTorch's beside them.
 
-python -m benchmarks.step [--against=torch] [--json=FILE]
+python -m benchmarks.speed.step [--against=torch] [--json=FILE]
 
 The full model (B/16, 16 frames of 224 px, random weights, batch 2) is also held against this
 machine's measured rate of float32 matrix products, in the same run: 406 GFLOP per clip forward,
@@ -133,7 +133,7 @@ def torch_times(batch: int = 2) -> dict[str, float]:
     """The same forward pass and training step in eager PyTorch."""
     import torch
 
-    from benchmarks import torch_merclip
+    from benchmarks.speed import torch_merclip
 
     torch.set_num_threads(os.cpu_count() or 1)
     theirs = torch_merclip.TorchMerClip(full_model())

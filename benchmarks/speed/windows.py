@@ -1,6 +1,6 @@
 """What reading, following a face, measuring its motion and the model cost, stage by stage.
 
-OPENBLAS_NUM_THREADS=1 taskset -c 0 python -m benchmarks.windows --video=FILE [--frames=480]
+OPENBLAS_NUM_THREADS=1 taskset -c 0 python -m benchmarks.speed.windows --video=FILE [--frames=480]
 
 Every stage is timed alone, in seconds of processor time, so that other work on the machine counts
 little; 'x real time' is how many seconds of this video one second of a core does. Windows are those

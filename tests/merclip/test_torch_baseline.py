@@ -7,7 +7,7 @@ from golden_tiny import clips, relative
 
 def test_it_is_the_same_mathematics(official, inputs):
     torch = pytest.importorskip("torch")
-    from benchmarks.torch_merclip import TorchMerClip
+    from benchmarks.speed.torch_merclip import TorchMerClip
 
     ours = clips(inputs, np.float32)
     theirs = torch.from_numpy(np.asarray(ours).transpose(0, 4, 1, 2, 3).copy())

@@ -1,0 +1,1 @@
+"""Damages to copies of all corpora: what the readers make of them."""
