@@ -10,10 +10,21 @@ from merclip_jax.merclip import sentences
 from merclip_jax.models import MerClip
 from merclip_jax.towers.config import EmotionConfig, MerClipConfig, TextConfig, VisionConfig
 
-SLOWEST_FIRST = ("test_train.py", "test_full_size.py", "test_every_corpus.py", "test_task.py")
+SLOWEST_FIRST = (
+    "test_train_parallel.py",
+    "test_train.py",
+    "test_full_size.py",
+    "test_every_corpus.py",
+    "test_task.py",
+)
 # Files by what they need; `make test-fast` leaves all of these out.
 SLOW = {
-    *("test_train.py", "test_train_casme2.py", "test_predict.py", "test_notebooks.py"),
+    *("test_train.py", "test_train_parallel.py"),
+    *(
+        "test_train_casme2.py",
+        "test_predict.py",
+        "test_notebooks.py",
+    ),
     *("test_wheel.py", "test_convert.py", "test_without_classes.py", "test_bad_input.py"),
     *("test_every_corpus.py", "test_synthetic_me.py", "test_real_faces.py", "test_smic_e.py"),
     *("test_megc2019_flow.py", "test_smic.py", "test_mmew.py", "test_casme.py", "test_casme_sq.py"),

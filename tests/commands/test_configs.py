@@ -17,7 +17,7 @@ from merclip_jax.configs import (
     synthetic_au,
 )
 from merclip_jax.configs.ablations import merclip, micro_au
-from merclip_jax.data import datasets
+from merclip_jax.data import datasets, places
 from merclip_jax.protocols import selection
 from merclip_jax.settings import checks
 
@@ -65,7 +65,7 @@ def test_its_protocol_goes_with_its_dataset(config):
 def test_its_datasets_and_builder_configs_exist(config):
     names = config.data.dataset.split("+")
     assert set(names) <= set(datasets.datasets())
-    for name, variant in datasets.shares(config.data.builder_config, names, "").items():
+    for name, variant in places.variants(config.data.builder_config, names).items():
         module = importlib.import_module(f"merclip_jax.tfds_builders.{name}.{name}_dataset_builder")
         assert variant in ("", *module.Builder.builder_configs)
 
