@@ -89,7 +89,7 @@ def features(fields: Grids, setting: Setting) -> Float[np.ndarray, "n d"]:
 
 
 def fit_classes(
-    found: Float[np.ndarray, "n d"],
+    x: Float[np.ndarray, "n d"],
     labels: Labels,
     count: int,
     c: float,
@@ -100,16 +100,16 @@ def fit_classes(
     `start` is a solution for most of the same clips: it saves time alone.
     """
     shown = np.unique(labels)
-    kernel, bias = np.zeros((found.shape[1], count)), np.full(count, -SURE)
+    kernel, bias = np.zeros((x.shape[1], count)), np.full(count, -SURE)
     if len(shown) == 1:
         bias[shown] = 0
         return Fitted(kernel, bias)
     solver = LogisticRegression(C=c, class_weight="balanced", max_iter=STEPS)
     if start is not None and len(shown) == count > 2:
-        found = found.astype(np.float32)  # finer than the solver's tolerance, and twice as quick
+        x = x.astype(np.float32)  # finer than the solver's tolerance, and twice as quick
         solver.set_params(warm_start=True)
         solver.coef_, solver.intercept_ = start.kernel.T.copy(), start.bias.copy()
-    fitted = solver.fit(found, labels)
+    fitted = solver.fit(x, labels)
     if len(shown) == 2:  # scikit-learn gives the second's log-odds alone
         bias[shown], kernel[:, shown[1]] = (0, fitted.intercept_[0]), fitted.coef_[0]
     else:
@@ -118,7 +118,7 @@ def fit_classes(
 
 
 def fit_units(
-    found: Float[np.ndarray, "n d"],
+    x: Float[np.ndarray, "n d"],
     labels: Labels,
     count: int,
     c: float,
@@ -134,9 +134,9 @@ def fit_units(
         states = labels[known, unit]
         if len(np.unique(states)) < 2:
             sign = 1 if states.any() else -1
-            alone.append(Fitted(np.zeros((found.shape[1], 1)), np.array([sign * SURE])))
+            alone.append(Fitted(np.zeros((x.shape[1], 1)), np.array([sign * SURE])))
             continue
-        two = fit_classes(found[known], states, 2, c)
+        two = fit_classes(x[known], states, 2, c)
         alone.append(Fitted(two.kernel[:, 1:], two.bias[1:]))
     return Fitted(*(np.concatenate(parts, -1) for parts in zip(*alone, strict=True)))
 
@@ -167,8 +167,8 @@ def logits(clips: Grids, fitted: Fitted, setting: Setting) -> Float[np.ndarray, 
 
 def fit(head: Head, clips: Clips, setting: Setting, start: Fitted | None = None) -> Fitted:
     """The model of some clips; `start` is one of most of them."""
-    found = features(clips.grids, setting)
-    return head.fit(found, clips.labels, head.count, setting.strength, start)
+    x = features(clips.grids, setting)
+    return head.fit(x, clips.labels, head.count, setting.strength, start)
 
 
 def starts(head: Head, kept: Clips) -> dict[Setting, Fitted]:

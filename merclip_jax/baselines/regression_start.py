@@ -2,10 +2,7 @@
 
 from pathlib import Path
 
-import jax.numpy as jnp
 import numpy as np
-import pandas as pd
-from jaxtyping import Array
 from ml_collections import ConfigDict
 
 from merclip_jax.baselines import grid, start
@@ -72,25 +69,6 @@ def build(config: ConfigDict, classes: tuple[str, ...], seed: int) -> tuple[Regr
 
 class UnitsTask(micro_au.Task):
     """Action units as Micro-AU CLIP's task tells and scores them; there is no attention to keep."""
-
-    @classmethod
-    def create(
-        cls,
-        config: ConfigDict,
-        table: pd.DataFrame,
-        classes: tuple[str, ...],
-        model: Regression,  # type: ignore[override]
-        tokenizer: None,  # type: ignore[override]
-    ) -> "UnitsTask":
-        """The task of a protocol's clips."""
-        units = au_labels.units(config.au.units, config.au.sides)
-        labels = au_labels.matrix(table["action_units"], units)
-        rules = emotion_rules.read(classes, units, config.au.rules)
-        return cls(classes, units, labels, rules, config)
-
-    def texts(self, model: Regression) -> Array:  # type: ignore[override]
-        """Nothing to look up."""
-        return jnp.zeros((1, 1, 1))
 
     def val_indices(self, fold: Fold) -> np.ndarray:
         """The training side: each subject of it was told by a model of the others."""

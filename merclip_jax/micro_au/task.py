@@ -14,7 +14,6 @@ import pandas as pd
 from flax import nnx
 from jaxtyping import Array, Float, Int, Key
 from ml_collections import ConfigDict
-from tokenizers import Tokenizer
 
 from merclip_jax.facs import emotion_rules
 from merclip_jax.facs import labels as au_labels
@@ -53,10 +52,10 @@ class Task:
         config: ConfigDict,
         table: pd.DataFrame,
         classes: tuple[str, ...],
-        model: MicroAu,
-        tokenizer: Tokenizer,
+        model: Any,
+        tokenizer: Any,
     ) -> "Task":
-        """The task of a protocol's clips."""
+        """The task of a protocol's clips; model and tokenizer are for emotions read off texts."""
         by_text = classes and config.au.emotion == "text"
         texts = start.emotion_texts(config, classes, model, tokenizer) if by_text else None
         units = au_labels.units(config.au.units, config.au.sides)
@@ -71,7 +70,7 @@ class Task:
 
     mirrored_rows = sentence_rows
 
-    def texts(self, model: MicroAu) -> Array:
+    def texts(self, model: Any) -> Array:
         """Nothing to look up in a step: the units' texts are the model's own."""
         return jnp.zeros((1, 1, 1))
 
