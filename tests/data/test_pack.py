@@ -93,7 +93,11 @@ def test_a_pack_is_used_again(builder, tmp_path):
     before = (pack / "frames.bin").stat().st_mtime_ns
     clips.load([builder], 32, tmp_path, "memmap")
     assert (pack / "frames.bin").stat().st_mtime_ns == before
-    assert sorted(path.name for path in pack.iterdir()) == ["clips.csv", "frames.bin"]
+    assert sorted(path.name for path in pack.iterdir()) == [
+        "clips.csv",
+        "frames.bin",
+        "manifest.json",
+    ]
 
 
 def test_another_size_is_another_pack(builder, tmp_path):
