@@ -33,7 +33,8 @@ def write(path: Path, content: str | bytes) -> None:
         publish(partial, path)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise OSError(error.errno, error.strerror, str(path)) from error
+        error.filename = str(path)  # a full disk names none
+        raise
 
 
 def publish(partial: Path, path: Path) -> None:
