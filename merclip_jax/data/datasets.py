@@ -52,8 +52,9 @@ def prepare(
       DataError: the corpus has faults; all are listed.
     """
     data_dir = Path(data_dir).absolute()
+    target = _folder(dataset, data_dir, config_name)
+    prepared.check_description(target)
     builder = _builder(dataset, data_dir, config_name)
-    target = Path(builder.data_dir)
     manual_dir = places.manual_dirs(str(manual_dir or ""), [dataset])[dataset]
     folder = Path(manual_dir).expanduser().absolute() if manual_dir else None
     if target.exists():
@@ -246,6 +247,12 @@ def _config(dataset: str, name: str | None) -> tfds.core.BuilderConfig:
     if name and name not in configs:
         raise ConfigError(f"builder config {name!r}: {dataset} has {', '.join(configs)}")
     return configs[name or next(iter(configs))]
+
+
+def _folder(dataset: str, data_dir: Path, config_name: str | None) -> Path:
+    """Where TFDS keeps a dataset."""
+    version = _builder_class(dataset).VERSION
+    return data_dir / dataset / _config(dataset, config_name).name / str(version)
 
 
 def _builder(dataset: str, data_dir: Path, config_name: str | None) -> tfds.core.DatasetBuilder:

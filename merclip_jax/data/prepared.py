@@ -1,6 +1,6 @@
 """A prepared dataset on disk: whether it is as it was written, and of the annotation at hand."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ from merclip_jax import manifest
 from merclip_jax.errors import DataError
 from merclip_jax.tfds_builders.corpus import Corpus
 
-MANIFEST = "manifest.json"
+MANIFEST = "manifest.json"  # datasets of earlier versions have none
+RECORDS = ".array_record"
 # What a sheet alone decides; the frames that are used follow from these and the files on disk.
 ANNOTATED = ("emotion", "objective_class", "aus", "split", "onset", "apex", "offset")
 
@@ -33,6 +34,15 @@ def describe(folder: Path, corpus: Corpus | None) -> None:
     manifest.write(folder / MANIFEST, files, _identity(corpus) if corpus else {})
 
 
+def check_description(folder: Path) -> None:
+    """Refuse a dataset of which the files beside its records are not as they were written.
+
+    Raises:
+      DataError: with those that changed. TFDS would say little, or read them as they are.
+    """
+    _check(folder, {p.name: manifest.of_file(p) for p in folder.glob("*.json")}, ".json")
+
+
 def digests(builder: tfds.core.DatasetBuilder) -> list[str]:
     """The SHA-256 of each file of records, in their order.
 
@@ -40,18 +50,22 @@ def digests(builder: tfds.core.DatasetBuilder) -> list[str]:
       DataError: a file changed since it was written.
     """
     folder = Path(builder.data_dir)
-    found = {path: manifest.of_file(path) for path in sorted(folder.glob("*.array_record*"))}
-    known = _manifest(folder)
-    changed = [
-        f"{path} changed since it was written"
-        for path, digest in found.items()
-        if known and known.files.get(path.name) != digest
-    ]
-    if known and known.files.keys() - {path.name for path in folder.iterdir()}:
-        changed.append(f"{folder} lacks files")
-    if changed:
-        raise DataError(f"{folder} is damaged: delete it, and run again", changed)
+    records = sorted(folder.glob(f"*{RECORDS}*"))
+    found = {path.name: manifest.of_file(path) for path in records}
+    _check(folder, found, RECORDS)
     return list(found.values())
+
+
+def _check(folder: Path, found: Mapping[str, str], kind: str) -> None:
+    known = _manifest(folder)
+    listed = known.files if known else {}
+    faults = [
+        f"{folder / name} {'changed since it was written' if name in found else 'is missing'}"
+        for name, digest in listed.items()
+        if kind in name and found.get(name) != digest
+    ]
+    if faults:
+        raise DataError(f"{folder} is damaged: delete it, and run again", faults)
 
 
 def check_annotation(builder: tfds.core.DatasetBuilder, corpus: Corpus) -> None:

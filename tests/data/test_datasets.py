@@ -115,6 +115,16 @@ def test_a_flipped_byte_in_the_records_is_noticed(corpus, tmp_path):
         pack.load([builder], 32, tmp_path, "memmap")
 
 
+@pytest.mark.parametrize("name", ["dataset_info.json", "features.json", "manifest.json"])
+def test_a_damaged_description_is_named_with_its_remedy(corpus, tmp_path, name):
+    file = Path(datasets.prepare("casme2", corpus[0], tmp_path).data_dir) / name
+    for content in (b"", file.read_bytes()[:100], file.read_bytes().replace(b"1", b"2", 1)):
+        file.write_bytes(content)
+        with pytest.raises(DataError, match=rf"(.|\n)*{name}(.|\n)*") as caught:
+            datasets.prepare("casme2", corpus[0], tmp_path)
+        assert f"delete {file.parent}" in str(caught.value) or "delete it" in str(caught.value)
+
+
 def test_a_workbook_that_changed_after_the_preparation_is_said(tmp_path):
     root = tmp_path / "CASME2"
     table = casme2.make_casme2(root, subjects=2, clips_per_subject=2)
