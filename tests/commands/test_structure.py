@@ -59,7 +59,7 @@ def test_only_data_and_the_audit_import_the_builders():
         and any(room(other) == "tfds_builders" for other in imports(path))
     }
     assert importers == {
-        *("merclip_jax.data.datasets", "merclip_jax.data.audit"),
+        *("merclip_jax.data.datasets", "merclip_jax.data.prepared", "merclip_jax.data.audit"),
         *("merclip_jax.prepare",),  # what the reader remarks is printed
     }
 
