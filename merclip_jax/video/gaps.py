@@ -5,6 +5,7 @@ the one before without any motion.
 """
 
 import itertools
+import operator
 from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Protocol, TypeVar, runtime_checkable
@@ -26,6 +27,8 @@ class Timed(Protocol):
     def time_ms(self) -> float:
         """When it is shown, in milliseconds."""
 
+
+Gap = tuple[float, float]  # when the last frame before it and the first behind it are shown, in ms
 
 T = TypeVar("T", bound=Timed)
 
@@ -56,3 +59,12 @@ def marked(frames: Iterable[T], window_ms: float) -> Iterator[tuple[bool, T]]:
             if i > AHEAD:
                 steps.append(step)
         last = frame.time_ms
+
+
+def stretches(frames: Iterable[T], window_ms: float) -> Iterator[Iterator[T]]:
+    """The frames between one gap and the next, each stretch to be used up before the next one."""
+    numbered = itertools.accumulate(
+        marked(frames, window_ms), lambda before, now: (before[0] + now[0], now[1])
+    )
+    for _, stretch in itertools.groupby(numbered, operator.itemgetter(0)):
+        yield (frame for _, frame in stretch)
