@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 import merclip_jax
 from merclip_jax import systems, workdir
-from merclip_jax.data import datasets, pack, strips
+from merclip_jax.data import datasets, own_clips, pack, strips
 from merclip_jax.errors import ConfigError
 from merclip_jax.protocols import contamination, folds, selection
 from merclip_jax.protocols.folds import Fold
@@ -82,7 +82,7 @@ def check(config: ConfigDict) -> Protocol:
     for word in checks.check(config):
         sys.stderr.write(f"{word}\n")
     system = systems.get(config.model.system)
-    protocol = selection.get(config.data.protocol)
+    protocol = own_clips.protocol(config.data)
     if not protocol.classes and system.needs_classes:
         raise ConfigError(
             f"--config.data.protocol={protocol.name} has no emotion classes, and {system.title} "

@@ -1,7 +1,8 @@
 """A corpus, as its owner distributes it -> a prepared TFDS dataset of clip records.
 
 TFDS's own `tfds build` needs TensorFlow and Beam; this needs neither. What is prepared here can
-be read by anyone with `tfds.builder_from_directory(DIR).as_data_source("train")`.
+be read by anyone with `tfds.builder_from_directory(DIR).as_data_source("train")`, or with
+`records.Records(builder)`, which gives text as `str`.
 """
 
 import contextlib
@@ -14,7 +15,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import tensorflow_datasets as tfds
 from etils import epath
@@ -22,6 +22,7 @@ from ml_collections import ConfigDict
 
 from merclip_jax import tfds_builders
 from merclip_jax.data import motion, places
+from merclip_jax.data.records import Records
 from merclip_jax.errors import ConfigError, DataError
 from merclip_jax.faces import face
 from merclip_jax.facs import notation
@@ -35,17 +36,6 @@ ABANDONED_AFTER = 3600  # seconds
 CLIPS_PER_SHARD = 500
 FACTS = ("clip_id", "dataset", "subject", "clip", "split", "emotion", "objective_class", "aus")
 CLIPS_AT_ONCE = 16  # the writer rewrites its metadata every time
-
-
-class LeftEncoded(tfds.decode.SkipDecoding):
-    """Leave images as stored: for the facts alone, or to name one that is damaged.
-
-    TFDS's own SkipDecoding lacks this method, by which it reads without TensorFlow.
-    """
-
-    def decode_batch_example_np(self, images: np.ndarray) -> np.ndarray:
-        """The encoded images of one record."""
-        return images
 
 
 def prepare(
@@ -66,7 +56,7 @@ def prepare(
       ConfigError: no such dataset or config, or no corpus at manual_dir.
       DataError: the corpus has faults; all are listed.
     """
-    data_dir = Path(data_dir).absolute()
+    data_dir = Path(data_dir).absolute() / _version(dataset, manual_dir, config_name)
     builder = _builder(dataset, data_dir, config_name)
     target = Path(builder.data_dir)
     if target.exists():
@@ -86,6 +76,14 @@ def prepare(
         target.parent.mkdir(parents=True, exist_ok=True)
         Path(draft.data_dir).rename(target)  # the last act: what has the name is complete
     return _builder(dataset, data_dir, config_name)
+
+
+def _version(dataset: str, manual_dir: str | Path, config_name: str | None) -> str:
+    """The folder within data_dir for what its user may change; '' for owners' corpora."""
+    builder = _builder_class(dataset)
+    if not issubclass(builder, CorpusBuilder) or not builder.CORPUS.changes:
+        return ""
+    return f"{dataset}-{corpus(dataset, manual_dir, config_name or '').version()}"
 
 
 def prepare_all(
@@ -199,10 +197,8 @@ def _annotation(dataset: str, manual_dir: str, data_dir: str | Path, variant: st
             raise DataError(f"{sheet.source}: rows that cannot be used", stopping)
         return facts(sheet.clips)
     builder = prepare(dataset, manual_dir, data_dir, variant)
-    source = builder.as_data_source("train", decoders={"frames": LeftEncoded()})
-    table = pd.DataFrame([{name: record[name] for name in FACTS} for record in source])
-    table = table.map(lambda cell: cell.decode() if isinstance(cell, bytes) else cell)
-    return _with_units(table)
+    read = Records(builder, encoded=True)
+    return _with_units(pd.DataFrame([{name: record[name] for name in FACTS} for record in read]))
 
 
 def facts(clips: Sequence[Clip]) -> pd.DataFrame:
