@@ -209,7 +209,8 @@ def _collect(
             for seed in config.seeds
             for fold in run_folds
         ]
-        workdir.write_table(directory / f"{kind}.csv", pd.concat(map(workdir.read_table, paths)))
+        table = pd.concat(map(workdir.read_table, paths))
+        workdir.write_table(directory / f"{kind}.csv", _with_names(table, protocol.classes))
     for fold in run_folds:
         workdir.write(directory / "folds" / fold.name / "DONE", "")
     history = workdir.read_table(directory / "history.csv")
@@ -230,9 +231,20 @@ def _collect(
         "config": json.loads(config.to_json()),
         "timing": timing,
         "environment": _environment(),
+        "made": workdir.provenance(),
         "notices": notices + ([] if by_nature else [RANDOM_START]),
     }
     workdir.write(directory / "run.json", json.dumps(facts, indent=2) + "\n")
+
+
+def _with_names(table: pd.DataFrame, classes: tuple[str, ...]) -> pd.DataFrame:
+    """Predictions with the names of the true and of the predicted class; others as they are."""
+    if not classes or "prediction" not in table:
+        return table
+    names = dict(enumerate(classes))
+    return table.assign(
+        **{"class": table["label"].map(names), "predicted": table["prediction"].map(names)}
+    )
 
 
 def _environment() -> dict[str, str]:

@@ -1,7 +1,11 @@
 """Files of a run: written whole or not at all, and never mixed between runs."""
 
+import datetime
 import json
 import os
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +13,8 @@ from ml_collections import ConfigDict
 
 from merclip_jax.errors import ConfigError
 from merclip_jax.settings import fields
+
+_CODE = Path(__file__).parent
 
 
 def write(path: Path, content: str | bytes) -> None:
@@ -36,6 +42,33 @@ def read_table(path: Path) -> pd.DataFrame:
         na_values=unmeasured,
         float_precision="round_trip",
     )
+
+
+def provenance() -> dict[str, str]:
+    """What makes a result again: the command, the date (UTC), and the code's commit.
+
+    The commit is '' where the code is no git checkout; '+' behind it says that files were changed.
+    """
+    program, *arguments = sys.argv
+    path = Path(program)
+    called = f"python -m merclip_jax.{path.stem}" if path.parent == _CODE else program
+    return {
+        "command": f"{called} {shlex.join(arguments)}".strip(),
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "commit": _git("rev-parse", "HEAD")
+        + ("+" if _git("status", "--porcelain", "--untracked-files=no") else ""),
+    }
+
+
+def _git(*arguments: str) -> str:
+    """What git says of the code's own checkout; '' where there is none."""
+    if not (_CODE.parent / ".git").exists():
+        return ""
+    command = ["git", "-C", str(_CODE.parent), *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
 
 
 def open_run(workdir: Path, config: ConfigDict) -> None:
