@@ -6,11 +6,12 @@ be read by anyone with `tfds.builder_from_directory(DIR).as_data_source("train")
 """
 
 import contextlib
+import errno
 import importlib
 import itertools
 import pkgutil
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -290,5 +291,16 @@ def _generate(builder: tfds.core.DatasetBuilder, folder: Path | None) -> None:
     writer = tfds.core.SequentialWriter(builder.info, CLIPS_PER_SHARD, file_format="array_record")
     writer.initialize_splits(["train"])
     while some := [example for _, example in itertools.islice(examples, CLIPS_AT_ONCE)]:
-        writer.add_examples({"train": some})
-    writer.close_all()
+        with _writing(builder):
+            writer.add_examples({"train": some})
+    with _writing(builder):
+        writer.close_all()
+
+
+@contextlib.contextmanager
+def _writing(builder: tfds.core.DatasetBuilder) -> Iterator[None]:
+    """Say what array_record's errors mean: the disk is full, or refuses."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise OSError(errno.EIO, f"cannot be written ({error})", builder.data_dir) from error
