@@ -13,10 +13,13 @@ from merclip_jax.timeline import findings, overlay, page, timeline
 from merclip_jax.timeline.timeline import Timeline
 from merclip_jax.towers import files
 from merclip_jax.video import camera, decode
+from merclip_jax.video.gaps import NO_FRAMES
 from merclip_jax.video.inference import Settings, Stopwatch, record
 from merclip_jax.video.journal import Journal
 from merclip_jax.video.predictor import Predictor
 from merclip_jax.video.sources import lists
+
+MISSING = 5  # gaps that the terminal lists; the tables have all
 
 
 def run(
@@ -190,6 +193,10 @@ def summary(result: Timeline, folder: Path) -> str:
         name = timeline.leading(one.row.probabilities, result.info.classes)
         span = f"{event.onset_ms / 1000:.2f} to {event.offset_ms / 1000:.2f} s"
         lines.append(f"  {span}  {name}  score {event.score:.2f}")
+    for start, end in result.end.gaps[:MISSING]:
+        lines.append(f"  {start / 1000:.2f} to {end / 1000:.2f} s  {NO_FRAMES}")
+    if len(result.end.gaps) > MISSING:
+        lines.append(f"  {NO_FRAMES} in {len(result.end.gaps) - MISSING} more places")
     lines += [f"  note: {notice}" for notice in result.notices]
     if result.seconds:
         lines.append(f"  {_speed(length, result.seconds)}")
