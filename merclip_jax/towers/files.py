@@ -16,10 +16,12 @@ from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from tokenizers import Tokenizer
 
 import merclip_jax
+from merclip_jax import manifest
 from merclip_jax.errors import ConfigError, DataError
 
 HUB_ID = r"[\w.-]+/[\w.-]+"
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # of a folder, the first that is there
+DIGEST = "model_sha256"  # in merclip.json; what was saved by earlier versions has none
 TORCH = (".pth", ".pt", ".bin")
 
 
@@ -85,7 +87,8 @@ def read(name: str | os.PathLike) -> dict[str, np.ndarray]:
 
     Raises:
       ConfigError: no such file, or not one of these kinds, or torch is needed and not installed.
-      DataError: the file is damaged or holds more than tensors.
+      DataError: the file is damaged, or not the one that its merclip.json was written with, or
+        holds more than tensors.
     """
     path = locate(name)
     if path.is_dir():
@@ -93,6 +96,7 @@ def read(name: str | os.PathLike) -> dict[str, np.ndarray]:
         if not present:
             raise ConfigError(f"{path}: holds none of {', '.join(WEIGHTS)}")
         path = present[0]
+    _check_unchanged(path)
     if path.suffix == ".safetensors":
         try:
             tensors = safetensors.numpy.load_file(path)
@@ -106,6 +110,17 @@ def read(name: str | os.PathLike) -> dict[str, np.ndarray]:
         key: tensor.astype(np.float32) if tensor.dtype.itemsize == 2 else tensor
         for key, tensor in tensors.items()
     }
+
+
+def _check_unchanged(path: Path) -> None:
+    """Refuse tensors that are not those which the merclip.json beside them was written with."""
+    about = path.with_name("merclip.json")
+    known = metadata(path.parent).get(DIGEST) if about.is_file() else None
+    if known and path.name == WEIGHTS[0] and known != manifest.of_file(path):
+        raise DataError(
+            f"{path} changed since it was written: its digest is not the {DIGEST} in {about}. "
+            "Copy the folder again, or export the model anew"
+        )
 
 
 def _read_torch(path: Path) -> dict[str, np.ndarray]:

@@ -63,7 +63,7 @@ def test_only_data_and_the_audit_import_the_builders():
         )
     }
     assert importers == {
-        *("merclip_jax.data.datasets", "merclip_jax.data.audit"),
+        *("merclip_jax.data.datasets", "merclip_jax.data.prepared", "merclip_jax.data.audit"),
         *("merclip_jax.prepare",),  # what the reader remarks is printed
     }
 
