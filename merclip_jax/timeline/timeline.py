@@ -183,7 +183,6 @@ def values(timeline: Timeline) -> dict[str, Any]:
             "fps": source.fps,
             "frames": end.frames,
             "duration_ms": end.duration_ms,
-            "new_fps": end.new_fps,
         },
         "model": {
             "name": timeline.model,
