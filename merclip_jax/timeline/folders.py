@@ -40,7 +40,6 @@ def held(output: Path) -> Iterator[None]:
       ConfigError: it cannot be made, or another process uses it.
     """
     with workdir.alone(made(output) / ".lock", f"--output={shown(output)}", wait=False):
-        workdir.remove_partial(output)
         yield
 
 
@@ -80,6 +79,8 @@ def opened(folder: Path, expected: dict[str, Any]) -> str:
                 f"--output={shown(folder)} holds a timeline of another configuration "
                 f"({'; '.join(changed)}). Give the same to go on, or another --output."
             )
+    for partial in folder.glob(f".*{workdir.PARTIAL}"):  # of a killed run; here alone: it may be ~
+        partial.unlink()
     workdir.write(file, json.dumps(expected, indent=2) + "\n")
     return manifest.of_json(expected)
 

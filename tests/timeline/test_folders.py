@@ -96,6 +96,15 @@ def test_a_folder_goes_on_with_the_same_and_refuses_another(tmp_path):
     assert json.loads((tmp_path / "out" / folders.SETTINGS).read_text()) == EXPECTED
 
 
+def test_what_a_killed_run_had_begun_goes_and_nothing_else(tmp_path):
+    for name in (".overlay.mp4.7.partial", "inner/.mine.partial", "notes.partial"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    folders.opened(tmp_path, EXPECTED)
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {"inner/.mine.partial", "notes.partial", "settings.json"}
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [(None, "settings.json is missing"), ("{", "settings.json is damaged"), ("[]", "damaged")],
