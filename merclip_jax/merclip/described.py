@@ -17,10 +17,6 @@ from merclip_jax.towers.checkpoint import Checkpoint
 
 Colours = tuple[float, ...]
 TRANSFORMERS, OPEN_CLIP = "config.json", "open_clip_config.json"
-OPENAI_COLOURS = (
-    (0.48145466, 0.4578275, 0.40821073),
-    (0.26862954, 0.26130258, 0.27577711),
-)
 LEGACY_END = 2  # transformers' rule: configs with it were wrong, and the highest id is the end
 # What of open_clip's config is read here or has no effect on a trained model's values.
 PLAIN = {
@@ -89,8 +85,7 @@ def _told(found: Checkpoint, kind: torch_keys.Source, activation: str | None) ->
     if kind is torch_keys.OPENAI and (folder / OPEN_CLIP).is_file():
         return _open_clip(folder / OPEN_CLIP)
     if found.scripted or "input_resolution" in found.tensors:  # OpenAI alone publishes these
-        about = f"OpenAI's own CLIP, trained on 400 million {kind.seen}"
-        return Described(about, colours=OPENAI_COLOURS)
+        return Described(f"OpenAI's own CLIP, trained on 400 million {kind.seen}")
     if activation:
         return Described(f"{kind.name}, with no config; trained on {kind.seen}")
     wanted = OPEN_CLIP if kind is torch_keys.OPENAI else TRANSFORMERS
