@@ -4,6 +4,7 @@ Order: checks, data, folds, training, tables, report. A fold that is done is nev
 one that was interrupted goes on from its last checkpoint.
 """
 
+import contextlib
 import importlib.metadata
 import json
 import platform
@@ -18,18 +19,18 @@ from ml_collections import ConfigDict
 from tqdm import tqdm
 
 import merclip_jax
-from merclip_jax import systems, workdir
-from merclip_jax.data import datasets, pack, strips
+from merclip_jax import manifest, systems, workdir
+from merclip_jax.data import datasets, identity, own_clips, pack, strips
 from merclip_jax.errors import ConfigError
 from merclip_jax.protocols import contamination, folds, selection
 from merclip_jax.protocols.folds import Fold
 from merclip_jax.protocols.table import Protocol
 from merclip_jax.reports import report, results
 from merclip_jax.reports.report import Report
+from merclip_jax.scoring import attention
 from merclip_jax.settings import checks
-from merclip_jax.towers import files
-from merclip_jax.training import fold as fold_files
-from merclip_jax.training import parallel, step
+from merclip_jax.towers import files as weight_files
+from merclip_jax.training import finished, parallel, step
 from merclip_jax.training.batch import Shared
 from merclip_jax.training.fold import RunContext
 
@@ -48,12 +49,22 @@ def run(config: ConfigDict, directory: str | Path) -> Report:
     """
     began, directory = time.monotonic(), Path(directory)
     protocol = check(config)
+    with workdir.held(directory) if parallel.is_first() else contextlib.nullcontext():
+        return _run(config, directory, protocol, began)
+
+
+def _run(config: ConfigDict, directory: Path, protocol: Protocol, began: float) -> Report:
     if parallel.is_first():
         workdir.open_run(directory, config)
     with parallel.first_alone("packing"):  # it prepares and packs what is missing
         clips, table = load_clips(config, protocol)
     run_folds = _folds(config, protocol, table)
-    weights = files.metadata(config.model.init_from) if config.model.init_from else {"seen": {}}
+    described = strips.clips(table, run_folds)
+    parts = identity.of(described, workdir.settings(config), config.model.init_from)
+    finished.check_identity(directory, described, parts)
+    weights = (
+        weight_files.metadata(config.model.init_from) if config.model.init_from else {"seen": {}}
+    )
     seen = weights.get("seen")
     notices = contamination.check(seen, table, run_folds, config.eval.allow_seen)
     notices += _other_crop(weights, config) + pack.faceless(table)
@@ -61,13 +72,14 @@ def run(config: ConfigDict, directory: str | Path) -> Report:
     for notice in notices if parallel.is_first() else ():
         sys.stderr.write(f"note: {notice}\n")
     if parallel.is_first():
+        workdir.write_table(directory / "clips.csv", described)
         strips.write(directory, clips, table, run_folds)
     timing = {"build_s": time.monotonic() - began, "compile_s": 0.0}
-    _train(config, directory, protocol, clips, table, run_folds, seen or {}, notices, timing)
+    _train(config, directory, protocol, clips, table, run_folds, seen or {}, notices, timing, parts)
     with parallel.first_alone("reporting"):
         if not parallel.is_first():
             return report.build(results.read(directory))
-        _collect(directory, config, protocol, run_folds, timing, notices)
+        _collect(directory, config, protocol, run_folds, timing, notices, parts)
         return report.write(directory)
 
 
@@ -82,7 +94,7 @@ def check(config: ConfigDict) -> Protocol:
     for word in checks.check(config):
         sys.stderr.write(f"{word}\n")
     system = systems.get(config.model.system)
-    protocol = selection.get(config.data.protocol)
+    protocol = own_clips.protocol(config.data)
     if not protocol.classes and system.needs_classes:
         raise ConfigError(
             f"--config.data.protocol={protocol.name} has no emotion classes, and {system.title} "
@@ -138,6 +150,7 @@ def _train(
     seen: contamination.Seen,
     notices: list[str],
     timing: dict[str, float],
+    parts: dict[str, str],
 ) -> None:
     """Train what is not done, seed by seed, under one progress bar."""
     per_epoch = _steps_per_epoch(config, run_folds)
@@ -150,7 +163,7 @@ def _train(
         disable=not parallel.is_first(),
     ) as bar:
         for seed in config.seeds:
-            pending = [f for f in run_folds if not _is_done(directory, f, seed)]
+            pending = _pending(directory, run_folds, seed, notices, bar)
             bar.update((len(run_folds) - len(pending)) * of_a_fold)
             if not pending:
                 continue
@@ -178,6 +191,7 @@ def _train(
                 model_state=model_state,
                 tokenizer=tokenizer,
                 notices=notices,
+                identity=parts,
             )
             system.train(context, pending, bar)
             timing["compile_s"] += engine.compile_s
@@ -190,8 +204,17 @@ def _steps_per_epoch(config: ConfigDict, run_folds: list[Fold]) -> int:
     return updates * config.recipe.accumulate
 
 
-def _is_done(directory: Path, fold: Fold, seed: int) -> bool:
-    return fold_files.results(directory / "folds" / fold.name, "predictions", seed).exists()
+def _pending(
+    directory: Path, run_folds: list[Fold], seed: int, notices: list[str], bar: tqdm
+) -> list[Fold]:
+    """The folds that are not done, or whose files changed since they were."""
+    places = {fold.name: directory / "folds" / fold.name for fold in run_folds}
+    with parallel.first_alone("looking for finished folds"):
+        faults = [fault for folder in places.values() for fault in finished.check(folder, seed)]
+        for fault in faults:
+            bar.write(f"note: {fault}", sys.stderr)
+        notices += [f"{fault}." for fault in faults]
+        return [fold for fold in run_folds if not finished.is_done(places[fold.name], seed)]
 
 
 def _collect(
@@ -201,15 +224,14 @@ def _collect(
     run_folds: list[Fold],
     timing: dict[str, float],
     notices: list[str],
+    parts: dict[str, str],
 ) -> None:
-    """Join the folds' tables, mark the folds done, and write run.json."""
-    for kind in ("predictions", "history"):
-        paths = [
-            fold_files.results(directory / "folds" / fold.name, kind, seed)
-            for seed in config.seeds
-            for fold in run_folds
-        ]
-        workdir.write_table(directory / f"{kind}.csv", pd.concat(map(workdir.read_table, paths)))
+    """Join the folds' tables, mark the folds done, write run.json and the run's manifest."""
+    done = [(directory / "folds" / f.name, seed) for seed in config.seeds for f in run_folds]
+    for kind in finished.TABLES:
+        tables = [workdir.read_table(finished.results(*where, kind)) for where in done]
+        table = _with_names(pd.concat(tables), protocol.classes)
+        workdir.write_table(directory / f"{kind}.csv", table)
     for fold in run_folds:
         workdir.write(directory / "folds" / fold.name / "DONE", "")
     history = workdir.read_table(directory / "history.csv")
@@ -230,9 +252,23 @@ def _collect(
         "config": json.loads(config.to_json()),
         "timing": timing,
         "environment": _environment(),
+        "made": workdir.provenance(),
         "notices": notices + ([] if by_nature else [RANDOM_START]),
     }
     workdir.write(directory / "run.json", json.dumps(facts, indent=2) + "\n")
+    files = [directory / name for name in results.FILES]
+    files += [path for where in done if (path := attention.file(*where)).exists()]
+    manifest.write(directory / results.MANIFEST, files, parts)
+
+
+def _with_names(table: pd.DataFrame, classes: tuple[str, ...]) -> pd.DataFrame:
+    """Predictions with the names of the true and of the predicted class; others as they are."""
+    if not classes or "prediction" not in table:
+        return table
+    names = dict(enumerate(classes))
+    return table.assign(
+        **{"class": table["label"].map(names), "predicted": table["prediction"].map(names)}
+    )
 
 
 def _environment() -> dict[str, str]:

@@ -7,6 +7,8 @@ from pathlib import Path
 import av
 import numpy as np
 
+from merclip_jax.video import decode
+
 SIDE = (64, 48)  # width, height
 
 
@@ -17,10 +19,14 @@ def film(
     codec: str = "libx264",
     pix_fmt: str = "yuv420p",
     rotation: int = 0,
+    aspect: Fraction | None = None,
     container: dict[str, str] | None = None,
     **options: str,
 ) -> Path:
-    """Write a film whose frame i is shown at times_ms[i]; without pictures, of `shade(i)`."""
+    """Write a film whose frame i is shown at times_ms[i]; without pictures, of `shade(i)`.
+
+    `aspect` is the width of a pixel over its height.
+    """
     pictures = list(pictures if pictures is not None else map(shade, range(len(times_ms))))
     clock = Fraction(1, 1000)
     with av.open(str(path), "w", options=container or {}) as out:
@@ -30,6 +36,8 @@ def film(
         stream.time_base = stream.codec_context.time_base = clock
         if rotation:
             stream.set_display_rotation(rotation)
+        if aspect:
+            stream.codec_context.sample_aspect_ratio = aspect
         for time, picture in zip(times_ms, pictures, strict=True):
             frame = av.VideoFrame.from_ndarray(picture, "rgb24").reformat(format=pix_fmt)
             frame.pts, frame.time_base = time, clock
@@ -44,6 +52,14 @@ def shade(index: int, size: tuple[int, int] = SIDE) -> np.ndarray:
     picture = np.full((height, width, 3), 20 + 10 * (index % 18), np.uint8)
     picture[: height // 2, : width // 2] += 50
     return picture
+
+
+def all_of(path: Path, fps: float = 0.0, notices: list[str] | None = None) -> list[decode.Frame]:
+    return list(decode.frames(decode.open_source(path, fps), notices))
+
+
+def times(frames: Iterable[decode.Frame]) -> list[float]:
+    return [round(frame.time_ms, 3) for frame in frames]
 
 
 def noise(count: int) -> list[np.ndarray]:

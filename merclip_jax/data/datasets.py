@@ -1,7 +1,8 @@
 """A corpus, as its owner distributes it -> a prepared TFDS dataset of clip records.
 
 TFDS's own `tfds build` needs TensorFlow and Beam; this needs neither. What is prepared here can
-be read by anyone with `tfds.builder_from_directory(DIR).as_data_source("train")`.
+be read by anyone with `tfds.builder_from_directory(DIR).as_data_source("train")`, or with
+`records.Records(builder)`, which gives text as `str`.
 """
 
 import contextlib
@@ -9,19 +10,17 @@ import importlib
 import itertools
 import pkgutil
 import shutil
-import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import tensorflow_datasets as tfds
 from etils import epath
 from ml_collections import ConfigDict
 
-from merclip_jax import tfds_builders
-from merclip_jax.data import motion, places
+from merclip_jax import tfds_builders, workdir
+from merclip_jax.data import motion, places, prepared
+from merclip_jax.data.records import Records
 from merclip_jax.errors import ConfigError, DataError
 from merclip_jax.faces import face
 from merclip_jax.facs import notation
@@ -30,22 +29,10 @@ from merclip_jax.tfds_builders.builder import CorpusBuilder
 from merclip_jax.tfds_builders.corpus import Corpus
 from merclip_jax.tfds_builders.records import Clip
 
-SCRATCH = ".preparing-"  # the folder, beside the datasets, in which one is made
-ABANDONED_AFTER = 3600  # seconds
+SCRATCH = ".preparing-"  # begins the name of the folder, beside the datasets, in which one is made
 CLIPS_PER_SHARD = 500
 FACTS = ("clip_id", "dataset", "subject", "clip", "split", "emotion", "objective_class", "aus")
 CLIPS_AT_ONCE = 16  # the writer rewrites its metadata every time
-
-
-class LeftEncoded(tfds.decode.SkipDecoding):
-    """Leave images as stored: for the facts alone, or to name one that is damaged.
-
-    TFDS's own SkipDecoding lacks this method, by which it reads without TensorFlow.
-    """
-
-    def decode_batch_example_np(self, images: np.ndarray) -> np.ndarray:
-        """The encoded images of one record."""
-        return images
 
 
 def prepare(
@@ -66,26 +53,51 @@ def prepare(
       ConfigError: no such dataset or config, or no corpus at manual_dir.
       DataError: the corpus has faults; all are listed.
     """
-    data_dir = Path(data_dir).absolute()
+    data_dir = Path(data_dir).absolute() / _version(dataset, manual_dir, config_name)
+    target = _folder(dataset, data_dir, config_name)
+    prepared.check_description(target)
     builder = _builder(dataset, data_dir, config_name)
-    target = Path(builder.data_dir)
-    if target.exists():
-        return builder
     manual_dir = places.manual_dirs(str(manual_dir or ""), [dataset])[dataset]
     folder = Path(manual_dir).expanduser().absolute() if manual_dir else None
+    if target.exists():
+        if folder and folder.is_dir() and (read := _corpus(builder, folder)):
+            prepared.check_annotation(builder, read)
+        return builder
     if folder and (not folder.is_dir() or not any(folder.iterdir())):
         raise ConfigError(f"manual_dir={folder}: no such folder, or an empty one")
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"data_dir={data_dir} cannot be made: {error.strerror}") from error
-    _remove_leftovers(data_dir)
-    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=data_dir) as scratch:
-        draft = _builder(dataset, Path(scratch), config_name)
-        _generate(draft, folder)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        Path(draft.data_dir).rename(target)  # the last act: what has the name is complete
+    scratch = data_dir / f"{SCRATCH}{dataset}-{builder.builder_config.name}"
+    with workdir.alone(scratch.with_suffix(".lock"), str(target), wait=True):
+        if not target.exists():
+            _prepare(dataset, builder.builder_config.name, folder, scratch, target)
     return _builder(dataset, data_dir, config_name)
+
+
+def _prepare(
+    dataset: str, config_name: str, folder: Path | None, scratch: Path, target: Path
+) -> None:
+    """Write a dataset into a folder of its own; what a killed preparation left there goes."""
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    try:
+        draft = _builder(dataset, scratch, config_name)
+        _generate(draft, folder)
+        prepared.describe(Path(draft.data_dir), _corpus(draft, folder) if folder else None)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        workdir.publish(Path(draft.data_dir), target)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _version(dataset: str, manual_dir: str | Path, config_name: str | None) -> str:
+    """The folder within data_dir for what its user may change; '' for owners' corpora."""
+    builder = _builder_class(dataset)
+    if not issubclass(builder, CorpusBuilder) or not builder.CORPUS.changes:
+        return ""
+    return f"{dataset}-{corpus(dataset, manual_dir, config_name or '').version()}"
 
 
 def prepare_all(
@@ -172,6 +184,14 @@ def corpus(dataset: str, manual_dir: str | Path, config_name: str = "") -> Corpu
     return builder.CORPUS(folder, config.layout, config.corrected)
 
 
+def _corpus(builder: tfds.core.DatasetBuilder, folder: Path) -> Corpus | None:
+    """The corpus in a folder as a builder reads it; none where it reads none."""
+    config = builder.builder_config
+    if not isinstance(builder, CorpusBuilder):
+        return None
+    return builder.CORPUS(folder, config.layout, config.corrected)
+
+
 def annotations(
     dataset: str, manual_dir: str, data_dir: str | Path, config_name: str = ""
 ) -> pd.DataFrame:
@@ -199,10 +219,8 @@ def _annotation(dataset: str, manual_dir: str, data_dir: str | Path, variant: st
             raise DataError(f"{sheet.source}: rows that cannot be used", stopping)
         return facts(sheet.clips)
     builder = prepare(dataset, manual_dir, data_dir, variant)
-    source = builder.as_data_source("train", decoders={"frames": LeftEncoded()})
-    table = pd.DataFrame([{name: record[name] for name in FACTS} for record in source])
-    table = table.map(lambda cell: cell.decode() if isinstance(cell, bytes) else cell)
-    return _with_units(table)
+    read = Records(builder, encoded=True)
+    return _with_units(pd.DataFrame([{name: record[name] for name in FACTS} for record in read]))
 
 
 def facts(clips: Sequence[Clip]) -> pd.DataFrame:
@@ -239,6 +257,12 @@ def _config(dataset: str, name: str | None) -> tfds.core.BuilderConfig:
     return configs[name or next(iter(configs))]
 
 
+def _folder(dataset: str, data_dir: Path, config_name: str | None) -> Path:
+    """Where TFDS keeps a dataset."""
+    version = _builder_class(dataset).VERSION
+    return data_dir / dataset / _config(dataset, config_name).name / str(version)
+
+
 def _builder(dataset: str, data_dir: Path, config_name: str | None) -> tfds.core.DatasetBuilder:
     builder, config = _builder_class(dataset), _config(dataset, config_name)
     return builder(config=config.name, data_dir=data_dir, file_format="array_record")
@@ -268,11 +292,3 @@ def _generate(builder: tfds.core.DatasetBuilder, folder: Path | None) -> None:
     while some := [example for _, example in itertools.islice(examples, CLIPS_AT_ONCE)]:
         writer.add_examples({"train": some})
     writer.close_all()
-
-
-def _remove_leftovers(data_dir: Path) -> None:
-    """Delete what killed preparations left; what was written to within the hour may be alive."""
-    for leftover in data_dir.glob(f"{SCRATCH}*"):
-        newest = max(path.stat().st_mtime for path in (leftover, *leftover.rglob("*")))
-        if time.time() - newest > ABANDONED_AFTER:
-            shutil.rmtree(leftover)

@@ -24,15 +24,17 @@ import tensorflow_datasets as tfds
 from jaxtyping import Int, UInt8
 from tqdm import tqdm
 
-from merclip_jax import workdir
-from merclip_jax.data import datasets, motion, published_flow
+from merclip_jax import manifest, workdir
+from merclip_jax.data import datasets, motion, prepared, published_flow
 from merclip_jax.data.inputs import Stored
+from merclip_jax.data.records import Records
 from merclip_jax.errors import DataError
 from merclip_jax.faces import crops
 from merclip_jax.facs import notation
 
-PACK_VERSION = 3  # raise when the packed pixels or columns of the same records change
+PACK_VERSION = 4  # raise when the packed pixels or columns of the same records change
 CROP_VERSION = 1  # the same for those that are not the owner's crop
+MANIFEST = "manifest.json"
 DEVICE_SHARE = 0.4  # of the device's memory that 'auto' gives to clips
 TEXT_COLUMNS = ("clip_id", "dataset", "subject", "clip", "split", "emotion", "aus")
 NUMBER_COLUMNS = ("objective_class", "onset_used", "apex_used", "offset_used")
@@ -44,8 +46,8 @@ class Clips:
 
     Attributes:
       table: one row per clip: the record's text and numbers, `n_frames`, `start`, the clip's first
-        row in `frames`, `apex`, the row of its apex counted from there, and `apex_annotated`; of
-        aligned clips also what `crops.align` measured.
+        row in `frames`, `pixels`, a digest of its frames, `apex`, the row of its apex counted from
+        there, and `apex_annotated`; of aligned clips also what `crops.align` measured.
       frames: all frames of all clips, RGB, on disk: for what people look at.
       stored: what the model sees of them, in memory of the device, of the host, or on disk.
     """
@@ -89,36 +91,39 @@ def load(
       DataError: frames that cannot be decoded, or a clip without frames.
     """
     folder = data_dir / "packed" / _content_key(builders, image_size, crop)
-    if not (folder / "clips.csv").exists():
-        _pack(builders, image_size, crop, folder)
+    lock = data_dir / f".{folder.name}.lock"
+    manifest.once(folder / MANIFEST, lock, lambda: _pack(builders, image_size, crop, folder))
     table = workdir.read_table(folder / "clips.csv")
     table["action_units"] = notation.parse_column(table["aus"])
     shape = (int(table["n_frames"].sum()), image_size, image_size, 3)
     frames = np.memmap(folder / "frames.bin", np.uint8, "r", shape=shape)
     flow = any(datasets.shows_flow(builder.builder_config) for builder in builders)
-    moved = _motion(folder, frames, table, flow) if "motion" in kind else None
+    moved = _motion(folder, frames, table, flow, lock) if "motion" in kind else None
     stored = Stored(frames if "rgb" in kind else None, moved)
     return Clips(table, frames, _place(stored, placement))
 
 
 def _motion(
-    folder: Path, frames: UInt8[np.ndarray, "n h w 3"], table: pd.DataFrame, flow: bool
+    folder: Path, frames: UInt8[np.ndarray, "n h w 3"], table: pd.DataFrame, flow: bool, lock: Path
 ) -> UInt8[np.ndarray, "n m m c"]:
     """The motion of all packed clips, computed once; with `flow` the frames show it already."""
     version = f"flow-{published_flow.VERSION}" if flow else f"motion-{motion.VERSION}"
     measure, parts = (published_flow.fields, 3) if flow else (motion.motion, 2)
     file = folder / f"{version}.bin"
-    if not file.exists():
-        partial = file.with_suffix(f".{os.getpid()}.partial")  # another may be at it, too
 
-        def encoded(start: int, count: int) -> bytes:
-            return motion.encode(measure(np.asarray(frames[start : start + count]))).tobytes()
+    def encoded(start: int, count: int) -> bytes:
+        return motion.encode(measure(np.asarray(frames[start : start + count]))).tobytes()
 
+    def make() -> None:
+        partial = file.with_suffix(workdir.PARTIAL)
         clips = (table[name].tolist() for name in ("start", "n_frames"))
         with partial.open("wb") as out, _clip_by_clip() as pool:
             for values in tqdm(pool.map(encoded, *clips), "motion", len(table), disable=None):
                 out.write(values)
-        partial.rename(file)  # the last act: what has the name is complete
+        workdir.publish(partial, file)
+        manifest.write(file.with_suffix(".json"), [file], {"pixels": _digest(*table["pixels"])})
+
+    manifest.once(file.with_suffix(".json"), lock, make)
     return np.memmap(file, np.uint8, "r", shape=(len(frames), motion.SIDE, motion.SIDE, parts))
 
 
@@ -176,9 +181,8 @@ def _content_key(builders: Sequence[tfds.core.DatasetBuilder], image_size: int, 
     if way:
         sha.update(f" {way}{CROP_VERSION}".encode())
     for builder in builders:
-        for path in sorted(Path(builder.data_dir).glob("*.array_record*")):
-            with path.open("rb") as file:
-                sha.update(hashlib.file_digest(file, "sha256").digest())
+        for digest in prepared.digests(builder):
+            sha.update(bytes.fromhex(digest))
     names = "+".join(builder.info.name for builder in builders)
     return f"{names}-{image_size}-{way}{sha.hexdigest()[:16]}"
 
@@ -186,7 +190,7 @@ def _content_key(builders: Sequence[tfds.core.DatasetBuilder], image_size: int, 
 def _pack(
     builders: Sequence[tfds.core.DatasetBuilder], image_size: int, crop: str, folder: Path
 ) -> None:
-    partial = folder.with_name(f"{folder.name}.partial")
+    partial = folder.with_name(f"{folder.name}{workdir.PARTIAL}")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
@@ -202,24 +206,36 @@ def _pack(
         with (partial / "frames.bin").open("wb") as out, _clip_by_clip() as pool:
             for some in _few_at_once(_records(builders)):
                 for row, measured, packed in pool.map(cut, *zip(*some, strict=True)):
-                    for frame in packed:
-                        out.write(frame.tobytes())
-                    rows.append(row | {"start": start, "n_frames": len(packed)} | measured)
+                    pixels = [frame.tobytes() for frame in packed]
+                    out.writelines(pixels)
+                    row |= {"start": start, "n_frames": len(packed), "pixels": _digest(*pixels)}
+                    rows.append(row | measured)
                     start += len(packed)
-        workdir.write_table(partial / "clips.csv", pd.DataFrame(rows))
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.rename(folder)  # the last act: what has the name is complete
+        table = pd.DataFrame(rows)
+        workdir.write_table(partial / "clips.csv", table)
+        made = [partial / name for name in ("clips.csv", "frames.bin")]
+        manifest.write(partial / MANIFEST, made, {"pixels": _digest(*table["pixels"])})
+        workdir.publish(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _digest(*parts: bytes | str) -> str:
+    """A short digest of a clip's pixels, or of those of all clips."""
+    sha = hashlib.sha256()
+    for part in parts:
+        sha.update(part.encode() if isinstance(part, str) else part)
+    return sha.hexdigest()[:16]
 
 
 def _records(
     builders: Sequence[tfds.core.DatasetBuilder],
 ) -> Iterator[tuple[tfds.core.DatasetBuilder, dict]]:
     for builder in builders:
-        source = builder.as_data_source(split="train", decoders={"frames": datasets.LeftEncoded()})
         label = f"packing {builder.name}"
-        for record in tqdm(source, desc=label, unit="clip", leave=False, disable=None):
+        for record in tqdm(
+            Records(builder, encoded=True), desc=label, unit="clip", leave=False, disable=None
+        ):
             yield builder, record
 
 
@@ -235,7 +251,7 @@ def _read(
     record: dict, builder: tfds.core.DatasetBuilder
 ) -> tuple[dict, list[UInt8[np.ndarray, "h w 3"]]]:
     """One record: its row of the table and its frames from onset to offset."""
-    row = {name: record[name].decode() for name in TEXT_COLUMNS}
+    row = {name: record[name] for name in TEXT_COLUMNS}
     row |= {name: int(record[name]) for name in NUMBER_COLUMNS}
     image, frames, numbers = builder.info.features["frames"].feature, [], []
     for number, encoded in zip(record["frame_numbers"], record["frames"], strict=True):

@@ -1,6 +1,5 @@
 """Which clips make a batch: a Grain dataset of indices per fold, deterministic and resumable."""
 
-import hashlib
 import zlib
 
 import grain
@@ -61,12 +60,6 @@ def iterate(dataset: grain.MapDataset) -> grain.DatasetIterator:
     """An iterator whose `get_state` and `set_state` say where it stands."""
     # Indices need no read-ahead.
     return iter(dataset.to_iter_dataset(grain.ReadOptions(num_threads=0, prefetch_buffer_size=0)))
-
-
-def digest(fold: Fold, labels: Int[np.ndarray, " n"]) -> str:
-    """A hash of the fold's training side, to notice that a saved position belongs to other data."""
-    content = fold.train.astype(np.int64).tobytes() + labels[fold.train].astype(np.int64).tobytes()
-    return hashlib.sha256(content).hexdigest()
 
 
 def fold_number(fold: Fold) -> int:

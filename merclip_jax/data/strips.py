@@ -15,23 +15,26 @@ from merclip_jax.protocols import folds as cross_validation
 STRIP_FRAMES, STRIP_HEIGHT = 8, 96  # frames, pixels
 
 
-def write(
-    directory: Path, packed: pack.Clips, table: pd.DataFrame, folds: list[cross_validation.Fold]
-) -> None:
-    """Write clips.csv, and a film strip of every clip that is tested: no other is shown."""
+def clips(table: pd.DataFrame, folds: list[cross_validation.Fold]) -> pd.DataFrame:
+    """A run's clips.csv: what it knows of each clip, and the fold that tests it."""
     fold_of = {int(i): fold.name for fold in folds for i in fold.test}
     measured = [name for name in crops.MEASURED if name in table]
     described = table[
         ["clip_id", "dataset", "subject", "clip", "split", "emotion", "class", "label", "n_frames"]
-        + measured
+        + ["apex", "pixels", *measured]
     ]
-    described = described.assign(
+    return described.assign(
         aus=[notation.canonical(units) for units in table["action_units"]],
         fold=[fold_of.get(i, "") for i in range(len(table))],
     )
-    workdir.write_table(directory / "clips.csv", described)
+
+
+def write(
+    directory: Path, packed: pack.Clips, table: pd.DataFrame, folds: list[cross_validation.Fold]
+) -> None:
+    """Write a film strip of every clip that is tested: no other is shown."""
     (directory / "strips").mkdir(exist_ok=True)
-    tested = table.iloc[sorted(fold_of)]
+    tested = table.iloc[sorted(int(i) for fold in folds for i in fold.test)]
     for clip_id, start_row, count in zip(
         tested["clip_id"], tested["start"], tested["n_frames"], strict=True
     ):

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int, Shaped
 
+from merclip_jax import manifest
 from merclip_jax import workdir as files
 from merclip_jax.errors import ConfigError, DataError
 from merclip_jax.facs import notation
@@ -19,6 +20,8 @@ CLIPS = (
     *("n_frames", "fold"),
 )
 PREDICTIONS = ("clip_id", "fold", "seed", "epoch", "selection")
+FILES = ("run.json", "clips.csv", "predictions.csv", "history.csv")
+MANIFEST = "manifest.json"  # of these; runs of earlier versions have none
 HISTORY = ("fold", "seed", "epoch", "loss", "accuracy")
 
 
@@ -106,6 +109,7 @@ def read(workdir: Path) -> Results:
     """
     if not workdir.is_dir():
         raise ConfigError(f"--workdir={workdir}: there is no such folder")
+    _check_unchanged(workdir / MANIFEST)
     run = _read_run(workdir / "run.json")
     clips = _table(workdir / "clips.csv", CLIPS, whole=("label", "n_frames"))
     _check_clips(workdir / "clips.csv", clips, run["protocol"]["classes"])
@@ -127,6 +131,16 @@ def read(workdir: Path) -> Results:
     history = _table(workdir / "history.csv", HISTORY, ("seed", "epoch"))
     only_trained = clips[clips["fold"] == ""]
     return Results(workdir, run, tested, only_trained, history, predictions)
+
+
+def _check_unchanged(path: Path) -> None:
+    faults = manifest.faults(path) if path.exists() else {}
+    if faults:
+        raise DataError(
+            f"{path.parent}: files are not as the run left them. Give the same train command "
+            "again: it writes them anew from its folds and trains only what is damaged.",
+            list(faults.values()),
+        )
 
 
 def _read_run(path: Path) -> dict:

@@ -16,6 +16,7 @@ from merclip_jax.video import camera, decode
 from merclip_jax.video.inference import Settings, Stopwatch, record
 from merclip_jax.video.journal import Journal
 from merclip_jax.video.predictor import Predictor
+from merclip_jax.video.sources import lists
 
 
 def run(
@@ -49,7 +50,7 @@ def run(
     """
     output = Path(output)
     directory = files.locate(model)
-    sources = decode.sources(given, fps)
+    sources = lists.sources(given, fps)
     reader = Predictor(directory, batch_size, crop)
     done, summaries, faults = [], [], []
     for source in sources:

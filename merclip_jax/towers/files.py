@@ -11,11 +11,13 @@ import numpy as np
 from tokenizers import Tokenizer
 
 import merclip_jax
-from merclip_jax.errors import ConfigError
+from merclip_jax import manifest
+from merclip_jax.errors import ConfigError, DataError
 from merclip_jax.towers import checkpoint
 
 HUB_ID = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
 OURS = "merclip"  # key of our own sizes in the config.json of a tower that is a CLIP
+DIGEST = "model_sha256"  # in merclip.json; what was saved by earlier versions has none
 
 
 def locate(name: str | os.PathLike) -> Path:
@@ -103,9 +105,22 @@ def read(name: str | os.PathLike) -> dict[str, np.ndarray]:
     """The tensors of a file, a folder or a hub id by name, as `checkpoint.read` finds them.
 
     Raises:
-      ConfigError, DataError: as `locate` and `checkpoint.read`.
+      ConfigError, DataError: as `locate` and `checkpoint.read`; or it is not the file that the
+        merclip.json beside it was written with.
     """
-    return checkpoint.read(locate(name)).tensors
+    path = checkpoint.weights_file(locate(name))
+    _check_unchanged(path)
+    return checkpoint.read(path).tensors
+
+
+def _check_unchanged(path: Path) -> None:
+    about = path.with_name("merclip.json")
+    known = metadata(path.parent).get(DIGEST) if about.is_file() else None
+    if known and path.name == checkpoint.WEIGHTS[0] and known != manifest.of_file(path):
+        raise DataError(
+            f"{path} changed since it was written: its digest is not the {DIGEST} in {about}. "
+            "Copy the folder again, or export the model anew"
+        )
 
 
 def tokenizer(name: str | os.PathLike) -> Tokenizer:

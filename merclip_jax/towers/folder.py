@@ -14,9 +14,9 @@ import safetensors.numpy
 from flax import nnx
 from tokenizers import Tokenizer
 
-from merclip_jax import workdir
+from merclip_jax import manifest, workdir
 from merclip_jax.errors import ConfigError
-from merclip_jax.towers import card, leaves
+from merclip_jax.towers import card, files, leaves
 
 
 class Saveable(nnx.Module):
@@ -40,20 +40,22 @@ class Saveable(nnx.Module):
           directory: made if it does not exist; files of the same names are replaced, each at once.
           tokenizer: the text tower's; baselines have none.
           meta: what is to be known of these weights (labels, action units, protocol fingerprint,
-            what they have seen); written to merclip.json and, for people, to README.md.
+            what they have seen); written to merclip.json with a digest of the tensors, which
+            reading checks, and, for people, to README.md.
         """
         directory = Path(directory)
         directory.mkdir(parents=True, exist_ok=True)
-        tensors, files = self.layout()
+        tensors, described = self.layout()
         # transformers reads files of this format alone; the bytes are the same in all.
         weights = safetensors.numpy.save(tensors, metadata={"format": "pt"})
         workdir.write(directory / "model.safetensors", weights)
         if tokenizer is not None:
             workdir.write(directory / "tokenizer.json", tokenizer.to_str(pretty=True).encode())
         if meta is not None:
-            workdir.write(directory / "merclip.json", _json(dict(meta)))
+            digest = {files.DIGEST: manifest.of_file(directory / "model.safetensors")}
+            workdir.write(directory / "merclip.json", _json({**meta, **digest}))
             workdir.write(directory / "README.md", card.model_card(self.cfg, meta).encode())
-        for name, values in files.items():
+        for name, values in described.items():
             workdir.write(directory / name, _json(values))
 
     def layout(self) -> tuple[dict[str, np.ndarray], dict[str, dict[str, Any]]]:

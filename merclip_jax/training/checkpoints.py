@@ -1,17 +1,24 @@
 """Checkpoints of one fold: its training state and its sampler's position, together.
 
-The only importer of Orbax. A checkpoint carries a digest of its own numbers, because Orbax loads a
-flipped byte without a word. With several processes all call alike; Orbax lets the first one write.
+The only importer of Orbax. A checkpoint carries a digest of all that it holds, because Orbax loads
+a flipped byte without a word. With several processes all call alike, and the first one writes.
 """
 
 import hashlib
 import json
+import os
+import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from orbax.checkpoint import v1 as ocp
+
+from merclip_jax.training import parallel
+
+DIGEST = hashlib.sha256().digest_size  # bytes
+SAID = 200  # letters of an error that a notice shows
 
 
 class Saved(NamedTuple):
@@ -26,19 +33,23 @@ class FoldCheckpoints:
     """The newest `keep` checkpoints of one fold, in `directory`."""
 
     def __init__(self, directory: Path, keep: int):
+        self._directory, self._keep = directory.resolve(), keep
+        self._open()
+
+    def _open(self) -> None:
         self._checkpointer = ocp.training.Checkpointer(
-            directory.resolve(),
-            preservation_policy=ocp.training.preservation_policies.LatestN(keep),
+            self._directory,
+            preservation_policy=ocp.training.preservation_policies.LatestN(self._keep),
             cleanup_tmp_directories=True,
         )
 
     def save(self, step: int, state: Any, position: dict) -> None:
         """Save a state (any tree of arrays) and a JSON-able sampler position after `step` steps."""
         leaves = _leaves(state)
-        metadata = {"step": step, "position": position, "digest": _digest(leaves)}
-        # As one array of JSON's bytes: Orbax would store each number of a position, predictions
-        # among them, as a leaf of its own, which takes longer than the epoch.
-        written = np.frombuffer(json.dumps(metadata).encode(), np.uint8)
+        text = json.dumps({"step": step, "position": position}).encode()
+        # As one array of bytes: Orbax would store each number of a position, predictions among
+        # them, as a leaf of its own, which takes longer than the epoch.
+        written = np.frombuffer(_digest(leaves, text) + text, np.uint8)
         parts = {"state": leaves, "about": {"json": written}}
         self._checkpointer.save_checkpointables(step, parts)
 
@@ -48,36 +59,57 @@ class FoldCheckpoints:
         Args:
           state: a tree of arrays like the saved one; it gives structure, shapes and devices.
 
-        A checkpoint that cannot be read, or whose numbers changed, is passed over with a notice.
+        A checkpoint that cannot be read, or that changed since it was saved, is set aside with a
+        notice: the step that it stands for will be saved again.
         """
-        expected, notices = _leaves(state), []
-        for checkpoint in sorted(self._checkpointer.checkpoints, key=lambda c: -c.step):
+        notices = []
+        for step in sorted(self._steps(), reverse=True):
             try:
-                parts = self._checkpointer.load_checkpointables(
-                    checkpoint.step, {"state": expected, "about": None}
-                )
-                leaves = parts["state"]
-                metadata = json.loads(np.asarray(parts["about"]["json"]).tobytes())
+                saved = self._load(step, state)
             except Exception as error:  # noqa: BLE001 - Orbax raises many kinds for a damaged file
-                notices.append(
-                    f"checkpoint {checkpoint.step} cannot be read ({error.__cause__ or error}); "
-                    "trying the one before it"
-                )
+                said = str(error.__cause__ or error).partition("\n")[0][:SAID]
+                notices.append(f"checkpoint {step} cannot be read ({said}); it is set aside")
                 continue
-            if _digest(leaves) != metadata["digest"]:
-                notices.append(
-                    f"the numbers of checkpoint {checkpoint.step} changed since it was saved; "
-                    "trying the one before it"
-                )
-                continue
-            ordered = [leaves[name] for name in expected]
-            restored = jax.tree.unflatten(jax.tree.structure(state), ordered)
-            return Saved(metadata["step"], restored, metadata["position"]), notices
+            if notices:
+                self.set_aside(after=step)
+            return saved, notices
+        if notices:
+            self.set_aside()
+            notices.append("no whole checkpoint is left; starting anew")
         return None, notices
+
+    def set_aside(self, after: int = -1) -> None:
+        """Move the checkpoints of steps `after` that one out of the way, beside the others."""
+        self._checkpointer.close()
+        aside = self._directory.with_name(f"{self._directory.name}-set-aside")
+        parallel.wait_for_all("reading checkpoints")
+        with parallel.first_alone("setting checkpoints aside"):
+            for step in self._steps() if parallel.is_first() else ():
+                if step > after:
+                    aside.mkdir(exist_ok=True)
+                    _remove(aside / str(step))
+                    os.rename(self._directory / str(step), aside / str(step))
+        self._open()
 
     def close(self) -> None:
         """Wait for what is still being written."""
         self._checkpointer.close()
+
+    def _steps(self) -> list[int]:
+        """Those that have a folder, or whatever has taken its name: Orbax lists only good ones."""
+        return [int(path.name) for path in self._directory.iterdir() if path.name.isdecimal()]
+
+    def _load(self, step: int, state: Any) -> Saved:
+        expected = _leaves(state)
+        parts = self._checkpointer.load_checkpointables(step, {"state": expected, "about": None})
+        leaves, about = parts["state"], np.asarray(parts["about"]["json"])
+        if _digest(leaves, about[DIGEST:].tobytes()) != about[:DIGEST].tobytes():
+            raise ValueError("it changed since it was saved")
+        written = json.loads(about[DIGEST:].tobytes())
+        restored = jax.tree.unflatten(
+            jax.tree.structure(state), [leaves[name] for name in expected]
+        )
+        return Saved(written["step"], restored, written["position"])
 
 
 def _leaves(tree: Any) -> dict[str, Any]:
@@ -85,8 +117,16 @@ def _leaves(tree: Any) -> dict[str, Any]:
     return {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree.leaves_with_path(tree)}
 
 
-def _digest(leaves: dict[str, Any]) -> str:
+def _digest(leaves: dict[str, Any], text: bytes) -> bytes:
     sha = hashlib.sha256()
     for name in sorted(leaves):
         sha.update(name.encode() + np.ascontiguousarray(leaves[name]).tobytes())
-    return sha.hexdigest()
+    sha.update(text)
+    return sha.digest()
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

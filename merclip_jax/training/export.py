@@ -16,9 +16,10 @@ from merclip_jax.data import pack
 from merclip_jax.faces import crops
 from merclip_jax.protocols import contamination
 from merclip_jax.protocols.folds import Fold
-from merclip_jax.training import parallel
+from merclip_jax.training import finished, parallel
 from merclip_jax.training.batch import Predicted, State
-from merclip_jax.training.fold import FoldState, RunContext, results
+from merclip_jax.training.finished import results
+from merclip_jax.training.fold import FoldState, RunContext
 
 MARGIN_CLIPS = 16  # clips whose first pictures tell how large faces are
 
@@ -54,11 +55,12 @@ def finish(
 
 
 def write(context: RunContext, fold: Fold, history: list[dict], table: pd.DataFrame) -> None:
-    """Write a fold's history and its predictions; these last, since they mark it as done."""
-    folder = context.folder(fold)
+    """Write a fold's history and its predictions; their manifest last, which marks it as done."""
+    folder, seed = context.folder(fold), context.seed
     folder.mkdir(parents=True, exist_ok=True)
-    workdir.write_table(results(folder, "history", context.seed), pd.DataFrame(history))
-    workdir.write_table(results(folder, "predictions", context.seed), table)
+    workdir.write_table(results(folder, seed, "history"), pd.DataFrame(history))
+    workdir.write_table(results(folder, seed, "predictions"), table)
+    finished.mark(folder, seed, context.identity)
 
 
 def keep(
@@ -115,6 +117,7 @@ def save_model(
             "n_subjects": len(test[["dataset", "subject"]].drop_duplicates()),
             **context.task.card_scores(fold.test, test_pred),
         },
+        "identity": context.identity,
         "config": _without_places(context.config),
     }
     folder = context.folder(fold) / f"model-seed{context.seed}"

@@ -25,6 +25,7 @@ class RunContext:
       task: what is learnt, and the labels of the clips of `table`.
       params, model_state: trained parameters, and what else the model holds, before the first step.
       notices: what the report must say of the run; restoring adds to it.
+      identity: digests of what the results depend on, by part (`data.identity`).
     """
 
     config: ConfigDict
@@ -42,6 +43,7 @@ class RunContext:
     model_state: nnx.State
     tokenizer: Tokenizer | None
     notices: list[str]
+    identity: dict[str, str]
 
     def folder(self, fold: Fold) -> Path:
         """Where a fold keeps its files."""
@@ -73,8 +75,3 @@ class FoldState:
     state: step.State
     history: list[dict]
     choice: Choice
-
-
-def results(folder: Path, kind: str, seed: int) -> Path:
-    """A fold's finished table of 'predictions' or 'history'."""
-    return folder / f"{kind}-seed{seed}.csv"

@@ -15,7 +15,7 @@ from jaxtyping import Int
 from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
-from merclip_jax.data import pack, sampling
+from merclip_jax.data import identity, pack, sampling
 from merclip_jax.protocols.folds import Fold
 from merclip_jax.training import export, parallel
 from merclip_jax.training.batch import Batch, Predicted, Shared, State, joined
@@ -51,8 +51,10 @@ def _restore(context: RunContext, fold: Fold, bar: tqdm) -> FoldState:
     params, model_state = context.task.init_fold(fold, context.params, context.model_state)
     state = context.learner.start(params, model_state, _key(context.seed, fold))
     saved, notices = checkpoints.restore(state._replace(key=()))
-    if saved and saved.position["digest"] != sampling.digest(fold, strata):
-        notices.append(f"its training clips changed since {folder} was saved; starting anew")
+    if saved and (parts := identity.differing(saved.position["identity"], context.identity)):
+        changed = ", ".join(parts)
+        notices.append(f"its {changed} changed since {folder} was saved; starting anew")
+        checkpoints.set_aside()
         saved = None
     for notice in notices:
         bar.write(f"fold {fold.name}: {notice}")
@@ -220,7 +222,7 @@ def _tensorboard(context: RunContext, member: FoldState) -> str:
 def _save(context: RunContext, member: FoldState, state: State) -> None:
     position = {
         "sampler": member.sampler.get_state(),
-        "digest": sampling.digest(member.fold, context.task.strata(member.fold)),
+        "identity": context.identity,
         "history": member.history,
         "choice": asdict(member.choice),
     }

@@ -55,14 +55,19 @@ def is_first() -> bool:
     return jax.process_index() == 0
 
 
+def wait_for_all(what: str) -> None:
+    """Go on when every process of the run has come here."""
+    multihost_utils.sync_global_devices(what)
+
+
 @contextmanager
 def first_alone(what: str) -> Iterator[None]:
     """Let the first process go through the block before the others begin it."""
     if not is_first():
-        multihost_utils.sync_global_devices(what)
+        wait_for_all(what)
     yield
     if is_first():
-        multihost_utils.sync_global_devices(what)
+        wait_for_all(what)
 
 
 def check(config: ConfigDict) -> None:

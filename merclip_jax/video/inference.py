@@ -10,10 +10,12 @@ import numpy as np
 from jaxtyping import Float
 from tqdm import tqdm
 
-from merclip_jax.video import decode, windows
+from merclip_jax.errors import DataError
+from merclip_jax.video import decode, gaps, windows
 from merclip_jax.video.journal import End, Journal, Row
 from merclip_jax.video.predictor import Predictor, Reading
 from merclip_jax.video.quality import LOST
+from merclip_jax.video.repeats import Repeats
 
 NEAREST = 3  # sentences kept per window
 
@@ -62,7 +64,7 @@ def record(
     """
     if journal.end:
         return
-    tape, waiting, n_done = _Tape(source, watch), [], len(journal.rows)
+    tape, waiting, n_done = _Tape(source, settings.window_ms, watch), [], len(journal.rows)
     stream = windows.windows(
         tape.frames(),
         window_ms=settings.window_ms,
@@ -80,30 +82,53 @@ def record(
             journal.append(_rows(reader, waiting, watch))
             waiting = []
     journal.append(_rows(reader, waiting, watch))
+    if not journal.rows:
+        raise DataError(
+            f"{source.name}: {tape.count} frames, about {1000 / source.fps:.4g} ms apart: no "
+            f"window of {settings.window_ms:g} ms holds {windows.ENOUGH}; film at a higher rate, "
+            "or give a longer --window_ms"
+        )
     duration = tape.last_ms + 1000 / source.fps
-    journal.close(End(tape.count, duration, tuple(tape.notices)))
+    journal.close(
+        End(
+            tape.count,
+            duration,
+            tuple(tape.notices),
+            tuple(tape.gaps),
+            tape.repeats.new_fps(),
+        )
+    )
 
 
 class _Tape:
     """The frames of a source on their way to the windows: counted, timed, with a progress bar."""
 
-    def __init__(self, source: decode.Source, watch: Stopwatch):
+    def __init__(self, source: decode.Source, window_ms: float, watch: Stopwatch):
         self.count, self.last_ms = 0, 0.0
         self.notices: list[str] = []
-        self._source, self._watch = source, watch
+        self.gaps: list[gaps.Gap] = []
+        self.repeats = Repeats()
+        self._source, self._window_ms, self._watch = source, window_ms, watch
 
     def frames(self) -> Iterator[decode.Frame]:
-        stream = decode.frames(self._source, self.notices)
         total, name = self._source.n_frames, self._source.name
         with tqdm(total=total, desc=name, unit="frame", mininterval=0.5, disable=None) as bar:
-            while True:
-                with self._watch.on("decode"):
-                    frame = next(stream, None)
-                if frame is None:
-                    return
+            for behind_gap, frame in gaps.marked(self._decoded(), self._window_ms):
+                if behind_gap:
+                    self.gaps.append((self.last_ms, frame.time_ms))
                 self.count, self.last_ms = self.count + 1, frame.time_ms
+                self.repeats.see(frame)
                 bar.update()
                 yield frame
+
+    def _decoded(self) -> Iterator[decode.Frame]:
+        stream = decode.frames(self._source, self.notices)
+        while True:
+            with self._watch.on("decode"):
+                frame = next(stream, None)
+            if frame is None:
+                return
+            yield frame
 
 
 def _timed(stream: Iterator[windows.Window], watch: Stopwatch) -> Iterator[windows.Window]:

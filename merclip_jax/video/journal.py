@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from merclip_jax.errors import DataError
+from merclip_jax.video.gaps import Gap
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,15 @@ class End:
       frames: how many there were.
       duration_ms: from the first frame to the end of the last.
       notices: what was wrong with the file, in words.
+      gaps: where time is missing, see `gaps.marked`.
+      new_fps: new pictures per second where most frames repeat the one before, see `repeats`.
     """
 
     frames: int
     duration_ms: float
     notices: tuple[str, ...]
+    gaps: tuple[Gap, ...] = ()
+    new_fps: float | None = None
 
 
 class Journal:

@@ -102,9 +102,14 @@ def spot(
 def _smooth(
     times_ms: Float[np.ndarray, " n"], energy: Float[np.ndarray, " n"]
 ) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
-    """Even times, and the logarithm of the energy smoothed there; NaN where nothing is known."""
+    """Even times, and the logarithm of the energy smoothed there; NaN where nothing is known.
+
+    Of a long time without windows no more is kept than what is near to them.
+    """
     step = float(np.median(np.diff(times_ms)))
-    place = np.round((times_ms - times_ms[0]) / step).astype(int)
+    far = np.diff(np.round((times_ms - times_ms[0]) / step).astype(int))
+    near = np.minimum(far, round(AROUND_MS / step) + 1)
+    place = np.concatenate([[0], near.cumsum()])
     known = np.isfinite(energy)
     share, height = np.zeros((2, place[-1] + 1))
     share[place[known]] = 1
@@ -112,7 +117,10 @@ def _smooth(
     width = SMOOTH_MS / step
     around = gaussian_filter1d(share, width, mode="constant")
     smoothed = gaussian_filter1d(height, width, mode="constant") / np.maximum(around, 1e-9)
-    return times_ms[0] + step * np.arange(len(share)), np.where(share > 0, smoothed, np.nan)
+    left_out = np.zeros(len(share), int)
+    np.add.at(left_out, place[1:], far - near)
+    times = times_ms[0] + step * (np.arange(len(share)) + left_out.cumsum())
+    return times, np.where(share > 0, smoothed, np.nan)
 
 
 def _usual(

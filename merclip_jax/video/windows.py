@@ -16,7 +16,7 @@ from merclip_jax.data.inputs import Stored
 from merclip_jax.errors import ConfigError
 from merclip_jax.faces import crops
 from merclip_jax.faces import face as faces
-from merclip_jax.video import patches, quality
+from merclip_jax.video import gaps, patches, quality
 from merclip_jax.video.decode import Frame
 from merclip_jax.video.motion import Motions, energy
 from merclip_jax.video.patches import Patch
@@ -25,6 +25,7 @@ from merclip_jax.video.tracks import Tracker
 
 LOOK_MS = 1000 / 30  # a face is looked at so often; it hardly moves in between
 AREA = 2.0  # side of what is kept around a face, over the longer side of its mesh
+ENOUGH = 2  # frames of a window: one alone shows no motion
 DETAIL = 1.4  # its mesh has at most so many times the model's pixels, twice what the model sees
 
 
@@ -86,10 +87,11 @@ def windows(
 ) -> Iterator[Window]:
     """Cut a stream of frames into windows of one length, every `stride_ms`.
 
-    A last one ends with the video, so that every frame is in some window (unless the stride is
-    the longer one); a video shorter than one window is one window. Each time span gives a window
-    for every person that is there, and one where the face is lost if there is nobody: the time
-    axis has no holes.
+    A gap (`gaps.marked`) ends what comes before it, and behind it everything begins anew: no window
+    lies over a gap or in it, nor has fewer than `ENOUGH` frames. A last one ends with the frames,
+    so that every frame is in some window (unless the stride is the longer one); what is shorter
+    than one window is one window. Each time span gives a window for every person that is there, and
+    one where the face is lost if there is nobody.
 
     Args:
       frames: in the order of their times; may be endless.
@@ -117,9 +119,10 @@ def windows(
     aligned = crop == "aligned"
     looks = _faces(frames, size, face) if aligned else _whole(frames, size, crop)
     motions = Motions(size, window_ms)
-    for start, end, kept in _spans(looks, window_ms, stride_ms):
-        shown = [look for look in kept if look.time_ms < end] or kept
-        inside = [look for look in shown if look.time_ms >= start] or shown[-1:]
+    for start, end, kept in _spans_between_gaps(looks, window_ms, stride_ms):
+        inside = [look for look in kept if start <= look.time_ms < end]
+        if len(inside) < ENOUGH:
+            continue
         for person in _persons(inside, face) if aligned else [0]:
             yield _window(inside, person, (start, end), count, motions, margin if aligned else None)
 
@@ -163,9 +166,16 @@ def _whole(frames: Iterable[Frame], size: int, crop: str) -> Iterator[_Look]:
         yield _Look(frame.time_ms, {0: Patch(square, None)}, {}, False)
 
 
-def _spans(
-    looks: Iterable[_Look], window_ms: float, stride_ms: float
-) -> Iterator[tuple[float, float, list[_Look]]]:
+Spans = Iterator[tuple[float, float, list[_Look]]]
+
+
+def _spans_between_gaps(looks: Iterable[_Look], window_ms: float, stride_ms: float) -> Spans:
+    """Start and end of each window, as `_spans` has them of frames without a gap."""
+    for stretch in gaps.stretches(looks, window_ms):
+        yield from _spans(stretch, window_ms, stride_ms)
+
+
+def _spans(looks: Iterable[_Look], window_ms: float, stride_ms: float) -> Spans:
     """Start and end of each window, with what is kept of the frames up to its end."""
     kept: deque[_Look] = deque()
     first = step = 0.0

@@ -1,4 +1,8 @@
+import errno
 import json
+import subprocess
+import sys
+import threading
 
 import pandas as pd
 import pytest
@@ -50,3 +54,66 @@ def test_a_workdir_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="cannot be used"):
         workdir.open_run(tmp_path / "file" / "run", synthetic.get_config())
+
+
+def test_a_file_that_cannot_be_written_is_named_and_the_old_one_stays(tmp_path, monkeypatch):
+    workdir.write(tmp_path / "a.txt", "old")
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(workdir.os, "fsync", full)
+    with pytest.raises(OSError, match=r"No space left on device: .*a\.txt"):
+        workdir.write(tmp_path / "a.txt", "new")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.txt", "old")]
+
+
+HOLDING = (
+    "import sys\n"
+    "from pathlib import Path\n"
+    "from merclip_jax import workdir\n"
+    "with workdir.held(Path(sys.argv[1])):\n"
+    "    print('held', flush=True)\n"
+    "    sys.stdin.read()\n"
+)
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """Another process that trains in the folder, until its input ends."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDING, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_a_second_training_in_a_workdir_is_told_who_is_there(tmp_path, holder):
+    said = rf"--workdir={tmp_path} is in use by process {holder.pid} on \S+, since 20.*stop it"
+    with pytest.raises(ConfigError, match=said), workdir.held(tmp_path):
+        pass
+    holder.communicate("")
+    with workdir.held(tmp_path):
+        assert (tmp_path / ".lock").exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_training_leaves_its_workdir_free_and_its_partial_files_go(tmp_path, holder):
+    (tmp_path / "folds").mkdir()
+    (tmp_path / "folds" / ".a.csv.123.partial").write_text("half")
+    holder.kill()
+    holder.wait()
+    with workdir.held(tmp_path):
+        assert list((tmp_path / "folds").iterdir()) == []
+
+
+def test_who_waits_says_for_whom(tmp_path, holder, capsys):
+    threading.Timer(0.5, holder.communicate, [""]).start()
+    with workdir.alone(tmp_path / ".lock", "the folder", wait=True):
+        said = capsys.readouterr().err
+    assert said.startswith(f"note: the folder is in use by process {holder.pid} on ")

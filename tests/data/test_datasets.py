@@ -1,7 +1,6 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import cv2
@@ -10,7 +9,8 @@ import pytest
 import tensorflow_datasets as tfds
 from corpora import casme2
 
-from merclip_jax.data import datasets
+from merclip_jax.data import datasets, pack
+from merclip_jax.data.records import Records
 from merclip_jax.errors import ConfigError, DataError
 
 
@@ -89,15 +89,54 @@ def test_an_unknown_builder_config_lists_those_there_are(tmp_path):
         datasets.prepare("casme2", "", tmp_path, "small")
 
 
-def test_only_abandoned_leftovers_are_removed(corpus, tmp_path):
-    for name, age in ((".preparing-old", 2 * datasets.ABANDONED_AFTER), (".preparing-new", 0)):
+def test_what_a_killed_preparation_left_is_removed_and_that_of_others_is_not(corpus, tmp_path):
+    for name in (".preparing-casme2-cropped", ".preparing-samm-cropped"):
         part = tmp_path / name / "casme2" / "part"
         part.parent.mkdir(parents=True)
         part.write_bytes(b"half")
-        for path in (part, *part.parents[:2]):
-            os.utime(path, (time.time() - age,) * 2)
     datasets.prepare("casme2", corpus[0], tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".preparing-new", "casme2"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".preparing-samm-cropped", "casme2"]
+
+
+def test_two_preparations_give_the_same_bytes(corpus, prepared, tmp_path):
+    again = Path(datasets.prepare("casme2", corpus[0], tmp_path).data_dir)
+    for path in Path(prepared.data_dir).iterdir():
+        assert (again / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_a_flipped_byte_in_the_records_is_noticed(corpus, tmp_path):
+    builder = datasets.prepare("casme2", corpus[0], tmp_path)
+    (records,) = Path(builder.data_dir).glob("*.array_record*")
+    content = bytearray(records.read_bytes())
+    content[len(content) // 2] ^= 1
+    records.write_bytes(content)
+    with pytest.raises(
+        DataError, match=r"is damaged: delete it(.|\n)*array_record.* changed since"
+    ):
+        pack.load([builder], 32, tmp_path, "memmap")
+
+
+@pytest.mark.parametrize("name", ["dataset_info.json", "features.json", "manifest.json"])
+def test_a_damaged_description_is_named_with_its_remedy(corpus, tmp_path, name):
+    file = Path(datasets.prepare("casme2", corpus[0], tmp_path).data_dir) / name
+    for content in (b"", file.read_bytes()[:100], file.read_bytes().replace(b"1", b"2", 1)):
+        file.write_bytes(content)
+        with pytest.raises(DataError, match=rf"(.|\n)*{name}(.|\n)*") as caught:
+            datasets.prepare("casme2", corpus[0], tmp_path)
+        assert f"delete {file.parent}" in str(caught.value) or "delete it" in str(caught.value)
+
+
+def test_a_workbook_that_changed_after_the_preparation_is_said(tmp_path):
+    root = tmp_path / "CASME2"
+    table = casme2.make_casme2(root, subjects=2, clips_per_subject=2)
+    datasets.prepare("casme2", root, tmp_path)
+    casme2.write_workbook(root, table)  # with other bytes, since it says when it was written
+    datasets.prepare("casme2", root, tmp_path)
+    casme2.write_workbook(root, casme2.change(table, 0, aus="6+12"))
+    cell = "casme2/01/EP01_01f: aus '.*' in the dataset, '6\\+12' in the annotation"
+    with pytest.raises(DataError, match=f"prepared from another annotation(.|\\n)*{cell}"):
+        datasets.prepare("casme2", root, tmp_path)
+    assert datasets.prepare("casme2", "", tmp_path).info.splits["train"].num_examples == 4
 
 
 def test_killed_in_the_middle_it_starts_anew(corpus, tmp_path):
@@ -170,3 +209,11 @@ def test_a_corpus_larger_than_the_shuffling_buffer_needs_no_tensorflow(monkeypat
     builder = datasets.prepare("synthetic_me", "", tmp_path, "tiny")
     assert len(builder.as_data_source("train")) == 15
     assert not any(path.name == "downloads" for path in Path(builder.data_dir).iterdir())
+
+
+def test_text_of_records_is_str(data_dir):
+    read = Records(datasets.prepare("synthetic_me", "", data_dir, "tiny"))
+    assert len(read) == 15 and repr(read).startswith("<15 records of synthetic_me/tiny/")
+    assert {type(read[0][name]) for name in ("clip_id", "subject", "emotion", "aus")} == {str}
+    assert read[0]["frames"][0].shape == (32, 32, 3)
+    assert [record["clip_id"] for record in read] == [record["clip_id"] for record in read[:]]

@@ -93,7 +93,11 @@ def test_a_pack_is_used_again(builder, tmp_path):
     before = (pack / "frames.bin").stat().st_mtime_ns
     clips.load([builder], 32, tmp_path, "memmap")
     assert (pack / "frames.bin").stat().st_mtime_ns == before
-    assert sorted(path.name for path in pack.iterdir()) == ["clips.csv", "frames.bin"]
+    assert sorted(path.name for path in pack.iterdir()) == [
+        "clips.csv",
+        "frames.bin",
+        "manifest.json",
+    ]
 
 
 def test_another_size_is_another_pack(builder, tmp_path):
@@ -211,3 +215,46 @@ def test_a_packing_that_fails_leaves_nothing(builder, monkeypatch, tmp_path):
     with pytest.raises(OSError, match="disk full"):
         clips.load([builder], 32, tmp_path, "memmap")
     assert packs(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["frames.bin", "clips.csv", "manifest.json", "motion.bin"])
+def test_a_damaged_pack_is_packed_anew_and_said(builder, packed, tmp_path, capsys, name):
+    clips.load([builder], 32, tmp_path, "memmap", kind="rgb+motion")
+    (file,) = (tmp_path / "packed").glob(f"*/{name.replace('motion', 'motion-*')}")
+    whole = file.read_bytes()
+    damaged = bytearray(whole)
+    damaged[len(damaged) // 3] ^= 4
+    file.write_bytes(damaged)
+    capsys.readouterr()
+    again = clips.load([builder], 32, tmp_path, "memmap", kind="rgb+motion")
+    assert re.search(f"note: .*{file.name}.*it is made anew", capsys.readouterr().err)
+    assert file.read_bytes() == whole
+    np.testing.assert_array_equal(again.frames, packed.frames)
+    clips.load([builder], 32, tmp_path, "memmap", kind="rgb+motion")
+    assert capsys.readouterr().err == ""
+
+
+def test_the_second_of_two_packings_waits_and_uses_what_the_first_made(builder, packed, tmp_path):
+    command = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from merclip_jax.data import datasets, pack\n"
+        "builder = datasets.prepare('synthetic_me', '', sys.argv[1], 'tiny')\n"
+        "honest = pack.workdir.write_table\n"
+        "pack.workdir.write_table = lambda *given: (time.sleep(3), honest(*given))\n"
+        "pack.load([builder], 32, Path(sys.argv[2]), 'memmap')\n"
+    )
+    data_dir = Path(builder.data_dir).parents[2]
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", command, str(data_dir), str(tmp_path)],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    said = [process.communicate()[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    (name,) = packs(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["packed"]
+    np.testing.assert_array_equal(clips.load([builder], 32, tmp_path, "host").frames, packed.frames)

@@ -1,4 +1,6 @@
 import json
+import random
+import shutil
 
 import jax
 import jax.numpy as jnp
@@ -63,3 +65,85 @@ def test_a_damaged_newest_checkpoint_falls_back_with_a_notice(tmp_path, damage):
     assert step == 1
     assert len(notices) == 1 and "checkpoint 2" in notices[0]
     np.testing.assert_array_equal(found["w"], noise["w"])
+
+
+def empty_folder(folder):
+    shutil.rmtree(folder)
+    folder.mkdir()
+
+
+def a_file_of_its_name(folder):
+    shutil.rmtree(folder)
+    folder.write_text("")
+
+
+def every_file(folder):
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.write_bytes(b"")
+
+
+def noise(step) -> dict:
+    return {"w": jax.random.normal(jax.random.key(step), (300, 7)), "count": jnp.int32(step)}
+
+
+@pytest.mark.parametrize("damage", [empty_folder, a_file_of_its_name, every_file])
+@pytest.mark.parametrize("damaged", [(2,), (1, 2)])
+def test_what_is_damaged_is_set_aside_and_its_step_saved_again(tmp_path, damage, damaged):
+    checkpoints = FoldCheckpoints(tmp_path / "c", keep=2)
+    for step in (1, 2):
+        checkpoints.save(step, noise(step), {"at": step})
+    checkpoints.close()
+    for step in damaged:
+        damage(tmp_path / "c" / str(step))
+    again = FoldCheckpoints(tmp_path / "c", keep=2)
+    saved, notices = again.restore(noise(0))
+    assert (saved.step if saved else 0) == min(damaged) - 1
+    assert all(any(f"checkpoint {step} " in said for said in notices) for step in damaged)
+    for step in range(saved.step + 1 if saved else 1, 4):
+        again.save(step, noise(step), {"at": step})
+    again.close()
+    saved, notices = FoldCheckpoints(tmp_path / "c", keep=2).restore(noise(0))
+    assert (saved.step, saved.position, notices) == (3, {"at": 3}, [])
+    jax.tree.map(np.testing.assert_array_equal, saved.state, noise(3))
+    assert (tmp_path / "c-set-aside" / "2").exists()
+
+
+def cut(content, rng):
+    return content[: rng.randrange(len(content))] if content else b"x"
+
+
+def flip(content, rng):
+    at = rng.randrange(len(content)) if content else 0
+    return (
+        content[:at]
+        + bytes([(content[at] if content else 0) ^ 1 << rng.randrange(8)])
+        + (content[at + 1 :])
+    )
+
+
+@pytest.mark.parametrize("change", [cut, flip, None])
+def test_whichever_file_is_damaged_the_state_is_right_and_saving_goes_on(tmp_path, change):
+    """Also what Orbax keeps beside the numbers, and the position that rides along."""
+    checkpoints = FoldCheckpoints(tmp_path / "c", keep=2)
+    for step in (1, 2):
+        checkpoints.save(step, noise(step), {"at": [step] * 50})
+    checkpoints.close()
+    rng = random.Random(20261126)
+    files = sorted(path for path in (tmp_path / "c").rglob("*") if path.is_file())
+    for number, file in enumerate(files):
+        copy = shutil.copytree(tmp_path / "c", tmp_path / str(number))
+        damaged = copy / file.relative_to(tmp_path / "c")
+        if change:
+            damaged.write_bytes(change(damaged.read_bytes(), rng))
+        else:
+            damaged.unlink()
+        again = FoldCheckpoints(copy, keep=2)
+        saved, _ = again.restore(noise(0))
+        assert saved is not None and saved.step in (1, 2), file
+        assert saved.position == {"at": [saved.step] * 50}
+        jax.tree.map(np.testing.assert_array_equal, saved.state, noise(saved.step))
+        for step in range(saved.step + 1, 4):
+            again.save(step, noise(step), {})
+        again.close()
+        assert FoldCheckpoints(copy, keep=2).restore(noise(0))[0].step == 3

@@ -1,0 +1,212 @@
+"""Small runs in processes of their own, that die at a chosen moment: for campaigns of interruption.
+
+A process is forked from one that has imported everything, so that an attempt costs seconds. The
+parent must not have used jax before.
+"""
+
+import importlib
+import json
+import mmap
+import os
+import resource
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from flax import nnx
+from ml_collections import ConfigDict
+
+from merclip_jax import app, experiment, workdir
+from merclip_jax.configs import casme2
+from merclip_jax.merclip import sentences
+from merclip_jax.models import MerClip
+from merclip_jax.towers.config import EmotionConfig, MerClipConfig, TextConfig, VisionConfig
+
+sys.path.append(str(Path(__file__).parents[1] / "tests"))  # the fake corpus is the tests'
+WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+CHANGES = ("os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.link")
+# What a path is touched for, by a part of it; the first that fits.
+PHASES = {
+    "prepare": "/.preparing-",
+    "packing": "/packed/",
+    "export": "/model-seed",
+    "checkpoint": "/checkpoints/",
+    "training": "/tensorboard/",
+    "fold results": "/folds/",
+    "report": "/run/",
+    "locks": "",
+}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When a process dies: before the `count`-th file of a phase is touched, or after seconds."""
+
+    phase: str = ""
+    count: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class End:
+    """How a process ended: its exit code (negative: the signal), its last phase, what it said."""
+
+    code: int
+    phase: str
+    said: str
+    events: dict[str, int]
+
+
+def prepare(shared: Path) -> None:
+    """A CASME II of three people with three clips each, as its owner distributes it; and weights.
+
+    Raises:
+      RuntimeError: the weights could not be written.
+    """
+    fake = importlib.import_module("corpora.casme2")
+    fake.make_casme2(shared / "CASME2", subjects=3, clips_per_subject=3, strays=False)
+    end = start(lambda: weights(shared / "weights"), shared, Moment()).end()
+    if end.code:
+        raise RuntimeError(end.said)
+
+
+def weights(folder: Path) -> None:
+    """The smallest model that has every part; a run starts from it."""
+    tokenizer = sentences.small_tokenizer()
+    vision = VisionConfig.tiny(
+        frames=8, image_size=32, patch_size=16, width=32, layers=2, local_width=16,
+        global_layers=(1,), output_dim=32, global_dropout=0.0,
+    )  # fmt: skip
+    text = replace(
+        TextConfig.tiny(), vocab_size=tokenizer.get_vocab_size(), context=64, width=32, layers=1,
+        output_dim=32,
+    )  # fmt: skip
+    cfg = MerClipConfig(vision, text, EmotionConfig(3, layers=1, heads=2, dropout=0.0))
+    MerClip(cfg, rngs=nnx.Rngs(0)).save_pretrained(folder, tokenizer, {"seen": {}})
+
+
+def config(manual_dir: Path, data_dir: Path, init_from: Path) -> ConfigDict:
+    """A run of three folds and two epochs of a small model, from owner's files to report."""
+    made = casme2.get_config("classes=3")
+    made.data.manual_dir, made.data.data_dir = str(manual_dir), str(data_dir)
+    made.data.image_size, made.data.frames, made.recipe.batch_size = 32, 8, 4
+    made.model.init_from = str(init_from)
+    made.recipe.epochs, made.recipe.warmup_epochs = 2, 1
+    made.augment.augmix = made.augment.color = False
+    made.parallel.devices, made.checkpoint.export, made.eval.selection = 1, True, "inner"
+    return made
+
+
+def start(body: Callable[[], object], place: Path, moment: Moment, limit: int = 0) -> "Running":
+    """Start `body` behind the door of commands, in a process of its own.
+
+    Args:
+      body: what it does.
+      place: its files are below; those touched elsewhere do not count.
+      moment: when it dies.
+      limit: no file may grow beyond so many bytes, as on a disk that is full; 0: none.
+    """
+    told = mmap.mmap(-1, 4096)
+    log = place.with_suffix(f".{time.monotonic_ns()}.log")
+    process = os.fork()
+    if process:
+        return Running(process, told, log, moment)
+    code = app.FAILED
+    try:
+        with log.open("w") as out:
+            os.dup2(out.fileno(), 1)
+            os.dup2(out.fileno(), 2)
+        sys.addaudithook(_Watch(place, told, moment))
+        if limit:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        command = app.Command("", lambda *_: None, lambda _: body() and None)
+        code = app.run(command, [])
+    except BaseException:  # noqa: BLE001 - a traceback is what the campaign looks for
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+class _Watch:
+    """Counts the files that a process writes, moves or removes, and kills it at the moment."""
+
+    def __init__(self, place: Path, told: mmap.mmap, moment: Moment):
+        self._place, self._told, self._moment = str(place), told, moment
+        self._events = dict.fromkeys(PHASES, 0)
+
+    def __call__(self, event: str, arguments: tuple) -> None:
+        writes = event in CHANGES or (
+            event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITES
+        )
+        if not writes or not str(arguments[0]).startswith(self._place):
+            return
+        phase = next(name for name, part in PHASES.items() if part in str(arguments[0]))
+        self._events[phase] += 1
+        counts = " ".join(map(str, self._events.values()))
+        self._told.seek(0)
+        self._told.write(f"{phase};{counts}\n".encode())
+        if (phase, self._events[phase]) == (self._moment.phase, self._moment.count):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+@dataclass(frozen=True)
+class Running:
+    """A process that was started."""
+
+    process: int
+    told: mmap.mmap
+    log: Path
+    moment: Moment
+
+    def end(self) -> End:
+        """Wait for its end; kill it where its moment is one of time."""
+        until = time.monotonic() + self.moment.seconds
+        done, status = 0, 0
+        while self.moment.seconds and not done and time.monotonic() < until:
+            time.sleep(0.01)
+            done, status = os.waitpid(self.process, os.WNOHANG)
+        if not done and self.moment.seconds:
+            os.kill(self.process, signal.SIGKILL)
+        if not done:
+            _, status = os.waitpid(self.process, 0)
+        self.told.seek(0)
+        phase, _, counts = self.told.readline().decode().strip("\0\n").partition(";")
+        events = dict(zip(PHASES, map(int, counts.split()), strict=False))
+        said = self.log.read_text(errors="replace")
+        self.log.unlink()
+        return End(os.waitstatus_to_exitcode(status), phase or "start", said, events)
+
+
+def differences(run: Path, whole: Path) -> list[str]:
+    """The result files of a run that are not those of another, but for times."""
+    names = ["predictions.csv", "clips.csv", "manifest.json"]
+    names += [str(path.relative_to(whole)) for path in whole.glob("folds/*/predictions-*.csv")]
+    names += [str(path.relative_to(whole)) for path in whole.glob("folds/*/model-*/*")]
+    found = [name for name in names if not (run / name).is_file()]
+    exact = [name for name in names if name not in found and "manifest" not in name]
+    found += [name for name in exact if (run / name).read_bytes() != (whole / name).read_bytes()]
+    histories = [
+        workdir.read_table(place / "history.csv").drop(columns="seconds") for place in (run, whole)
+    ]
+    reports = [_without_times(place / "report.json") for place in (run, whole)]
+    return (
+        found
+        + ([] if histories[0].equals(histories[1]) else ["history.csv"])
+        + ([] if reports[0] == reports[1] else ["report.json"])
+    )
+
+
+def _without_times(report: Path) -> dict:
+    values = json.loads(report.read_text())
+    del values["timing"]
+    return values
+
+
+def train(place: Path, shared: Path) -> None:
+    """One attempt at the run of a place; corpus and weights lie in `shared`."""
+    experiment.run(config(shared / "CASME2", place / "data", shared / "weights"), place / "run")

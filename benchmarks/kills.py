@@ -1,0 +1,131 @@
+"""A run killed at random in every phase, restarted until it is done, compared with one left alone.
+
+python -m benchmarks.kills --folder=DIR --kills=100 [--seed=0] [--json=FILE]
+
+From the owner's files to the report: preparing, packing, training, checkpoints, export, report.
+Half of the kills strike before a file is touched, chosen at random among those of a phase; the
+others at a random time. With --full=N also N attempts on a disk that is full, for which no file may
+grow beyond a random size: the system then says EFBIG where a full disk says ENOSPC.
+"""
+
+import json
+import random
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import flags
+
+from benchmarks import interrupted
+from benchmarks.interrupted import End, Moment
+from merclip_jax import app
+
+ATTEMPTS = 4  # that are killed, at most, before one is left alone
+KILLED = -9
+
+
+def _define(given: flags.FlagValues, arguments: Sequence[str]) -> None:
+    flags.DEFINE_string("folder", None, "an empty folder for it", flag_values=given)
+    flags.DEFINE_integer("kills", 100, "how many, at least", flag_values=given)
+    flags.DEFINE_integer("full", 0, "attempts with a full disk", flag_values=given)
+    flags.DEFINE_integer("seed", 0, "of the moments", flag_values=given)
+    flags.DEFINE_string("json", "", "also write the table here", flag_values=given)
+
+
+def _campaign(given: flags.FlagValues) -> None:
+    folder, rng = Path(given.folder).absolute(), random.Random(given.seed)
+    shared = folder / "shared"
+    interrupted.prepare(shared)
+    whole = folder / "whole"
+    whole.mkdir()
+    left_alone, seconds = _timed(whole, shared)
+    if left_alone.code:
+        raise RuntimeError(left_alone.said)
+    table = Counter()
+    while table["kills"] < given.kills or table["full"] < given.full:
+        full = table["kills"] >= given.kills
+        ends = _one(folder / "killed", shared, left_alone.events, seconds, rng, full)
+        _count(table, ends, full, interrupted.differences(folder / "killed/run", whole / "run"))
+        print(json.dumps(table), flush=True)
+        if given.json:
+            Path(given.json).write_text(json.dumps(table, indent=2) + "\n")
+        shutil.rmtree(folder / "killed")
+    print(_shown(table))
+
+
+def _timed(place: Path, shared: Path) -> tuple[End, float]:
+    """The run that is left alone, twice, since the first compiles; and how long the second took."""
+    import time
+
+    _attempt(place, shared, Moment())
+    shutil.rmtree(place)
+    place.mkdir()
+    began = time.monotonic()
+    return _attempt(place, shared, Moment()), time.monotonic() - began
+
+
+def _attempt(place: Path, shared: Path, moment: Moment, limit: int = 0) -> End:
+    return interrupted.start(lambda: interrupted.train(place, shared), place, moment, limit).end()
+
+
+def _one(
+    place: Path,
+    shared: Path,
+    events: dict[str, int],
+    seconds: float,
+    rng: random.Random,
+    full: bool,
+) -> list[End]:
+    """A run from nothing to the end; each phase is killed once at most, in their order."""
+    place.mkdir()
+    phases = sorted(rng.sample(range(len(events)), ATTEMPTS))
+    names = [name for i, name in enumerate(events) if i in phases and events[name]]
+    ends = []
+    for name in names:
+        if full:
+            limit = int(2 ** rng.uniform(4, 18))
+            ends.append(_attempt(place, shared, Moment(), limit))
+        elif rng.random() < 0.5:
+            ends.append(_attempt(place, shared, Moment(seconds=rng.uniform(0.1, seconds))))
+        else:
+            ends.append(_attempt(place, shared, Moment(name, rng.randint(1, events[name]))))
+        if ends[-1].code == app.DONE:
+            return ends
+    return [*ends, _attempt(place, shared, Moment())]
+
+
+def _count(table: Counter, ends: list[End], full: bool, differing: list[str]) -> None:
+    kind = "full" if full else "kills"
+    struck = [end for end in ends if end.code == (KILLED if not full else app.FAILED)]
+    table["runs"] += 1
+    table["attempts"] += len(ends)
+    table[kind] += len(struck)
+    table.update(f"{kind}: {end.phase}" for end in struck)
+    table["tracebacks"] += sum("Traceback" in end.said for end in ends)
+    table["not finished"] += ends[-1].code != app.DONE
+    table["differing"] += bool(differing)
+    if differing or ends[-1].code or any("Traceback" in end.said for end in ends):
+        for end in ends:
+            print(end.code, end.phase, end.said[-3000:], differing, flush=True)
+
+
+def _shown(table: Counter) -> str:
+    head = "| phase | kills | full disks |\n|---|---|---|"
+    rows = [
+        f"| {name} | {table[f'kills: {name}']} | {table[f'full: {name}']} |"
+        for name in ("start", *interrupted.PHASES)
+    ]
+    summary = ", ".join(
+        f"{table[name]} {name}"
+        for name in ("runs", "attempts", "kills", "full", "tracebacks", "not finished", "differing")
+    )
+    return "\n".join([head, *rows, "", summary])
+
+
+COMMAND = app.Command(str(__doc__), _define, _campaign)
+
+
+if __name__ == "__main__":
+    sys.exit(app.run(COMMAND))

@@ -1,0 +1,106 @@
+"""A prepared dataset on disk: whether it is as it was written, and of the annotation at hand."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow_datasets as tfds
+
+from merclip_jax import manifest
+from merclip_jax.data.records import Records
+from merclip_jax.errors import DataError
+from merclip_jax.tfds_builders.corpus import Corpus
+
+MANIFEST = "manifest.json"  # datasets of earlier versions have none
+RECORDS = ".array_record"
+# What a sheet alone decides; the frames that are used follow from these and the files on disk.
+ANNOTATED = ("emotion", "objective_class", "aus", "split", "onset", "apex", "offset")
+
+
+def describe(folder: Path, corpus: Corpus | None) -> None:
+    """Write the manifest of a dataset; `corpus` is none where code draws the clips."""
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    manifest.write(folder / MANIFEST, files, _identity(corpus) if corpus else {})
+
+
+def check_description(folder: Path) -> None:
+    """Refuse a dataset of which the files beside its records are not as they were written.
+
+    Raises:
+      DataError: with those that changed. TFDS would say little, or read them as they are.
+    """
+    _check(folder, {p.name: manifest.of_file(p) for p in folder.glob("*.json")}, ".json")
+
+
+def digests(builder: tfds.core.DatasetBuilder) -> list[str]:
+    """The SHA-256 of each file of records, in their order.
+
+    Raises:
+      DataError: a file changed since it was written.
+    """
+    folder = Path(builder.data_dir)
+    records = sorted(folder.glob(f"*{RECORDS}*"))
+    found = {path.name: manifest.of_file(path) for path in records}
+    _check(folder, found, RECORDS)
+    return list(found.values())
+
+
+def _check(folder: Path, found: Mapping[str, str], kind: str) -> None:
+    known = _manifest(folder)
+    listed = known.files if known else {}
+    faults = [
+        f"{folder / name} {'changed since it was written' if name in found else 'is missing'}"
+        for name, digest in listed.items()
+        if kind in name and found.get(name) != digest
+    ]
+    if faults:
+        raise DataError(f"{folder} is damaged: delete it, and run again", faults)
+
+
+def check_annotation(builder: tfds.core.DatasetBuilder, corpus: Corpus) -> None:
+    """Refuse a dataset that was prepared from another annotation than that of the corpus.
+
+    A workbook that was written anew with the same clips in it is the same.
+
+    Raises:
+      DataError: with the cells that differ.
+    """
+    folder = Path(builder.data_dir)
+    known = _manifest(folder)
+    if known is None or known.identity == _identity(corpus):
+        return
+    faults = list(_differences(builder, corpus))
+    if faults:
+        read = ", ".join(map(str, corpus.sources()))
+        raise DataError(
+            f"{folder} was prepared from another annotation than {read}. Delete it, and it is "
+            "prepared anew; or leave out manual_dir, and it is used as it is.",
+            faults,
+        )
+
+
+def _manifest(folder: Path) -> manifest.Manifest | None:
+    try:
+        return manifest.read(folder / MANIFEST)
+    except DataError as error:
+        raise DataError(f"{error}: delete {folder}, and run again") from error
+
+
+def _identity(corpus: Corpus) -> dict[str, str]:
+    return {"annotation": manifest.of_json([manifest.of_file(path) for path in corpus.sources()])}
+
+
+def _differences(builder: tfds.core.DatasetBuilder, corpus: Corpus) -> Iterator[str]:
+    then = {record["clip_id"]: record for record in Records(builder, encoded=True)}
+    now = {clip.clip_id: clip for clip in corpus.sheet().clips}
+    yield from (f"{name}: is not in the annotation" for name in then if name not in now)
+    yield from (f"{name}: is not in the dataset" for name in now if name not in then)
+    for name in (name for name in now if name in then):
+        for field in ANNOTATED:
+            was, now_is = _plain(then[name][field]), getattr(now[name], field)
+            if was != now_is:
+                yield f"{name}: {field} {was!r} in the dataset, {now_is!r} in the annotation"
+
+
+def _plain(value: Any) -> str | int:
+    return value if isinstance(value, str) else int(value)

@@ -1,0 +1,1 @@
+"""What frames come from: video files, folders of pictures, lists of them."""
