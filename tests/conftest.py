@@ -48,6 +48,7 @@ MARKED = {
     **dict.fromkeys(SLOW, "slow"),
     "test_torch_baseline.py": "torch",
     "test_browser.py": "browser",
+    "test_clip_browser.py": "browser",
     "test_real_videos.py": "network",
 }
 
