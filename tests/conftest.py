@@ -5,6 +5,7 @@ import jax
 import pytest
 from flax import nnx
 
+from merclip_jax import train
 from merclip_jax.configs import synthetic
 from merclip_jax.merclip import sentences
 from merclip_jax.models import MerClip
@@ -37,7 +38,13 @@ SLOW = {
         "test_third_system.py",
         "test_step.py",
     ),
-    *("test_export.py", "test_contamination.py", "test_crops.py", "test_augment.py"),
+    *(
+        "test_recovery.py",
+        "test_export.py",
+        "test_contamination.py",
+        "test_crops.py",
+        "test_augment.py",
+    ),
     *("test_attention_of_runs.py", "test_comparison.py", "test_report_units.py", "test_report.py"),
     *("test_runs.py", "test_regression.py", "test_networks.py", "test_bounds.py", "test_conv.py"),
     *("test_video.py", "test_clip.py", "test_maps.py", "test_predictor.py", "test_windows.py"),
@@ -133,3 +140,17 @@ def flags_of():
         return given
 
     return write
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The workdir of one uninterrupted run, filled by the first test that asks."""
+    return tmp_path_factory.mktemp("finished") / "run"
+
+
+@pytest.fixture
+def whole_run(finished, tiny_config):
+    """A run that many tests of a file compare with."""
+    if not (finished / "report.json").exists():
+        train.run(tiny_config, finished)
+    return finished

@@ -1,4 +1,7 @@
-"""A prepared dataset on disk: written, and whether it is as it was written and annotated."""
+"""A prepared dataset on disk: written, unchanged since, and of the annotation at hand.
+
+TFDS's own writers, without TensorFlow and in order.
+"""
 
 import contextlib
 import errno
@@ -16,10 +19,10 @@ from merclip_jax.tfds_builders.corpus import Corpus
 
 MANIFEST = "manifest.json"  # datasets of earlier versions have none
 RECORDS = ".array_record"
-CLIPS_PER_SHARD = 500
-CLIPS_AT_ONCE = 16  # the writer rewrites its metadata every time
 # What a sheet alone decides; the frames that are used follow from these and the files on disk.
 ANNOTATED = ("emotion", "objective_class", "aus", "split", "onset", "apex", "offset")
+CLIPS_PER_SHARD = 500
+CLIPS_AT_ONCE = 16  # the writer rewrites its metadata every time
 
 
 def write(builder: tfds.core.DatasetBuilder, folder: Path | None) -> None:
@@ -28,9 +31,14 @@ def write(builder: tfds.core.DatasetBuilder, folder: Path | None) -> None:
     TFDS's own `download_and_prepare` shuffles, which takes TensorFlow once a corpus passes 1 GB,
     and memory up to there; the order of clips on disk means nothing to us.
 
+    Args:
+      builder: of a dataset that is not there yet.
+      folder: where the corpus lies; None where the builder needs none.
+
     Raises:
-      ConfigError: the builder needs a corpus, and got none.
-      OSError: the disk is full.
+      ConfigError: the builder needs a corpus, and none is given.
+      DataError: the corpus has faults; all are listed.
+      OSError: the disk is full, or refuses.
     """
     config = tfds.download.DownloadConfig(manual_dir=folder)
     manager = builder._make_download_manager(Path(builder.data_dir).parent / "downloads", config)

@@ -7,7 +7,7 @@ import threading
 import pandas as pd
 import pytest
 
-from merclip_jax import workdir
+from merclip_jax import manifest, workdir
 from merclip_jax.configs import synthetic
 from merclip_jax.errors import ConfigError
 
@@ -117,3 +117,22 @@ def test_who_waits_says_for_whom(tmp_path, holder, capsys):
     with workdir.alone(tmp_path / ".lock", "the folder", wait=True):
         said = capsys.readouterr().err
     assert said.startswith(f"note: the folder is in use by process {holder.pid} on ")
+
+
+def test_a_manifest_says_what_changed_and_whether_it_is_whole(tmp_path):
+    files = [tmp_path / "a.csv", tmp_path / "below" / "b.csv"]
+    files[1].parent.mkdir()
+    for file in files:
+        file.write_text(file.name)
+    path = tmp_path / "manifest.json"
+    assert manifest.read(path) is None
+    manifest.write(path, files, {"pixels": "00"})
+    assert manifest.read(path).identity == {"pixels": "00"}
+    assert manifest.faults(path) == {}
+    files[0].write_text("A.csv")
+    files[1].unlink()
+    said = manifest.faults(path)
+    assert said[files[0]].endswith("a.csv changed since it was written")
+    assert said[files[1]].endswith("b.csv is missing")
+    path.write_text(path.read_text().replace('"00"', '"01"'))
+    assert manifest.faults(path) == {path: f"{path} changed since it was written"}
