@@ -1,5 +1,6 @@
 """The door of every command: flags in, the contract's exit codes and readable errors out."""
 
+import logging
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -7,13 +8,14 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from absl import flags, logging
+import absl.logging
+from absl import flags
 from ml_collections import config_flags
 from ml_collections.config_flags.config_flags import is_config_flag
 
-from merclip_jax.errors import ConfigError, DataError
+from merclip_jax.errors import ConfigError, DataError, RunError, unexpected
 
-DONE, FAILED, BAD_ARGUMENTS, BAD_DATA = 0, 1, 2, 3
+DONE = 0
 
 
 @dataclass(frozen=True)
@@ -47,19 +49,32 @@ def run(command: Command, argv: Sequence[str] | None = None) -> int:
         shown = "\n".join(filter(None, [command.usage, _flags_help(given), command.more_help()]))
         sys.stdout.write(f"{shown}\n")
         return DONE
-    logging.set_verbosity(logging.WARNING)
+    if argv is None:
+        _hush_libraries()
     try:
         _parse(given, arguments)
         command.body(given)
-    except ConfigError as error:
-        return _fail(str(error), BAD_ARGUMENTS)
-    except DataError as error:
-        return _fail(str(error), BAD_DATA)
-    except OSError as error:
-        return _fail(f"{error.strerror or error}: {error.filename or ''}", FAILED)
+    except (ConfigError, DataError, RunError) as error:
+        return _fail(error)
+    except Exception as error:  # noqa: BLE001 - the last door: nobody should read a traceback
+        return _fail(unexpected.explained(error, _written(given)))
     except KeyboardInterrupt:
-        return _fail("interrupted; run the same command again to resume", FAILED)
+        return _fail(RunError("interrupted; run the same command again to resume"))
     return DONE
+
+
+def _hush_libraries() -> None:
+    """Leave what is said of an error to `run`: Orbax logs it once per thread, with tracebacks."""
+    absl.logging.set_verbosity(absl.logging.FATAL)
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+
+
+def _written(given: flags.FlagValues) -> list[Path]:
+    """The folders that a command writes into, as its flags and its config name them."""
+    named = [given[name].value for name in ("workdir", "output", "data_dir") if name in given]
+    if "config" in given and given["config"].value is not None:
+        named.append(given["config"].value.data.data_dir)
+    return [Path(place) for place in named if place]
 
 
 def _flags_help(given: flags.FlagValues) -> str:
@@ -137,6 +152,6 @@ def _in_one_line(error: BaseException) -> str:
     return " ".join([first.rstrip(), *last])
 
 
-def _fail(message: str, code: int) -> int:
-    sys.stderr.write(f"error: {message}\n")
-    return code
+def _fail(error: ConfigError | DataError | RunError) -> int:
+    sys.stderr.write(f"error: {error}\n")
+    return error.exit_code

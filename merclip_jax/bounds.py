@@ -27,13 +27,13 @@ def _define(given: flags.FlagValues, arguments: Sequence[str]) -> None:
 def _bounds(given: flags.FlagValues) -> None:
     """Print the bounds of a config's protocol, and write them if asked."""
     from merclip_jax import workdir
-    from merclip_jax.data import datasets
+    from merclip_jax.data import datasets, own_clips
     from merclip_jax.protocols import selection
     from merclip_jax.scoring import bounds
 
     config = given.config
     data, has_units = config.data, config.model.system in ("micro_au", "flow_regression_au")
-    protocol = selection.get(data.protocol)
+    protocol = own_clips.protocol(data)
     table = datasets.annotations(data.dataset, data.manual_dir, data.data_dir, data.builder_config)
     values = {"protocol": protocol.name, "n_clips": len(selection.select(protocol, table))}
     if protocol.classes or not has_units:

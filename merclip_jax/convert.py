@@ -19,8 +19,9 @@ Examples:
   merclip-jax convert --source=merclip --input=epoch_50.pth \\
       --tokenizer=openai/clip-vit-base-patch16 --output=weights/merclip
 
-Inputs are files (.safetensors; .pth, .pt and .bin need PyTorch), folders in Hugging Face's layout
-or ids of its hub. The output is what --config.model.init_from takes."""
+Inputs are files (.safetensors, .pth, .pyth, .pt, .ckpt, .bin), folders of transformers or
+open_clip, or ids of the Hugging Face hub, with a revision after an @. PyTorch is not needed, and
+nothing that a file names is run. The output is what --config.model.init_from takes."""
 
 
 def _define(given: flags.FlagValues, arguments: Sequence[str]) -> None:
@@ -44,7 +45,13 @@ def _define(given: flags.FlagValues, arguments: Sequence[str]) -> None:
     define(number, "context", 77, "positions of the text tower; missing ones are 0")
     define(number, "seed", 0, "of what the checkpoints lack")
     for tower in ("video", "global", "text"):
-        define(number, f"{tower}_heads", None, "attention heads (default: width / 64)")
+        define(
+            number, f"{tower}_heads", None, "attention heads (default: its config's, or width / 64)"
+        )
+    layers = "blocks that a global block follows: '4,5,6' (default: the last ones)"
+    define(flags.DEFINE_list, "global_layers", [], layers)
+    activations = ["gelu", "quick_gelu"]
+    define(choice, "activation", None, activations, "of a CLIP that has no config beside it")
     define(number, "emotion_heads", None, "attention heads (default: 4)")
 
 

@@ -1,4 +1,4 @@
-"""Rebuild a run's report from its predictions; compare two runs on the same clips: the command."""
+"""Rebuild a run's report from its predictions; compare runs on the same clips: the command."""
 
 import sys
 from collections.abc import Sequence
@@ -14,17 +14,19 @@ USAGE = """Rebuild the report of a finished run from its predictions, and print 
 Examples:
   merclip-jax evaluate --workdir=runs/casme2
   merclip-jax evaluate --workdir=runs/casme2 --against=runs/casme2-still
+  merclip-jax evaluate --workdir=runs/casme2 --against=runs/flow --against=runs/htnet
 
 With --against, two runs on the same clips are compared: subjects are paired, and the difference
 comes with its 95 % interval and the p value of a permutation test. Runs that tell the same action
 units are compared by their F1, too. DIR/comparison.html shows both side by side, whichever system
-each run has: MER-CLIP and Micro-AU CLIP, for instance."""
+each run has: MER-CLIP and Micro-AU CLIP, for instance. Give --against several times for one table
+of several runs, each compared with --workdir."""
 
 
 def _define(given: flags.FlagValues, arguments: Sequence[str]) -> None:
     flags.DEFINE_string("workdir", "", "folder of a finished run", flag_values=given)
-    flags.DEFINE_string(
-        "against", "", "folder of another run on the same clips, to compare with", flag_values=given
+    flags.DEFINE_multi_string(
+        "against", [], "folder of another run on the same clips; may be repeated", flag_values=given
     )
 
 
@@ -37,13 +39,18 @@ def _evaluate(given: flags.FlagValues) -> None:
         raise ConfigError("--workdir is missing: name the folder of a finished run")
     compared = ""
     if against:  # first of all, so that a refused comparison leaves everything as it was
-        first, second = results.read(Path(workdir)), results.read(Path(against))
-        outcomes = paired.compare(first, second)
-        compared = (
-            f"\nAgainst {against}\n{report.build(second).table()}\n"
-            f"\n{workdir} minus {against}, paired by subject\n{comparison.table(outcomes)}\n"
-            f"\nSide by side: {comparison.write((first, second), outcomes)}\n"
-        )
+        runs = [results.read(Path(folder)) for folder in (workdir, *against)]
+        outcomes = [paired.compare(runs[0], other) for other in runs[1:]]
+        reports = [report.build(run) for run in runs]
+        for name, other, outcome in zip(against, reports[1:], outcomes, strict=True):
+            compared += (
+                f"\nAgainst {name}\n{other.table()}\n"
+                f"\n{workdir} minus {name}, paired by subject\n{comparison.table(outcome)}\n"
+            )
+        if len(runs) > 2:
+            names = comparison.run_names(runs)
+            compared += f"\nAll runs\n{comparison.overview(names, reports, outcomes)}\n"
+        compared += f"\nSide by side: {comparison.write(runs, outcomes)}\n"
     sys.stdout.write(f"{report.write(workdir).table()}\n{compared}")
 
 

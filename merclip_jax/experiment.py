@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 import merclip_jax
 from merclip_jax import manifest, systems, workdir
-from merclip_jax.data import datasets, identity, pack, strips
+from merclip_jax.data import datasets, identity, own_clips, pack, strips
 from merclip_jax.errors import ConfigError
 from merclip_jax.protocols import contamination, folds, selection
 from merclip_jax.protocols.folds import Fold
@@ -94,7 +94,7 @@ def check(config: ConfigDict) -> Protocol:
     for word in checks.check(config):
         sys.stderr.write(f"{word}\n")
     system = systems.get(config.model.system)
-    protocol = selection.get(config.data.protocol)
+    protocol = own_clips.protocol(config.data)
     if not protocol.classes and system.needs_classes:
         raise ConfigError(
             f"--config.data.protocol={protocol.name} has no emotion classes, and {system.title} "
@@ -230,7 +230,8 @@ def _collect(
     done = [(directory / "folds" / f.name, seed) for seed in config.seeds for f in run_folds]
     for kind in finished.TABLES:
         tables = [workdir.read_table(finished.results(*where, kind)) for where in done]
-        workdir.write_table(directory / f"{kind}.csv", pd.concat(tables))
+        table = _with_names(pd.concat(tables), protocol.classes)
+        workdir.write_table(directory / f"{kind}.csv", table)
     for fold in run_folds:
         workdir.write(directory / "folds" / fold.name / "DONE", "")
     history = workdir.read_table(directory / "history.csv")
@@ -251,12 +252,23 @@ def _collect(
         "config": json.loads(config.to_json()),
         "timing": timing,
         "environment": _environment(),
+        "made": workdir.provenance(),
         "notices": notices + ([] if by_nature else [RANDOM_START]),
     }
     workdir.write(directory / "run.json", json.dumps(facts, indent=2) + "\n")
     files = [directory / name for name in results.FILES]
     files += [path for where in done if (path := attention.file(*where)).exists()]
     manifest.write(directory / results.MANIFEST, files, parts)
+
+
+def _with_names(table: pd.DataFrame, classes: tuple[str, ...]) -> pd.DataFrame:
+    """Predictions with the names of the true and of the predicted class; others as they are."""
+    if not classes or "prediction" not in table:
+        return table
+    names = dict(enumerate(classes))
+    return table.assign(
+        **{"class": table["label"].map(names), "predicted": table["prediction"].map(names)}
+    )
 
 
 def _environment() -> dict[str, str]:

@@ -2,12 +2,14 @@
 
 import json
 import os
+import shlex
 import shutil
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from merclip_jax.errors import ConfigError
 from merclip_jax.settings import fields
 
 PARTIAL = ".partial"  # ends the name of what is not yet whole
+_CODE = Path(__file__).parent
 
 
 def write(path: Path, content: str | bytes) -> None:
@@ -143,6 +146,33 @@ def held(workdir: Path) -> Iterator[None]:
     with alone(workdir / ".lock", f"--workdir={workdir}", wait=False):
         remove_partial(workdir)
         yield
+
+
+def provenance() -> dict[str, str]:
+    """What makes a result again: the command, the date (UTC), and the code's commit.
+
+    The commit is '' where the code is no git checkout; '+' behind it says that files were changed.
+    """
+    program, *arguments = sys.argv
+    path = Path(program)
+    called = f"python -m merclip_jax.{path.stem}" if path.parent == _CODE else program
+    return {
+        "command": f"{called} {shlex.join(arguments)}".strip(),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "commit": _git("rev-parse", "HEAD")
+        + ("+" if _git("status", "--porcelain", "--untracked-files=no") else ""),
+    }
+
+
+def _git(*arguments: str) -> str:
+    """What git says of the code's own checkout; '' where there is none."""
+    if not (_CODE.parent / ".git").exists():
+        return ""
+    command = ["git", "-C", str(_CODE.parent), *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
 
 
 def open_run(workdir: Path, config: ConfigDict) -> None:

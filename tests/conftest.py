@@ -35,6 +35,7 @@ SLOW = {
     *("test_attention_of_runs.py", "test_comparison.py", "test_report_units.py", "test_report.py"),
     *("test_runs.py", "test_regression.py", "test_networks.py", "test_bounds.py", "test_conv.py"),
     *("test_video.py", "test_clip.py", "test_maps.py", "test_predictor.py", "test_windows.py"),
+    *("test_own_clips.py", "test_pretrained.py"),
     *("test_decode.py", "test_face.py", "test_datasets.py", "test_pack.py", "test_spotting.py"),
 }
 MARKED = {

@@ -54,6 +54,7 @@ class CorpusBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  #
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict:
         config = self.builder_config
         corpus = self.CORPUS(Path(dl_manager.manual_dir), config.layout, config.corrected)
+        self._corpus = corpus  # it lives as long as its frames are read: it may hold them
         return {"train": self._generate_examples(corpus.clips())}
 
     def _generate_examples(self, clips: list[records.Clip]) -> Iterator[tuple[str, dict]]:

@@ -52,6 +52,7 @@ class Corpus(ABC):
       optional: the fields that some releases lack.
       has_apex: whether the annotation gives apexes, so that a missing one is a fault.
       gaps_stop: whether a frame missing between onset and offset is a reason not to build.
+      changes: whether its user may change it, so that what is prepared goes by its `version`.
       pictures, home: 'face', or 'flow' where frames show motion alone; the owner's page.
       clip_name: regular expression of a clip's whole name.
       manual_dir, layout, corrected: where it lies, which frames, and whether corrections.csv holds.
@@ -64,6 +65,7 @@ class Corpus(ABC):
     optional: ClassVar[Sequence[str]] = ()
     has_apex: ClassVar[bool] = True
     gaps_stop: ClassVar[bool] = True
+    changes: ClassVar[bool] = False
     pictures: ClassVar[Literal["face", "flow"]] = "face"
     clip_name: ClassVar[str] = identity.NAME
     home: ClassVar[str]
@@ -92,6 +94,10 @@ class Corpus(ABC):
     @abstractmethod
     def folder(self, clip: Clip) -> Path:
         """Where the frames of a clip lie; raises DataError if nowhere."""
+
+    def version(self) -> str:
+        """A digest of what a user may change in a corpus of their own; '' of owners' corpora."""
+        return ""
 
     def rows(self) -> Iterator[sheets.Row]:
         """The annotation's rows, cells by field."""

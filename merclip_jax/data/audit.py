@@ -15,10 +15,11 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from merclip_jax.data import datasets
+from merclip_jax.data import datasets, own_clips
 from merclip_jax.errors import ConfigError, DataError
 from merclip_jax.faces import face
 from merclip_jax.protocols import selection
+from merclip_jax.protocols.table import Protocol
 from merclip_jax.tfds_builders import folders
 from merclip_jax.tfds_builders.corpus import Corpus
 from merclip_jax.tfds_builders.frames import NoFramesError
@@ -59,6 +60,7 @@ def audit(corpus: Corpus, pixels: bool = False) -> dict:
     if pixels:
         faults += [*_damaged(clips), *(_faceless(clips) if faces else ())]
     table = datasets.facts(sheet.clips)
+    faults += _unfit_columns(corpus.name, table)
     counts = _counts(table)
     return {
         "dataset": corpus.name,
@@ -123,10 +125,26 @@ def _against_published(dataset: str, counts: dict) -> list[dict]:
     return compared
 
 
+def _on(dataset: str, table: pd.DataFrame) -> list[Protocol]:
+    """The protocols on a corpus; of a user's own clips the one that their columns give."""
+    if dataset != own_clips.NAME:
+        return selection.of_dataset(dataset)
+    return [] if [*_unfit_columns(dataset, table)] else [own_clips.of_table(table)]
+
+
+def _unfit_columns(dataset: str, table: pd.DataFrame) -> Iterator[Fault]:
+    """Why the columns of a user's own clips give no protocol."""
+    try:
+        if dataset == own_clips.NAME and len(table):
+            own_clips.of_table(table)
+    except DataError as error:
+        yield Fault(dataset, "protocol", " ".join(str(error).split()))
+
+
 def _protocols(dataset: str, table: pd.DataFrame) -> dict[str, dict]:
     """What each protocol on this corpus, or its part of a composite, would take from it."""
     entries = {}
-    for protocol in selection.of_dataset(dataset):
+    for protocol in _on(dataset, table):
         try:
             rows = selection.select(protocol, table)
         except DataError as error:
@@ -148,6 +166,8 @@ def _protocols(dataset: str, table: pd.DataFrame) -> dict[str, dict]:
 def _unlikely(clips: Sequence[Clip]) -> Iterator[Fault]:
     """Clips that last too long for a micro-expression, which may mean another frame rate."""
     for clip in clips:
+        if not clip.fps:  # a user's own frames may come without a rate
+            continue
         seconds = (clip.offset_used - clip.onset_used + 1) / clip.fps
         if seconds > LONGEST_S:
             detail = (

@@ -1,7 +1,8 @@
 """A corpus, as its owner distributes it -> a prepared TFDS dataset of clip records.
 
 TFDS's own `tfds build` needs TensorFlow and Beam; this needs neither. What is prepared here can
-be read by anyone with `tfds.builder_from_directory(DIR).as_data_source("train")`.
+be read by anyone with `tfds.builder_from_directory(DIR).as_data_source("train")`, or with
+`records.Records(builder)`, which gives text as `str`.
 """
 
 import contextlib
@@ -20,6 +21,7 @@ from ml_collections import ConfigDict
 
 from merclip_jax import tfds_builders, workdir
 from merclip_jax.data import motion, places, prepared
+from merclip_jax.data.records import Records
 from merclip_jax.errors import ConfigError, DataError
 from merclip_jax.faces import face
 from merclip_jax.facs import notation
@@ -52,7 +54,7 @@ def prepare(
       ConfigError: no such dataset or config, or no corpus at manual_dir.
       DataError: the corpus has faults; all are listed.
     """
-    data_dir = Path(data_dir).absolute()
+    data_dir = Path(data_dir).absolute() / _version(dataset, manual_dir, config_name)
     target = _folder(dataset, data_dir, config_name)
     prepared.check_description(target)
     builder = _builder(dataset, data_dir, config_name)
@@ -89,6 +91,14 @@ def _prepare(
         workdir.publish(Path(draft.data_dir), target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _version(dataset: str, manual_dir: str | Path, config_name: str | None) -> str:
+    """The folder within data_dir for what its user may change; '' for owners' corpora."""
+    builder = _builder_class(dataset)
+    if not issubclass(builder, CorpusBuilder) or not builder.CORPUS.changes:
+        return ""
+    return f"{dataset}-{corpus(dataset, manual_dir, config_name or '').version()}"
 
 
 def prepare_all(
@@ -210,10 +220,8 @@ def _annotation(dataset: str, manual_dir: str, data_dir: str | Path, variant: st
             raise DataError(f"{sheet.source}: rows that cannot be used", stopping)
         return facts(sheet.clips)
     builder = prepare(dataset, manual_dir, data_dir, variant)
-    source = builder.as_data_source("train", decoders={"frames": prepared.LeftEncoded()})
-    table = pd.DataFrame([{name: record[name] for name in FACTS} for record in source])
-    table = table.map(lambda cell: cell.decode() if isinstance(cell, bytes) else cell)
-    return _with_units(table)
+    read = Records(builder, encoded=True)
+    return _with_units(pd.DataFrame([{name: record[name] for name in FACTS} for record in read]))
 
 
 def facts(clips: Sequence[Clip]) -> pd.DataFrame:

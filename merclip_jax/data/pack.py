@@ -27,6 +27,7 @@ from tqdm import tqdm
 from merclip_jax import manifest, workdir
 from merclip_jax.data import datasets, motion, prepared, published_flow
 from merclip_jax.data.inputs import Stored
+from merclip_jax.data.records import Records
 from merclip_jax.errors import DataError
 from merclip_jax.faces import crops
 from merclip_jax.facs import notation
@@ -231,9 +232,10 @@ def _records(
     builders: Sequence[tfds.core.DatasetBuilder],
 ) -> Iterator[tuple[tfds.core.DatasetBuilder, dict]]:
     for builder in builders:
-        source = builder.as_data_source(split="train", decoders={"frames": prepared.LeftEncoded()})
         label = f"packing {builder.name}"
-        for record in tqdm(source, desc=label, unit="clip", leave=False, disable=None):
+        for record in tqdm(
+            Records(builder, encoded=True), desc=label, unit="clip", leave=False, disable=None
+        ):
             yield builder, record
 
 
@@ -249,7 +251,7 @@ def _read(
     record: dict, builder: tfds.core.DatasetBuilder
 ) -> tuple[dict, list[UInt8[np.ndarray, "h w 3"]]]:
     """One record: its row of the table and its frames from onset to offset."""
-    row = {name: record[name].decode() for name in TEXT_COLUMNS}
+    row = {name: record[name] for name in TEXT_COLUMNS}
     row |= {name: int(record[name]) for name in NUMBER_COLUMNS}
     image, frames, numbers = builder.info.features["frames"].feature, [], []
     for number, encoded in zip(record["frame_numbers"], record["frames"], strict=True):

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow_datasets as tfds
 
 from merclip_jax import manifest
+from merclip_jax.data.records import Records
 from merclip_jax.errors import DataError
 from merclip_jax.tfds_builders.corpus import Corpus
 
@@ -15,17 +15,6 @@ MANIFEST = "manifest.json"  # datasets of earlier versions have none
 RECORDS = ".array_record"
 # What a sheet alone decides; the frames that are used follow from these and the files on disk.
 ANNOTATED = ("emotion", "objective_class", "aus", "split", "onset", "apex", "offset")
-
-
-class LeftEncoded(tfds.decode.SkipDecoding):
-    """Leave images as stored: for the facts alone, or to name one that is damaged.
-
-    TFDS's own SkipDecoding lacks this method, by which it reads without TensorFlow.
-    """
-
-    def decode_batch_example_np(self, images: np.ndarray) -> np.ndarray:
-        """The encoded images of one record."""
-        return images
 
 
 def describe(folder: Path, corpus: Corpus | None) -> None:
@@ -102,8 +91,7 @@ def _identity(corpus: Corpus) -> dict[str, str]:
 
 
 def _differences(builder: tfds.core.DatasetBuilder, corpus: Corpus) -> Iterator[str]:
-    source = builder.as_data_source("train", decoders={"frames": LeftEncoded()})
-    then = {record["clip_id"].decode(): record for record in source}
+    then = {record["clip_id"]: record for record in Records(builder, encoded=True)}
     now = {clip.clip_id: clip for clip in corpus.sheet().clips}
     yield from (f"{name}: is not in the annotation" for name in then if name not in now)
     yield from (f"{name}: is not in the dataset" for name in now if name not in then)
@@ -115,4 +103,4 @@ def _differences(builder: tfds.core.DatasetBuilder, corpus: Corpus) -> Iterator[
 
 
 def _plain(value: Any) -> str | int:
-    return value.decode() if isinstance(value, bytes) else int(value)
+    return value if isinstance(value, str) else int(value)

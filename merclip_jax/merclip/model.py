@@ -162,7 +162,7 @@ class MerClip(folder.Saveable):
           DataError: the weights are damaged or do not fit the config; all misfits are listed.
         """
         directory = files.locate(directory)
-        values = files.config(directory)
+        values = files.config(directory) if (directory / "config.json").is_file() else {}
         try:
             own = values.get("model_type") == "merclip"
             sizes = MerClipConfig.from_json(values) if own else None

@@ -11,9 +11,11 @@ from flax import nnx
 from jaxtyping import Array, Float, Int
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
+from merclip_jax.errors import ConfigError
 from merclip_jax.facs import phrases
 from merclip_jax.protocols import selection
 from merclip_jax.towers import similarity
+from merclip_jax.towers.config import TextConfig
 
 TEMPLATES = {"ours": phrases.TEMPLATES, "released": phrases.TEMPLATES_RELEASED}
 
@@ -84,6 +86,31 @@ def tokenize(
     tokenizer.enable_padding(length=context, pad_id=0)
     ids = [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
     return np.array(ids, np.int32).reshape(len(texts), context)
+
+
+def check(tokenizer: Tokenizer, tower: TextConfig, source: Any) -> None:
+    """Refuse a tokenizer whose texts the tower would read off elsewhere than at their end.
+
+    Raises:
+      ConfigError: its texts end in a token that the tower does not look for, or it has more tokens
+        than the tower.
+    """
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    ids = tokenizer.encode("a").ids
+    highest = max(tokenizer.get_vocab().values())
+    if highest >= tower.vocab_size:
+        raise ConfigError(
+            f"{source}: its tokenizer has ids up to {highest}, the text tower a table of "
+            f"{tower.vocab_size}; name the tower's own with --tokenizer"
+        )
+    end = max(ids) if tower.end_token is None else tower.end_token
+    if not ids or end not in ids or ids.index(end) != len(ids) - 1:
+        looked_for = "the highest id" if tower.end_token is None else f"eos_token_id {end}"
+        raise ConfigError(
+            f"{source}: its tokenizer makes {ids} of 'a', but the text tower reads texts off at "
+            f"{looked_for}; name the tower's own with --tokenizer, or mend its config.json"
+        )
 
 
 def small_tokenizer() -> Tokenizer:

@@ -83,6 +83,7 @@ def build(config: ConfigDict, classes: tuple[str, ...], seed: int) -> tuple[MerC
     if config.model.init_from:
         directory = files.locate(config.model.init_from)
         model, tokenizer = _saved(config, directory, classes, seed), files.tokenizer(directory)
+        sentences.check(tokenizer, model.cfg.text, directory)
     else:
         model, tokenizer = _small(config, classes, seed)
     if not config.model.adapters:

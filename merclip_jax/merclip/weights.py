@@ -1,9 +1,10 @@
 """Models from foreign weights: the official release, and towers of CLIP, ViCLIP and UniFormerV2."""
 
 import os
+from collections.abc import Sequence
 
 from merclip_jax.merclip import foreign
-from merclip_jax.merclip.foreign import Heads, Inflation
+from merclip_jax.merclip.foreign import Given, Heads, Inflation
 from merclip_jax.merclip.model import MerClip
 
 
@@ -13,14 +14,15 @@ def load_official(
     global_heads: int | None = None,
     emotion_heads: int | None = None,
     text_heads: int | None = None,
+    global_layers: Sequence[int] | None = None,
 ) -> MerClip:
     """Load a whole checkpoint of the official release (@31037e9).
 
-    The global blocks are taken to follow the last layers, as in every released config.
-
     Args:
-      path: .safetensors, or .pth (needs torch, and is read with weights_only).
+      path: .safetensors, or .pth as mmengine writes it; nothing of it is run.
       video_heads: and the other heads: width / 64 unless given, and 4 in the emotion head.
+      global_layers: blocks that a global block follows; the last ones unless given, as in every
+        released config.
 
     Raises:
       ConfigError: no such file, a kind of file that cannot be read here, or impossible heads.
@@ -28,7 +30,8 @@ def load_official(
         are listed.
     """
     heads = Heads(video_heads, global_heads, emotion_heads, text_heads)
-    return MerClip.completed(foreign.official(path, heads))
+    given = Given(heads, global_layers=_layers(global_layers))
+    return MerClip.completed(foreign.official(path, given))
 
 
 def load(
@@ -39,6 +42,8 @@ def load(
     inflation: Inflation = "center",
     context: int = 77,
     heads: Heads | None = None,
+    global_layers: Sequence[int] | None = None,
+    activation: str | None = None,
     seed: int = 0,
 ) -> MerClip:
     """A model whose towers come from any known checkpoints; what these lack starts anew.
@@ -53,7 +58,9 @@ def load(
       inflation: 'center' gives an image kernel to the middle one of three frames, 'mean' a third
         to each (the frame before the first is empty, so the first step is then dimmer).
       context: positions of the text tower; missing ones are 0 (ViCLIP has 32, MER-CLIP's are 77).
-      heads: where they are not width / 64.
+      heads: where neither a config says them nor they are width / 64.
+      global_layers: blocks that a global block follows; the last eight unless given.
+      activation: 'gelu' or 'quick_gelu', where no config beside the file says it.
       seed: of what starts anew.
 
     Raises:
@@ -61,5 +68,10 @@ def load(
       DataError: a damaged file or unknown kind of checkpoint, or tensors that do not fit: all are
         listed.
     """
-    towers = foreign.towers(vision, text, classes, inflation, context, heads)
+    given = Given(heads or Heads(), classes, _layers(global_layers))
+    towers = foreign.towers(vision, text, inflation, context, given, activation)
     return MerClip.completed(towers, seed)
+
+
+def _layers(given: Sequence[int] | None) -> tuple[int, ...] | None:
+    return None if given is None else tuple(given)

@@ -82,27 +82,32 @@ class Task:
         key: Key[Array, ""],
         axis_name: str | None = None,
     ) -> tuple[Float[Array, ""], dict[str, Array]]:
-        """MiAUCL and GDLoss, weighted by `config.au`; over devices each sees its share of clips."""
+        """MiAUCL and GDLoss, weighted by `config.au`.
+
+        Over several devices each has the features of all: every term compares clips of the whole
+        batch, and the mean of the devices' gradients is that of the whole batch's loss.
+        """
         out = model(batch.frames, train=True, rngs=nnx.Rngs(key), axis_name=axis_name)
+        features, labels = out.features, batch.labels
+        if axis_name is not None:
+            features, labels = jax.lax.all_gather((features, labels), axis_name, tiled=True)
         settings, texts, scale = self.config.au, model.texts[...], model.logit_scale[...]
-        logits = model.unit_logits(out.features)
-        text = losses.text_loss(logits, batch.labels, model.positive_weight[...])
+        logits = model.unit_logits(features)
+        text = losses.text_loss(logits, labels, model.positive_weight[...])
         value, scalars = text, {"loss_text": text}
         if settings.visual_weight:
-            scalars["loss_visual"] = losses.visual_loss(
-                out.features, batch.labels, settings.visual_form
-            )
+            scalars["loss_visual"] = losses.visual_loss(features, labels, settings.visual_form)
             value += settings.visual_weight * scalars["loss_visual"]
         if settings.naming_weight and settings.text:
             by_direction = settings.naming_form == "direction"
             names = losses.directions(texts) if by_direction else texts[:, 0]
-            scalars["loss_naming"] = losses.naming_loss(out.features, names, batch.labels, scale)
+            scalars["loss_naming"] = losses.naming_loss(features, names, labels, scale)
             value += settings.naming_weight * scalars["loss_naming"]
         if settings.dependency_weight:
-            scalars["loss_dependency"] = _dependency(settings, model, out.features, batch)
+            scalars["loss_dependency"] = _dependency(settings, model, features, labels)
             value += settings.dependency_weight * scalars["loss_dependency"]
-        right = (logits > 0) == (batch.labels == 1)
-        known = batch.labels >= 0
+        right = (logits > 0) == (labels == 1)
+        known = labels >= 0
         accuracy = jnp.where(known, right, 0).sum() / jnp.maximum(known.sum(), 1)
         return value, {"loss": value, **scalars, "accuracy": accuracy}
 
@@ -220,14 +225,14 @@ class Task:
 
 
 def _dependency(
-    settings: ConfigDict, model: MicroAu, features: Float[Array, "b k e"], batch: AugmentedBatch
+    settings: ConfigDict, model: MicroAu, features: Float[Array, "b k e"], labels: Int[Array, "b k"]
 ) -> Float[Array, ""]:
     """GDLoss in the form that `au.dependency_form` names."""
     if settings.dependency_form == "centred":
-        return losses.dependency_loss_centred(features, model.texts[...], batch.labels)
+        return losses.dependency_loss_centred(features, model.texts[...], labels)
     if settings.dependency_form == "correlation":
         return losses.dependency_loss(features, model.correlation[...])
-    return losses.dependency_loss_by_instance(features, batch.labels)
+    return losses.dependency_loss_by_instance(features, labels)
 
 
 def _set(state: Any, name: str, value: Array) -> None:

@@ -41,7 +41,7 @@ def known_emotions(dataset: str) -> frozenset[str] | None:
     """The emotions that some protocol on this corpus maps or leaves out; None: any is known."""
     parts = [part for protocol in PROTOCOLS for part in protocol.parts if part.dataset == dataset]
     by_emotion = [part for part in parts if part.label == "emotion" and part.emotions]
-    if any("*" in part.left_out for part in by_emotion):
+    if not by_emotion or any("*" in part.left_out for part in by_emotion):
         return None
     return frozenset(
         name for part in by_emotion for name in (*(part.emotions or ()), *part.left_out)

@@ -214,6 +214,9 @@ PROTOCOLS = (
     Protocol(
         "fourdme/au", (), (Part("fourdme", None),),
         note="action units, every clip: those with two emotions, too"),
+    Protocol(
+        "own_clips", (), (Part("own_clips", None),),
+        note="your own CSV: its columns give classes and folds"),
     Protocol("synthetic/3", THREE, (
         Part("synthetic_me", _three(*_CASME2_NEGATIVE), frozenset({"others"})),)),
     Protocol("synthetic/5", FIVE, (Part("synthetic_me", _same(*FIVE)),)),

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float
-from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
@@ -29,7 +28,7 @@ PARTS = (
 )
 
 
-def regions_chart(sums: Attention, units: Sequence[str], frame: regions.Frame) -> Markup:
+def regions_chart(sums: Attention, units: Sequence[str], frame: regions.Frame) -> figures.Chart:
     """For each unit the mean weight of every patch, over the outline of a face.
 
     Args:
@@ -52,14 +51,15 @@ def regions_chart(sums: Attention, units: Sequence[str], frame: regions.Frame) -
     for axes in panels:
         axes.set(xlim=(0, 1), ylim=(1, 0), aspect="equal")
         axes.set_axis_off()
-    return figures.svg(figure, "Where each unit looked most: " + "; ".join(words) + ".")
+    return figures.Chart(figure, "Where each unit looked most: " + "; ".join(words) + ".")
 
 
-def units_chart(sums: Attention, units: Sequence[str]) -> Markup:
+def units_chart(sums: Attention, units: Sequence[str]) -> figures.Chart:
     """How much each unit (row) takes from each other (column), in percent."""
     mean = np.asarray(sums.units) / np.maximum(sums.clips, 1)[:, None]
     figure, (axes,) = figures.canvas(0.36 * len(units) + 0.9)
-    figures.grid(axes, np.round(100 * mean), mean / max(mean.max(), 1e-9), units)
+    cells = [[f"{100 * share:.0f}" for share in row] for row in mean]
+    figures.grid(axes, cells, mean / max(mean.max(), 1e-9), units)
     axes.set(xlabel="is heard", ylabel="listens")
     apart = mean * (1 - np.eye(len(units)))
     words = [
@@ -67,7 +67,7 @@ def units_chart(sums: Attention, units: Sequence[str]) -> Markup:
         for unit, row, clips in zip(units, apart, sums.clips, strict=True)
         if clips
     ]
-    return figures.svg(
+    return figures.Chart(
         figure, "Which other unit each unit listens to most: " + "; ".join(words) + "."
     )
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from markupsafe import Markup
 
 from merclip_jax.facs import regions
 from merclip_jax.reports import au_examples, au_maps, figures
@@ -12,7 +11,7 @@ from merclip_jax.scoring import attention
 from merclip_jax.scoring.attention import Attention
 
 
-def of_run(run: Results) -> dict[str, Markup]:
+def of_run(run: Results) -> dict[str, figures.Chart]:
     """The pictures by name; none where the run tells no units."""
     if not run.headline.units:
         return {}
@@ -64,7 +63,7 @@ def _frame(run: Results) -> regions.Frame:
     return regions.Frame.of_crop(crop, _settings(run)["eye_distance"], _settings(run)["eye_height"])
 
 
-def _together(run: Results) -> Markup:
+def _together(run: Results) -> figures.Chart:
     """Which units move together, as annotated and as told."""
     predictions = run.headline
     truth = (predictions.au_labels == 1).astype(int)

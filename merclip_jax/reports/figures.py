@@ -1,6 +1,6 @@
-"""The report's pictures: numbers in, SVG text out, ready to stand inside a page.
+"""The report's pictures: numbers in, a chart out, for a page or for a paper.
 
-Colours are names of the page's CSS variables and letters are real text, so that a picture
+In a page, colours are names of its CSS variables and letters are real text, so that a picture
 follows the reader's light or dark setting and fonts. Every picture carries a description.
 """
 
@@ -14,15 +14,15 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Num
-from markupsafe import Markup, escape
+from markupsafe import escape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 # matplotlib wants colours: these stand for CSS variables, and are exchanged in the SVG.
-INK, MUTED, ACCENT, LINE = (f"#01010{i}" for i in range(1, 5))
-_VARIABLES = {INK: "ink", MUTED: "muted", ACCENT: "accent", LINE: "line"}
+INK, MUTED, ACCENT, LINE, PAPER = (f"#01010{i}" for i in range(1, 6))
+_VARIABLES = {INK: "ink", MUTED: "muted", ACCENT: "accent", LINE: "line", PAPER: "paper"}
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "merclip",  # the same numbers give the same bytes
@@ -44,6 +44,28 @@ _WIDTH = 4.2  # inches: narrow, so that letters stay readable on a phone
 
 
 @dataclass(frozen=True)
+class Chart:
+    """A picture and what it shows in words; a template shows it as `__html__` gives it."""
+
+    figure: Figure
+    description: str
+
+    def __html__(self) -> str:
+        """An inline SVG element that screen readers announce as one picture."""
+        target = io.StringIO()
+        with mpl.rc_context(_STYLE):
+            nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+            self.figure.savefig(target, format="svg", transparent=True, metadata=nothing)
+        text = target.getvalue()
+        text = text[text.index("<svg") :]
+        text = re.sub(r' id="[^"]*_\d+"', "", text)  # names repeat in others; nothing refers
+        for color, name in _VARIABLES.items():
+            text = text.replace(color, f"var(--{name})")
+        label = escape(self.description)
+        return text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+
+
+@dataclass(frozen=True)
 class Mark:
     """One row of the score chart: a dot, with an interval if it was measured."""
 
@@ -52,7 +74,7 @@ class Mark:
     interval: tuple[float, float] | None = None
 
 
-def score_chart(marks: Sequence[Mark], description: str) -> Markup:
+def score_chart(marks: Sequence[Mark], description: str) -> Chart:
     """Scores from 0 to 1, one row each; the first mark's interval is shaded over all rows."""
     figure, (axes,) = canvas(0.34 * len(marks) + 0.5)
     rows = np.arange(len(marks))[::-1]
@@ -77,61 +99,72 @@ def score_chart(marks: Sequence[Mark], description: str) -> Markup:
     axes.set(xlim=(0, 1.08), ylim=(-0.6, len(marks) - 0.4), xlabel="UF1")
     axes.set_xticks(np.arange(0, 1.01, 0.25))
     axes.spines["left"].set_visible(False)
-    return svg(figure, description)
+    return Chart(figure, description)
 
 
-def confusion_chart(counts: Num[np.ndarray, "c c"], classes: Sequence[str]) -> Markup:
-    """The confusion matrix: numbers are clips, shade is the share of the true class."""
+def confusion_chart(counts: Num[np.ndarray, "c c"], classes: Sequence[str]) -> Chart:
+    """The confusion matrix: clips, and below them and as shade the share of the true class."""
     size = len(classes)
-    figure, (axes,) = canvas(0.52 * size + 0.9)
-    grid(axes, counts, counts / np.maximum(counts.sum(1, keepdims=True), 1), classes)
+    figure, (axes,) = canvas(0.6 * size + 0.9)
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    cells = [
+        [f"{count:g}\n{100 * share:.0f} %" for count, share in zip(*row, strict=True)]
+        for row in zip(counts, shares, strict=True)
+    ]
+    grid(axes, cells, shares, classes)
     axes.set(xlabel="predicted", ylabel="true")
-    cells = "; ".join(
+    said = "; ".join(
         f"true {name}: " + ", ".join(f"{counts[i, j]:g} {other}" for j, other in enumerate(classes))
         for i, name in enumerate(classes)
     )
-    return svg(figure, f"Confusion matrix, clips by true and predicted class. {cells}.")
+    return Chart(figure, f"Confusion matrix, clips by true and predicted class. {said}.")
 
 
-def together_chart(counts: Num[np.ndarray, "u u"], units: Sequence[str]) -> Markup:
+def together_chart(counts: Num[np.ndarray, "u u"], units: Sequence[str]) -> Chart:
     """Clips in which two units move: above the diagonal as annotated, below it as said."""
     figure, (axes,) = canvas(0.36 * len(units) + 0.9)
     apart = counts * (1 - np.eye(len(units), dtype=counts.dtype))
-    grid(axes, counts, apart / max(apart.max(), 1), units)
+    grid(
+        axes,
+        [[f"{count:g}" for count in row] for row in counts],
+        apart / max(apart.max(), 1),
+        units,
+    )
     often = np.argwhere(np.triu(counts, 1) == np.triu(apart, 1).max())[0]
     most = " and ".join(units[i] for i in often)
-    return svg(
+    return Chart(
         figure, f"Clips in which two action units move; annotated together most often: {most}."
     )
 
 
 def grid(
     axes: Axes,
-    counts: Num[np.ndarray, "n n"],
+    cells: Sequence[Sequence[str]],
     shade: Float[np.ndarray, "n n"],
     names: Sequence[str],
 ) -> None:
-    """A square of numbers on shaded cells."""
+    """A square of words on shaded cells."""
     size = len(names)
     for row, column in np.ndindex(size, size):
         part = float(shade[row, column])
+        dark = part > 0.5  # between the two ranges no colour of letters would be readable
         axes.add_patch(
             Rectangle(
                 (column - 0.48, row - 0.48),
                 0.96,
                 0.96,
                 color=ACCENT,
-                alpha=0.04 + 0.46 * part,  # no more, or the number would be hard to read
+                alpha=0.72 + 0.28 * part if dark else 0.04 + 0.8 * part,
                 lw=0,
             )
         )
         axes.text(
             column,
             row,
-            f"{counts[row, column]:g}",
+            cells[row][column],
             ha="center",
             va="center",
-            color=INK,
+            color=PAPER if dark else INK,
             fontsize=None if size <= 8 else 6,
             rotation=0 if size <= 20 else 90,  # many cells are narrow and high
         )
@@ -144,7 +177,7 @@ def grid(
         spine.set_visible(False)
 
 
-def learning_curves(history: pd.DataFrame) -> Markup:
+def learning_curves(history: pd.DataFrame) -> Chart:
     """Training loss and accuracy by epoch: thin lines for folds and seeds, thick for the mean."""
     figure, panels = canvas(4.2, 2)
     for axes, column in zip(panels, ("loss", "accuracy"), strict=True):
@@ -158,7 +191,7 @@ def learning_curves(history: pd.DataFrame) -> Markup:
     panels[1].xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
     means = history.groupby("epoch")[["loss", "accuracy"]].mean()
     first, last = means.iloc[0], means.iloc[-1]
-    return svg(
+    return Chart(
         figure,
         f"Learning curves on the training clips. Over {len(means)} epochs the mean loss goes from "
         f"{first['loss']:.2f} to {last['loss']:.2f}, the mean accuracy from "
@@ -166,7 +199,7 @@ def learning_curves(history: pd.DataFrame) -> Markup:
     )
 
 
-def reliability_chart(table: pd.DataFrame) -> Markup:
+def reliability_chart(table: pd.DataFrame) -> Chart:
     """How often the model is right (accuracy) against how sure it is (confidence), in bins.
 
     Args:
@@ -182,7 +215,7 @@ def reliability_chart(table: pd.DataFrame) -> Markup:
         f"confidence {row.confidence:.2f}: {row.accuracy:.2f} right of {row.n} clips"
         for row in table.itertuples()
     )
-    return svg(figure, f"Reliability of the predicted probabilities. {points}.")
+    return Chart(figure, f"Reliability of the predicted probabilities. {points}.")
 
 
 def canvas(height: float, panels: int = 1, columns: int = 1) -> tuple[Figure, Sequence[Axes]]:
@@ -190,17 +223,3 @@ def canvas(height: float, panels: int = 1, columns: int = 1) -> tuple[Figure, Se
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(_WIDTH, height), layout="constrained")
         return figure, list(figure.subplots(panels, columns, sharex=True, squeeze=False).flat)
-
-
-def svg(figure: Figure, description: str) -> Markup:
-    """The figure as an inline SVG element that screen readers announce as one picture."""
-    target = io.StringIO()
-    with mpl.rc_context(_STYLE):
-        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        figure.savefig(target, format="svg", transparent=True, metadata=nothing)
-    text = target.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r' id="[^"]*_\d+"', "", text)  # names repeat in other figures; nothing refers
-    for color, name in _VARIABLES.items():
-        text = text.replace(color, f"var(--{name})")
-    return Markup(text.replace("<svg ", f'<svg role="img" aria-label="{escape(description)}" ', 1))

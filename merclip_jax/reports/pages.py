@@ -2,26 +2,41 @@
 
 import base64
 import json
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
 
 from merclip_jax import templates
-from merclip_jax.reports import au_pictures, figures, paired
-from merclip_jax.reports.figures import Mark
+from merclip_jax.reports import au_pictures, figures, paired, tables
+from merclip_jax.reports.figures import Chart, Mark
 from merclip_jax.reports.results import Results
 from merclip_jax.scoring import au_baselines, bounds, calibration, metrics
 
+SYNTHETIC = (
+    "Synthetic corpus: the faces were drawn or animated by code. The scores show that the system "
+    "works; they do not tell how well it reads people's spontaneous expressions."
+)
 
-def render(template: str, run: Results, words: dict) -> str:
+TIMES = {
+    "build_s": "preparing and packing, seconds",
+    "compile_s": "compiling, seconds",
+    "train_s": "training, seconds",
+    "clips_per_s": "training clips per second",
+    "folds_per_hour": "folds per hour",
+}
+MADE = {"name": "run", "command": "command", "date": "finished", "commit": "commit of merclip_jax"}
+
+
+def render(template: str, run: Results, words: dict, charts: Mapping[str, Chart]) -> str:
     """Fill one template.
 
     Args:
       template: 'report.html' or 'report.md'.
       run: the finished run.
       words: the values of report.json, and its 'statement' and 'verdict' in words.
+      charts: those of `pictures`; none for the text.
     """
-    defined = {name: uf1 for name, uf1 in words["bounds"].items() if uf1 is not None}
     return templates.fill(
         f"reports/{template}",
         **words,
@@ -30,12 +45,14 @@ def render(template: str, run: Results, words: dict) -> str:
         score_names=paired.NAMES,
         au_meanings=au_baselines.MEANINGS,
         corpora_held_out=bool((run.clips["fold"] == run.clips["dataset"]).all()),
-        synthetic=is_synthetic(run),
-        notices=_notices(run, words),
+        classes=tables.classes(words["per_class"]).to_dict("records") if run.class_names else [],
+        percent=tables.percent(np.array(words["confusion"])) if run.class_names else [],
+        facts=_facts(words),
+        units=tables.units(words["au"]).to_dict("records") if run.headline.units else [],
         n_folds=run.clips["fold"].nunique(),
         mean_of_folds=_mean_of_folds(run) if run.class_names else None,
         calibration_error=_calibration_error(run) if run.class_names else None,
-        pictures=_pictures(run, words, defined) if template.endswith(".html") else {},
+        pictures=charts,
         examples=_examples(run) if template.endswith(".html") and run.class_names else [],
         seen=au_pictures.words(run),
         film_strip=partial(_strip, run),
@@ -43,30 +60,38 @@ def render(template: str, run: Results, words: dict) -> str:
     )
 
 
+def _facts(values: dict) -> dict[str, str]:
+    """How a run was made, and on what, by title, with the units of its numbers."""
+    timing = {TIMES[name]: f"{seconds:,.1f}" for name, seconds in sorted(values["timing"].items())}
+    made = {title: values["made"][name] or "unknown" for name, title in MADE.items()}
+    return made | timing | dict(sorted(values["environment"].items()))
+
+
 def is_synthetic(run: Results) -> bool:
     """Whether any of the faces were made by code."""
     return any(name.startswith("synthetic") for name in run.clips["dataset"])
 
 
-def _notices(run: Results, words: dict) -> list[str]:
+def notices(run: Results, values: dict) -> list[str]:
     """What a reader must know before the scores: the run's own notices, then what we see here."""
-    protocol, notices = words["protocol"], list(run.run["notices"])
+    protocol, found = values["protocol"], [SYNTHETIC] if is_synthetic(run) else []
+    found += run.run["notices"]
     absent = [name for name, count in protocol["counts"].items() if count == 0]
     if absent:
-        notices.append(
+        found.append(
             f"No clip shows {', '.join(absent)}. F1 and recall of a class without clips count 0, "
             "so UF1 and UAR cannot reach 1."
         )
     if len(run.only_trained):
-        notices.append(
+        found.append(
             f"Hold-out: {len(run.only_trained)} further clips were only trained on. Counts, "
             "fingerprint and scores are those of the tested clips."
         )
     if protocol["n_subjects"] < 10:
-        notices.append(
+        found.append(
             f"{protocol['n_subjects']} subjects are few: take the intervals as a rough guide."
         )
-    return notices
+    return found
 
 
 def _mean_of_folds(run: Results) -> float:
@@ -87,13 +112,15 @@ def _pooled_probabilities(run: Results) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(probabilities), np.tile(run.labels, len(probabilities))
 
 
-def _pictures(run: Results, words: dict, baselines: dict[str, float]) -> dict[str, str]:
-    curves = figures.learning_curves(run.history) if len(run.history) else ""
-    of_classes = _pictures_of_classes(run, words, baselines) if run.class_names else {}
-    return {"curves": curves} | of_classes | au_pictures.of_run(run)
+def pictures(run: Results, words: dict) -> dict[str, Chart]:
+    """The charts of a run by name; those that it has nothing for are left out."""
+    curves = {"curves": figures.learning_curves(run.history)} if len(run.history) else {}
+    of_classes = _pictures_of_classes(run, words) if run.class_names else {}
+    return curves | of_classes | au_pictures.of_run(run)
 
 
-def _pictures_of_classes(run: Results, words: dict, baselines: dict[str, float]) -> dict[str, str]:
+def _pictures_of_classes(run: Results, words: dict) -> dict[str, Chart]:
+    baselines = {name: uf1 for name, uf1 in words["bounds"].items() if uf1 is not None}
     uf1 = words["metrics"]["uf1"]
     low, high = uf1["ci95"]
     marks = [Mark("this run", uf1["value"], (low, high))]

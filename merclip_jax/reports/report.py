@@ -5,6 +5,7 @@ words and pictures, for people.
 """
 
 import json
+import textwrap
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,15 @@ from jaxtyping import Int
 from merclip_jax import templates
 from merclip_jax import workdir as files
 from merclip_jax.protocols import selection
-from merclip_jax.reports import au_scores, explanations, pages, paired, results
+from merclip_jax.reports import (
+    au_scores,
+    explanations,
+    pages,
+    paired,
+    paper,
+    results,
+    tables,
+)
 from merclip_jax.reports.results import Predictions, Results
 from merclip_jax.scoring import bounds, metrics
 
@@ -29,6 +38,8 @@ NO_EMOTIONS: dict = {  # what is said of the classes where the protocol has none
     "paper": None,
     "explanations": None,
 }
+
+UNKNOWN = dict.fromkeys(("command", "date", "commit"), "not recorded")  # by earlier versions
 
 
 @dataclass(frozen=True)
@@ -69,13 +80,28 @@ class Report:
             return f"Better than guessing: the interval of {name} begins above {guess:.3f}."
         return f"Not shown to be better than guessing, whose {name} is {guess:.3f}."
 
+    @property
+    def notices(self) -> list[str]:
+        """What must be known before the scores, in words."""
+        return self.values["notices"]
+
+    def __repr__(self) -> str:
+        protocol, kind = self.values["protocol"], "UF1" if self.metrics else "F1 of action units"
+        score = self.metrics["uf1"] if self.metrics else self.values["au"]["f1"]
+        interval = templates.interval(score["ci95"])
+        return (
+            f"<Report of {self.workdir}: {protocol['name']}, {protocol['n_clips']} clips, "
+            f"{kind} {score['value']:.3f} ({interval})>"
+        )
+
     def table(self) -> str:
-        """The scores beside their bounds, as text for a terminal."""
+        """The scores beside their bounds, as text for a terminal, what must be known first."""
         protocol = self.values["protocol"]
         lines = [
             f"{protocol['name']}: {protocol['n_clips']} clips, {protocol['n_subjects']} subjects, "
             f"{len(protocol['classes']) or 'no'} classes; epoch: {self.values['selection']}",
             self.statement,
+            *(line for notice in self.notices for line in textwrap.wrap(f"Note: {notice}", 96)),
             self.verdict,
             *(self._emotions() if self.metrics else ()),
             *(au_scores.lines(self.values["au"]) if "au" in self.values else ()),
@@ -116,7 +142,7 @@ class Report:
 
 
 def write(workdir: str | Path) -> Report:
-    """Score a finished run and write report.json, report.md and report.html into its workdir.
+    """Score a finished run; write report.json, report.md, report.html, figures/ and tables/.
 
     Raises:
       ConfigError: there is no such folder.
@@ -125,11 +151,13 @@ def write(workdir: str | Path) -> Report:
     run = results.read(Path(workdir))
     report = build(run)
     words = report.values | {"statement": report.statement, "verdict": report.verdict}
+    charts = pages.pictures(run, words)
     texts = {
         "report.json": json.dumps(report.values, indent=2, allow_nan=False) + "\n",
-        "report.md": pages.render("report.md", run, words),
-        "report.html": pages.render("report.html", run, words),
+        "report.md": pages.render("report.md", run, words, {}),
+        "report.html": pages.render("report.html", run, words, charts),
     }
+    paper.write(run.workdir, charts, tables.of_report(report.values))
     for name, text in texts.items():
         files.write(run.workdir / name, text)
     return report
@@ -147,6 +175,8 @@ def build(run: Results) -> Report:
     if run.headline.units:
         values["au"] = au_scores.of_run(run)
     values["baseline"] = paired.against_baseline(run)
+    values["made"] = {"name": run.workdir.resolve().name, **run.run.get("made", UNKNOWN)}
+    values["notices"] = pages.notices(run, values)
     return Report(run.workdir, values)
 
 

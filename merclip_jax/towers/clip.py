@@ -104,6 +104,7 @@ class TextTower(nnx.Module):
         def table(std: float, *shape: int) -> nnx.Param:
             return nnx.Param(normal(std)(rngs.params(), shape, jnp.float32))
 
+        self.end_token = cfg.end_token
         self.token_embedding = table(0.02, cfg.vocab_size, cfg.width)
         self.positional_embedding = table(0.01, cfg.context, cfg.width)
         self.blocks = nnx.List(
@@ -111,14 +112,15 @@ class TextTower(nnx.Module):
                 cfg.width,
                 cfg.heads,
                 cfg.mlp_ratio,
-                layers.quick_gelu,
+                layers.ACTIVATIONS[cfg.activation],
                 init=init,
+                eps=cfg.eps,
                 dtype=cfg.dtype,
                 rngs=rngs,
             )
             for _ in range(cfg.layers)
         )
-        self.ln_final = layers.layer_norm(cfg.width, dtype=cfg.dtype, rngs=rngs)
+        self.ln_final = layers.layer_norm(cfg.width, eps=cfg.eps, dtype=cfg.dtype, rngs=rngs)
         self.text_projection = table(cfg.width**-0.5, cfg.width, cfg.output_dim)
 
     def all_positions(self, token_ids: Int[Array, "n l"]) -> Float[Array, "n l e"]:
@@ -132,7 +134,9 @@ class TextTower(nnx.Module):
     def __call__(self, token_ids: Int[Array, "n l"]) -> Float[Array, "n e"]:
         """Features of sentences, before L2 normalisation.
 
-        The end-of-text token has the highest id of the vocabulary, so its place is the argmax.
+        A text ends at its first end-of-text token. In CLIP's own vocabulary that has the highest
+        id, so without a configured one the place is the argmax (as `transformers` has it).
         """
-        end = jnp.argmax(token_ids, axis=-1)
+        ids = token_ids if self.end_token is None else token_ids == self.end_token
+        end = jnp.argmax(ids, axis=-1)
         return jnp.take_along_axis(self.all_positions(token_ids), end[:, None, None], axis=1)[:, 0]

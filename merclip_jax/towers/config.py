@@ -18,6 +18,16 @@ def _check_heads(width: int, heads: int, where: str) -> None:
         )
 
 
+def _check_activation(activation: str, where: str) -> None:
+    """Raise ConfigError unless the activation is computed here."""
+    if activation not in ACTIVATIONS:
+        raise ConfigError(
+            f"{where}: activation {activation!r} is none of those computed here: "
+            f"{', '.join(ACTIVATIONS)}"
+        )
+
+
+ACTIVATIONS = ("quick_gelu", "gelu")  # by transformers' names; 1e-2 apart after three layers
 MOTION_SIDE = 56  # pixels: side of motion as it is packed, and seen beside frames
 INPUTS = ("rgb", "motion", "rgb+motion")  # what the video tower sees
 
@@ -34,6 +44,9 @@ class VisionConfig:
     `global_layers` are the blocks followed by a global block. `drop_path` and `global_drop_path`
     are the rates of the last block; they grow linearly from 0. `remat` keeps no activations inside
     blocks for the backward pass and computes them again: less memory, a third more time.
+    `activation` and `eps` are those of CLIP's blocks and norms. `pixel_mean` and `pixel_std` (of
+    red, green and blue in 0..1) are what the weights know frames to be normalised by; None: by
+    ImageNet's, as every frame comes here.
     """
 
     input: str = "rgb"
@@ -53,10 +66,15 @@ class VisionConfig:
     drop_path: float = 0.0
     global_drop_path: float = 0.0
     output_dim: int = 512
+    activation: str = "quick_gelu"
+    eps: float = 1e-5
+    pixel_mean: tuple[float, ...] | None = None
+    pixel_std: tuple[float, ...] | None = None
     remat: bool = False
     dtype: str | None = None
 
     def __post_init__(self) -> None:
+        _check_activation(self.activation, "video tower")
         _check_heads(self.width, self.heads, "video tower")
         _check_heads(self.width, self.global_heads, "global blocks")
         if self.image_size % self.patch_size:
@@ -79,7 +97,8 @@ class VisionConfig:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "VisionConfig":
         """Rebuild from JSON values, which have lists for tuples."""
-        return cls(**values | {"global_layers": tuple(values["global_layers"])})
+        tuples = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+        return cls(**values | tuples)
 
     @property
     def grid(self) -> int:
@@ -132,7 +151,10 @@ class VisionConfig:
 
 @dataclass(frozen=True)
 class TextConfig:
-    """Sizes of CLIP's text tower; the defaults are those of CLIP ViT-B/16."""
+    """Sizes of CLIP's text tower; the defaults are those of CLIP ViT-B/16.
+
+    A text's feature is read off at the first `end_token`; None: at its highest id.
+    """
 
     vocab_size: int = 49408
     context: int = 77
@@ -141,9 +163,13 @@ class TextConfig:
     heads: int = 8
     mlp_ratio: float = 4.0
     output_dim: int = 512
+    activation: str = "quick_gelu"
+    eps: float = 1e-5
+    end_token: int | None = None
     dtype: str | None = None
 
     def __post_init__(self) -> None:
+        _check_activation(self.activation, "text tower")
         _check_heads(self.width, self.heads, "text tower")
 
     @classmethod

@@ -1,34 +1,31 @@
-"""Files of foreign weights and tokenizers: found here or on the hub, and read."""
+"""Folders of models: found here or on the hub; their config, weights and tokenizer."""
 
 import json
 import os
-import pickle
 import re
-import zipfile
+import sys
 from pathlib import Path
 from typing import Any
 
-import huggingface_hub
 import numpy as np
-import safetensors
-import safetensors.numpy
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from tokenizers import Tokenizer
 
 import merclip_jax
 from merclip_jax import manifest
 from merclip_jax.errors import ConfigError, DataError
+from merclip_jax.towers import checkpoint
 
-HUB_ID = r"[\w.-]+/[\w.-]+"
-WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # of a folder, the first that is there
+HUB_ID = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
+OURS = "merclip"  # key of our own sizes in the config.json of a tower that is a CLIP
 DIGEST = "model_sha256"  # in merclip.json; what was saved by earlier versions has none
-TORCH = (".pth", ".pt", ".bin")
 
 
 def locate(name: str | os.PathLike) -> Path:
-    """A path here or in the package; an id such as 'openai/clip-vit-base-patch16' from the hub.
+    """A path here or in the package; else an id of the Hugging Face hub.
 
-    Fetched files are kept in Hugging Face's cache, and later used from there without a network.
+    An id is 'openai/clip-vit-base-patch16', or with a revision (a branch, a tag or a commit)
+    'openai/clip-vit-base-patch16@main'. Fetched files are kept in Hugging Face's cache, and later
+    used from there without a network.
 
     Raises:
       ConfigError: neither such a path nor a hub id that can be fetched.
@@ -36,25 +33,41 @@ def locate(name: str | os.PathLike) -> Path:
     for folder in (".", *merclip_jax.__path__):  # the package brings the demo's weights along
         if Path(folder, name).exists():
             return Path(folder, name)
-    if not re.fullmatch(HUB_ID, str(name)):
+    match = HUB_ID.fullmatch(str(name))
+    if not match:
         raise ConfigError(f"{name}: no such file or folder, and no id of the Hugging Face hub")
+    import huggingface_hub  # on demand: paths need none of it
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    sys.stderr.write(f"{name}: from the Hugging Face hub, or its cache if it was fetched before\n")
     try:
-        for weights in WEIGHTS:  # older repositories have the second only
-            fetched = Path(
-                huggingface_hub.snapshot_download(str(name), allow_patterns=["*.json", weights])
-            )
-            if (fetched / weights).is_file():
-                break
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        return _fetched(huggingface_hub.snapshot_download, match["repo"], match["revision"])
+    except (HfHubHTTPError, HFValidationError, OSError) as error:
         raise ConfigError(
             f"{name}: no such path here, and it cannot be fetched from the Hugging Face hub "
             f"({type(error).__name__}); check the name and the network, or give a folder"
         ) from error
-    return fetched
+
+
+def _fetched(download: Any, repo: str, revision: str | None) -> Path:
+    """The small files of a repository, and the first kind of weights that it has."""
+
+    def fetch(*patterns: str) -> Path:
+        return Path(download(repo, revision=revision, allow_patterns=list(patterns)))
+
+    folder = fetch("*.json", "merges.txt")
+    for weights in checkpoint.WEIGHTS:
+        if not weights.endswith(checkpoint.INDEX):
+            fetch(weights)
+        elif (folder / weights).is_file():
+            fetch(*checkpoint.shards(folder / weights))
+        if (folder / weights).is_file():
+            break
+    return folder
 
 
 def config(directory: Path) -> dict[str, Any]:
-    """The values of a model folder's config.json.
+    """The values of a model folder's config.json; our own where they stand in a CLIP's.
 
     Raises:
       ConfigError: there is none, or it holds no JSON object.
@@ -62,10 +75,21 @@ def config(directory: Path) -> dict[str, Any]:
     file = directory / "config.json"
     if not file.is_file():
         raise ConfigError(f"{directory}: no config.json; name a saved model's directory")
+    values = json_object(file)
+    ours = values.get(OURS)
+    return ours if isinstance(ours, dict) else values
+
+
+def json_object(file: Path) -> dict[str, Any]:
+    """The values of a JSON file.
+
+    Raises:
+      ConfigError: it is no JSON, or no object.
+    """
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ConfigError(f"{file}: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{file}: damaged ({error}); copy it again") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{file}: no JSON object")
     return values
@@ -74,95 +98,51 @@ def config(directory: Path) -> dict[str, Any]:
 def metadata(name: str | os.PathLike) -> dict[str, Any]:
     """What merclip.json says of saved weights: what they are of, and have seen; {} without one."""
     file = locate(name) / "merclip.json"
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return json_object(file) if file.is_file() else {}
 
 
 def read(name: str | os.PathLike) -> dict[str, np.ndarray]:
-    """The tensors of a checkpoint by name, those of less than float32 widened to it.
-
-    Args:
-      name: a .safetensors, .pth, .pt or .bin file, a folder with one in Hugging Face's layout, or
-        a hub id. Torch's files are read as plain tensors only (weights_only); OpenAI's .pt files
-        are TorchScript, of which nothing is run.
+    """The tensors of a file, a folder or a hub id by name, as `checkpoint.read` finds them.
 
     Raises:
-      ConfigError: no such file, or not one of these kinds, or torch is needed and not installed.
-      DataError: the file is damaged, or not the one that its merclip.json was written with, or
-        holds more than tensors.
+      ConfigError, DataError: as `locate` and `checkpoint.read`; or it is not the file that the
+        merclip.json beside it was written with.
     """
-    path = locate(name)
-    if path.is_dir():
-        present = [path / file for file in WEIGHTS if (path / file).is_file()]
-        if not present:
-            raise ConfigError(f"{path}: holds none of {', '.join(WEIGHTS)}")
-        path = present[0]
+    path = checkpoint.weights_file(locate(name))
     _check_unchanged(path)
-    if path.suffix == ".safetensors":
-        try:
-            tensors = safetensors.numpy.load_file(path)
-        except safetensors.SafetensorError as error:
-            raise DataError(f"{path}: unreadable ({error}); copy it again") from error
-    elif path.suffix in TORCH:
-        tensors = _read_torch(path)
-    else:
-        raise ConfigError(f"{path}: unknown kind of file; name a .safetensors or .pth checkpoint")
-    return {
-        key: tensor.astype(np.float32) if tensor.dtype.itemsize == 2 else tensor
-        for key, tensor in tensors.items()
-    }
+    return checkpoint.read(path).tensors
 
 
 def _check_unchanged(path: Path) -> None:
-    """Refuse tensors that are not those which the merclip.json beside them was written with."""
     about = path.with_name("merclip.json")
     known = metadata(path.parent).get(DIGEST) if about.is_file() else None
-    if known and path.name == WEIGHTS[0] and known != manifest.of_file(path):
+    if known and path.name == checkpoint.WEIGHTS[0] and known != manifest.of_file(path):
         raise DataError(
             f"{path} changed since it was written: its digest is not the {DIGEST} in {about}. "
             "Copy the folder again, or export the model anew"
         )
 
 
-def _read_torch(path: Path) -> dict[str, np.ndarray]:
-    try:
-        import torch
-    except ImportError as error:
-        raise ConfigError(
-            f"{path}: reading {path.suffix} needs PyTorch: install torch, or convert it to "
-            ".safetensors"
-        ) from error
-    try:
-        if _is_torchscript(path):
-            loaded = torch.jit.load(path, map_location="cpu").state_dict()
-        else:
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise DataError(f"{path}: unreadable as plain tensors ({error})") from error
-    tensors = loaded.get("state_dict", loaded.get("model", loaded))
-    return {
-        name: (tensor.float() if tensor.is_floating_point() else tensor).numpy()
-        for name, tensor in tensors.items()
-        if isinstance(tensor, torch.Tensor)
-    }
-
-
-def _is_torchscript(path: Path) -> bool:
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return any(name.endswith("/constants.pkl") for name in archive.namelist())
-
-
 def tokenizer(name: str | os.PathLike) -> Tokenizer:
-    """The tokenizer of a folder or hub id in Hugging Face's layout, or a tokenizer.json itself.
+    """The tokenizer of a folder or hub id, or beside a file: tokenizer.json, or CLIP's older form.
+
+    The older form is vocab.json and merges.txt, which `transformers` knows how to put together.
 
     Raises:
-      ConfigError: there is none.
+      ConfigError: there is none, or it is damaged.
     """
     path = locate(name)
-    path = path / "tokenizer.json" if path.is_dir() else path
-    if path.name != "tokenizer.json" or not path.is_file():
-        raise ConfigError(
-            f"{name}: no tokenizer.json there; CLIP's own is in openai/clip-vit-base-patch16"
-        )
-    return Tokenizer.from_file(str(path))
+    folder = path if path.is_dir() else path.parent
+    try:
+        if (folder / "tokenizer.json").is_file():
+            return Tokenizer.from_file(str(folder / "tokenizer.json"))
+        if (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file():
+            import transformers  # on demand: it takes seconds
+
+            return transformers.CLIPTokenizer.from_pretrained(folder).backend_tokenizer
+    except Exception as error:  # tokenizers raises no other kind
+        raise ConfigError(f"{folder}: damaged tokenizer ({error}); copy it again") from error
+    raise ConfigError(
+        f"{name}: no tokenizer.json there, nor vocab.json with merges.txt; CLIP's own is in "
+        "openai/clip-vit-base-patch16"
+    )

@@ -1,7 +1,8 @@
 """What every part of the model is made of: initialisers, activations, LayerNorm, Linear.
 
-Numerics that differ between frameworks are written down here: LayerNorm eps 1e-5, QuickGELU in the
-towers, exact (erf) GELU in the emotion head, softmax and statistics in at least float32.
+Numerics that differ between frameworks are written down here: LayerNorm eps 1e-5 and QuickGELU in
+the towers unless their weights' config says otherwise, exact (erf) GELU in the emotion head,
+softmax and statistics in at least float32.
 
 Compute dtype: `dtype=None` means that of the parameters and inputs (float32 as built, float64 if
 both are cast to it); "bfloat16" runs the matrix products in bfloat16. Parameters are always made in
@@ -56,6 +57,9 @@ def quick_gelu(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 def exact_gelu(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """GELU with the error function; JAX's default is the tanh approximation."""
     return jax.nn.gelu(x, approximate=False)
+
+
+ACTIVATIONS = {"quick_gelu": quick_gelu, "gelu": exact_gelu}  # by transformers' names
 
 
 def at_least_float32(x: Array) -> Array:

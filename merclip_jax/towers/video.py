@@ -20,7 +20,7 @@ from merclip_jax.errors import ConfigError
 from merclip_jax.towers import attention, clip, layers
 from merclip_jax.towers.config import VisionConfig
 from merclip_jax.towers.conv import DepthwiseConv, LocalMHRA, PatchEmbedding
-from merclip_jax.towers.inputs import Both, ModelInput
+from merclip_jax.towers.inputs import Both, ModelInput, Normalisation
 
 # As released: attention packs q, k and v in one Xavier matrix with zero biases; the MLP keeps
 # PyTorch's defaults. A global block starts by adding nothing. (With no checkpoint at all the
@@ -84,14 +84,15 @@ class VideoBlock(nnx.Module):
     def __init__(self, cfg: VisionConfig, drop_path: float, *, rngs: nnx.Rngs):
         width, dtype = cfg.width, cfg.dtype
         self.lmhra1 = _local(cfg, rngs)
-        self.ln_1 = layers.layer_norm(width, dtype=dtype, rngs=rngs)
+        self.ln_1 = layers.layer_norm(width, eps=cfg.eps, dtype=dtype, rngs=rngs)
         self.attn = attention.MultiHeadAttention(
             width, cfg.heads, init=BLOCK_INIT, dtype=dtype, rngs=rngs
         )
         self.lmhra2 = _local(cfg, rngs)
-        self.ln_2 = layers.layer_norm(width, dtype=dtype, rngs=rngs)
+        self.ln_2 = layers.layer_norm(width, eps=cfg.eps, dtype=dtype, rngs=rngs)
+        activation = layers.ACTIVATIONS[cfg.activation]
         self.mlp = clip.Mlp(
-            width, cfg.mlp_ratio, layers.quick_gelu, init=BLOCK_INIT, dtype=dtype, rngs=rngs
+            width, cfg.mlp_ratio, activation, init=BLOCK_INIT, dtype=dtype, rngs=rngs
         )
         self.drop_path = stochastic_depth(drop_path, ndim=4)
 
@@ -140,7 +141,7 @@ class GlobalBlock(nnx.Module):
         self.mlp = clip.Mlp(
             width,
             cfg.global_mlp_ratio,
-            layers.quick_gelu,
+            layers.ACTIVATIONS[cfg.activation],
             init=GLOBAL_INIT,
             dropout=cfg.global_dropout,
             dtype=dtype,
@@ -170,6 +171,7 @@ class VideoTower(nnx.Module):
         width, dtype = cfg.width, cfg.dtype
         normal = nnx.initializers.normal(width**-0.5)
         self.image_size, self.remat = cfg.image_size, cfg.remat
+        self.known = Normalisation.of(cfg) if cfg.input != "motion" else None
         self.patch_embedding = PatchEmbedding(
             cfg.patch_size,
             width,
@@ -190,7 +192,7 @@ class VideoTower(nnx.Module):
         self.positional_embedding = nnx.Param(
             normal(rngs.params(), (1 + cfg.grid**2, width), jnp.float32)
         )
-        self.ln_pre = layers.layer_norm(width, dtype=dtype, rngs=rngs)
+        self.ln_pre = layers.layer_norm(width, eps=cfg.eps, dtype=dtype, rngs=rngs)
         self.blocks = nnx.List(
             VideoBlock(cfg, float(rate), rngs=rngs)
             for rate in np.linspace(0, cfg.drop_path, cfg.layers)
@@ -202,7 +204,7 @@ class VideoTower(nnx.Module):
         )
         self.video_embedding = nnx.Param(jnp.zeros((width,), jnp.float32))
         self.balance = nnx.Param(jnp.zeros((width,), jnp.float32))
-        self.norm = layers.layer_norm(width, dtype=dtype, rngs=rngs)
+        self.norm = layers.layer_norm(width, eps=cfg.eps, dtype=dtype, rngs=rngs)
         self.proj = nnx.Param(normal(rngs.params(), (width, cfg.output_dim), jnp.float32))
         self.ln_post = layers.layer_norm(cfg.output_dim, dtype=dtype, rngs=rngs)
         self.token_proj = layers.Linear(
@@ -285,6 +287,7 @@ class VideoTower(nnx.Module):
                 f"frames of {frames.shape[2]} x {frames.shape[3]} pixels do not fit this model: "
                 f"resize and crop them to {self.image_size} x {self.image_size}"
             )
+        frames = self.known(frames) if self.known else frames
         x = mode.record("patch_embedding", self.patch_embedding(frames))
         if motion is not None:
             x = x + self.motion_embedding(motion)

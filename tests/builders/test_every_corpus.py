@@ -148,7 +148,8 @@ def test_no_corpus_is_forgotten():
     apart = {
         "synthetic_me",
         "megc2019_flow",
-    }  # made by code; pictures of flow, with tests of their own
+        "own_clips",
+    }  # made by code; pictures of flow; a user's own: with tests of their own
     assert {*CASES, *apart} == set(datasets.datasets())
 
 

@@ -75,12 +75,13 @@ def test_only_checkpoints_imports_orbax():
 
 @pytest.mark.parametrize("path", FILES, ids=dotted)
 def test_foreign_frameworks_are_never_imported(path):
-    found = FORBIDDEN & _foreign(path)
-    if dotted(path) == "merclip_jax.towers.files":  # reads .pth files, where torch is at hand
-        top = {name for node in ast.parse(path.read_text()).body for name in _names(node)}
-        assert "torch" not in top
-        found -= {"torch"}
-    assert not found
+    assert not FORBIDDEN & _foreign(path)
+
+
+@pytest.mark.parametrize("path", FILES, ids=dotted)
+def test_what_takes_seconds_is_imported_where_it_is_needed(path):
+    top = {name for node in ast.parse(path.read_text()).body for name in _names(node)}
+    assert not top & {"transformers", "huggingface_hub"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=dotted)
@@ -111,4 +112,8 @@ def _foreign(path) -> set[str]:
 
 
 def _names(node: ast.stmt) -> list[str]:
-    return [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+    if isinstance(node, ast.ImportFrom):
+        return [(node.module or "").split(".")[0]]
+    return (
+        [alias.name.split(".")[0] for alias in node.names] if isinstance(node, ast.Import) else []
+    )

@@ -26,7 +26,7 @@ def test_a_run_leaves_what_the_contract_names(whole_run):
     names = {path.name for path in whole_run.iterdir()}
     assert names >= {
         "config.json", "run.json", "folds", "predictions.csv", "report.json", "report.md",
-        "report.html", "tensorboard",
+        "report.html", "tensorboard", "figures", "tables",
     }  # fmt: skip
     folds = sorted(path.name for path in (whole_run / "folds").iterdir())
     assert folds == ["s00", "s01", "s02", "s03", "s04"]
@@ -44,6 +44,9 @@ def test_every_clip_is_predicted_once_by_the_fold_that_never_saw_its_subject(who
     np.testing.assert_allclose(shares.sum(1), 1, atol=1e-6)
     np.testing.assert_array_equal(shares.argmax(1), table["prediction"])
     assert (table["epoch"] == 1).all()
+    names = ("negative", "positive", "surprise")
+    assert [names[label] for label in table["label"]] == list(table["class"])
+    assert [names[label] for label in table["prediction"]] == list(table["predicted"])
 
 
 def test_every_clip_is_told_the_nearest_sentences_of_other_people(whole_run):

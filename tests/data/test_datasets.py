@@ -10,6 +10,7 @@ import tensorflow_datasets as tfds
 from corpora import casme2
 
 from merclip_jax.data import datasets, pack
+from merclip_jax.data.records import Records
 from merclip_jax.errors import ConfigError, DataError
 
 
@@ -208,3 +209,11 @@ def test_a_corpus_larger_than_the_shuffling_buffer_needs_no_tensorflow(monkeypat
     builder = datasets.prepare("synthetic_me", "", tmp_path, "tiny")
     assert len(builder.as_data_source("train")) == 15
     assert not any(path.name == "downloads" for path in Path(builder.data_dir).iterdir())
+
+
+def test_text_of_records_is_str(data_dir):
+    read = Records(datasets.prepare("synthetic_me", "", data_dir, "tiny"))
+    assert len(read) == 15 and repr(read).startswith("<15 records of synthetic_me/tiny/")
+    assert {type(read[0][name]) for name in ("clip_id", "subject", "emotion", "aus")} == {str}
+    assert read[0]["frames"][0].shape == (32, 32, 3)
+    assert [record["clip_id"] for record in read] == [record["clip_id"] for record in read[:]]

@@ -2,7 +2,9 @@
 
 import itertools
 import json
+from dataclasses import replace
 
+import huggingface_hub
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -12,7 +14,8 @@ from golden_tiny import GOLDENS
 from merclip_jax.errors import ConfigError, DataError
 from merclip_jax.merclip.foreign import Heads
 from merclip_jax.models import MerClip, weights
-from merclip_jax.towers import files, leaves
+from merclip_jax.towers import checkpoint as checkpoint_files
+from merclip_jax.towers import files, inputs, leaves
 
 FOLDER = GOLDENS / "clip_tiny"
 # float32 noise of a tower of two layers, relative to the largest value: both sides sum in float32.
@@ -76,14 +79,16 @@ def openai():
 
 def test_openai_layout_gives_the_same_model(ours, openai, tmp_path):
     safetensors.numpy.save_file(openai, tmp_path / "clip.safetensors")
-    loaded = weights.load(
-        tmp_path / "clip.safetensors", heads=Heads(video=4, global_blocks=4, text=3)
-    )
-    assert loaded.cfg == ours.cfg
+    heads = Heads(video=4, global_blocks=4, text=3)
+    with pytest.raises(ConfigError, match=r"nothing says whether .* --activation=gelu"):
+        weights.load(tmp_path / "clip.safetensors", heads=heads)
+    loaded = weights.load(tmp_path / "clip.safetensors", heads=heads, activation="quick_gelu")
+    assert loaded.cfg == replace(ours.cfg, text=replace(ours.cfg.text, end_token=None))
     for name, value in leaves.arrays(loaded).items():
         np.testing.assert_array_equal(value, leaves.arrays(ours)[name], err_msg=name)
 
 
+@pytest.mark.torch
 def test_openai_torchscript_in_half_precision_is_read(ours, openai, tmp_path):
     torch = pytest.importorskip("torch")
 
@@ -219,30 +224,136 @@ def test_all_misfits_of_a_clip_are_in_one_error(tmp_path):
     }
 
 
-def test_other_activations_and_no_checkpoint_at_all_are_refused(tmp_path):
+def changed(folder, **parts):
+    """The small CLIP with other values in its config.json."""
     values = json.loads((FOLDER / "config.json").read_text())
-    values["text_config"]["hidden_act"] = "gelu"
-    (tmp_path / "config.json").write_text(json.dumps(values))
-    (tmp_path / "model.safetensors").write_bytes((FOLDER / "model.safetensors").read_bytes())
-    with pytest.raises(ConfigError, match="hidden_act 'gelu'"):
-        MerClip.from_pretrained(tmp_path)
+    for part, changes in parts.items():
+        values[part] = values[part] | changes if isinstance(changes, dict) else changes
+    folder.mkdir(exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(values))
+    (folder / "model.safetensors").write_bytes((FOLDER / "model.safetensors").read_bytes())
+    return folder
+
+
+@pytest.mark.parametrize("named", [".", "model.safetensors"])
+def test_the_config_counts_however_the_weights_are_named(named, tmp_path):
+    tower = {"hidden_act": "gelu", "layer_norm_eps": 1e-6}
+    folder = changed(tmp_path, vision_config=tower, text_config=tower | {"eos_token_id": 7})
+    cfg = weights.load(folder / named).cfg
+    for part in (cfg.vision, cfg.text):
+        assert (part.activation, part.eps) == ("gelu", 1e-6)
+    assert (cfg.vision.heads, cfg.text.heads, cfg.text.end_token) == (4, 3, 7)
+
+
+def test_transformers_rule_for_the_end_token_2(tmp_path):
+    """Such configs were wrong, and the end is at the highest id."""
+    assert (
+        weights.load(changed(tmp_path, text_config={"eos_token_id": 2})).cfg.text.end_token is None
+    )
+
+
+def test_texts_are_read_off_at_their_first_end_token(ours, tmp_path):
+    model = weights.load(changed(tmp_path, text_config={"eos_token_id": 7}), context=20)
+    ids = jnp.asarray([[3, 90, 7, 0, 7]])
+    close(model.encode_text(ids)[0], np.asarray(model.text.all_positions(ids)[0, 2]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"text_config": {"hidden_act": "relu"}}, "text tower: activation 'relu'"),
+        ({"model_type": "siglip"}, "a model of type 'siglip'"),
+        ({"auto_map": {"AutoModel": "eva.py"}}, "which is no plain CLIP"),
+    ],
+)
+def test_what_is_not_computed_here_is_refused_by_name(changes, message, tmp_path):
+    with pytest.raises(ConfigError, match=message):
+        MerClip.from_pretrained(changed(tmp_path, **changes))
+
+
+def test_frames_are_renormalised_to_what_the_weights_know(ours, tmp_path):
+    """CLIP's mean and deviation come from its preprocessor_config.json; ours are ImageNet's."""
+    folder = changed(tmp_path)
+    mean, std = [0.48, 0.46, 0.41], [0.27, 0.26, 0.28]
+    told = {"image_mean": mean, "image_std": std, "crop_size": {"height": 32, "width": 32}}
+    (folder / "preprocessor_config.json").write_text(json.dumps(told))
+    model = MerClip.from_pretrained(folder)
+    pixels = np.random.default_rng(2).random((1, 4, 32, 32, 3)).astype(np.float32)
+    imagenet = (pixels - np.float32(inputs.MEAN)) / np.float32(inputs.STD)
+    theirs = (pixels - np.float32(mean)) / np.float32(std)
+    close(model.vision(jnp.asarray(imagenet))[0], np.asarray(ours.vision(jnp.asarray(theirs))[0]))
+    (folder / "preprocessor_config.json").write_text(json.dumps(told | {"crop_size": 48}))
+    with pytest.raises(ConfigError, match="cuts pictures to 48 pixels"):
+        MerClip.from_pretrained(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("vision_model.encoder.layers.0.self_attn.q_proj.lora_A.weight", "LoRA adapters"),
+        ("vision_model.head.probe", "SigLIP"),
+        ("visual.blocks.0.attn.q_bias", "EVA-CLIP"),
+        ("visual.layer1.0.conv1.weight", "ResNet"),
+    ],
+)
+def test_strangers_are_called_what_they_are(name, message, tmp_path):
+    path = tmp_path / "model.safetensors"
+    safetensors.numpy.save_file({name: np.ones(3, np.float32)}, path)
+    with pytest.raises(ConfigError, match=message):
+        weights.load(path)
+
+
+def test_no_checkpoint_at_all_is_refused():
     with pytest.raises(ConfigError, match=r"no-such/model: no such path here"):
         MerClip.from_pretrained("no-such/model")
     with pytest.raises(ConfigError, match="no checkpoint named"):
         weights.load(None)
 
 
-@pytest.mark.parametrize("there", ["model.safetensors", "pytorch_model.bin"])
+def test_global_blocks_may_follow_other_layers(checkpoint, official):
+    sizes = {"video_heads": 4, "global_heads": 5, "emotion_heads": 2, "text_heads": 3}
+    model = weights.load_official(checkpoint, **sizes, global_layers=(0, 2))
+    assert model.cfg.vision.global_layers == (0, 2) != official.cfg.vision.global_layers
+    for wrong, message in (((0, 1, 2), "has 2 global blocks"), ((2, 0), "in rising order")):
+        with pytest.raises(ConfigError, match=message):
+            weights.load_official(checkpoint, **sizes, global_layers=wrong)
+
+
+def test_an_open_clip_config_counts(openai, tmp_path):
+    safetensors.numpy.save_file(openai, tmp_path / "open_clip_model.safetensors")
+    vision = {"image_size": 32, "layers": 2, "width": 64, "patch_size": 8, "head_width": 16}
+    text = {"context_length": 20, "vocab_size": 99, "width": 48, "heads": 3, "layers": 2}
+    model = {"embed_dim": 40, "vision_cfg": vision, "text_cfg": text}
+    preprocess = {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}
+
+    def load(**changes):
+        told = {"model_cfg": model | changes, "preprocess_cfg": preprocess}
+        (tmp_path / "open_clip_config.json").write_text(json.dumps(told))
+        return weights.load(tmp_path).cfg
+
+    cfg = load()
+    assert (cfg.vision.activation, cfg.text.activation) == ("gelu", "gelu")
+    assert (cfg.vision.heads, cfg.text.heads, cfg.vision.pixel_mean) == (4, 3, (0.5, 0.5, 0.5))
+    assert load(quick_gelu=True).vision.activation == "quick_gelu"
+    assert load(text_cfg=text | {"norm_kwargs": {"eps": 1e-6}}).text.eps == 1e-6
+    with pytest.raises(ConfigError, match=r"vision_cfg\.pool_type='avg'"):
+        load(vision_cfg=vision | {"pool_type": "avg"})
+
+
+@pytest.mark.parametrize("there", checkpoint_files.WEIGHTS)
 def test_a_hub_id_is_fetched_with_the_weights_that_it_has(there, tmp_path, monkeypatch):
     asked = []
 
-    def download(name, allow_patterns):
-        asked.append((name, allow_patterns[-1]))
-        if allow_patterns[-1] == there:
-            (tmp_path / there).touch()
+    def download(name, revision, allow_patterns):
+        asked.append((name, revision, *allow_patterns))
+        if there in allow_patterns or (there.endswith(".json") and "*.json" in allow_patterns):
+            (tmp_path / there).write_text('{"weight_map": {"a": "one", "b": "two"}}')
+            (tmp_path / "one").touch()
+            (tmp_path / "two").touch()
         return str(tmp_path)
 
-    monkeypatch.setattr(files.huggingface_hub, "snapshot_download", download)
-    assert files.locate("openai/clip") == tmp_path
-    known = ["model.safetensors", "pytorch_model.bin"]
-    assert asked == [("openai/clip", name) for name in known[: known.index(there) + 1]]
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    assert files.locate("openai/clip@v2") == tmp_path
+    assert asked[0] == ("openai/clip", "v2", "*.json", "merges.txt")
+    last = ("one", "two") if there.endswith(".json") else (there,)
+    assert asked[-1] == ("openai/clip", "v2", *last)

@@ -67,7 +67,7 @@ def test_all_misfits_are_in_one_error(tensors, tmp_path):
 def test_other_checkpoints_are_refused(tmp_path):
     path = tmp_path / "other.safetensors"
     safetensors.numpy.save_file({"weight": np.zeros(3, np.float32)}, path)
-    with pytest.raises(DataError, match="not an official MER-CLIP checkpoint"):
+    with pytest.raises(DataError, match="no known kind of checkpoint"):
         weights.load_official(path)
 
 

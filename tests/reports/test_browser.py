@@ -64,7 +64,7 @@ def comparison_page(folder):
         results.read(make_workdir(folder / "other", right=0.5)),
         results.read(units_run(folder)),
     )
-    return comparison.write(runs, paired.compare(*runs))
+    return comparison.write(runs, [paired.compare(*runs)])
 
 
 def audit_page(folder):

@@ -1,14 +1,17 @@
 """Two systems on one page, from the command that compares them."""
 
+import json
 import re
 import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from au_workdirs import make_au_workdir
-from workdirs import make_workdir
+from workdirs import edit, make_workdir
 
+from merclip_jax import evaluate
 from merclip_jax.reports import comparison, paired, report, results
 
 RNG = np.random.default_rng(0)
@@ -24,8 +27,15 @@ def systems(tmp_path_factory):
 
 
 def page(first, second):
-    runs = results.read(first), results.read(second)
-    return comparison.write(runs, paired.compare(*runs)).read_text()
+    return written([first, second])
+
+
+def written(workdirs):
+    """comparison.html of the first of some workdirs against the others."""
+    runs = [results.read(workdir) for workdir in workdirs]
+    return comparison.write(
+        runs, [paired.compare(runs[0], other) for other in runs[1:]]
+    ).read_text()
 
 
 def test_the_command_shows_both_systems_with_their_bounds(systems):
@@ -85,3 +95,63 @@ def test_the_page_stands_alone_and_escapes_names(tmp_path):
     text = page(*runs)
     assert not re.search(r"<script|<link|@import|url\((?!#)|https?:", text)
     assert "&lt;b&gt;&amp;x" in text and "<b>&x" not in text and '<html lang="en">' in text
+
+
+def test_several_runs_stand_in_one_table(tmp_path):
+    workdirs = [
+        make_workdir(tmp_path / name, right=right, draw=number, strips=False)
+        for number, (name, right) in enumerate((("ours", 0.95), ("old", 0.6), ("flow", 0.2)))
+    ]
+    text = written(workdirs)
+    assert "<h1>ours and old and flow on synthetic/3</h1>" in text
+    assert text.count("has the higher UF1") == 2
+    row = re.search(r'<th scope="row">UF1</th>.*', text)
+    assert row
+    for workdir in workdirs:
+        value = report.build(results.read(workdir)).metrics["uf1"]["value"]
+        assert f"<strong>{value:.3f}</strong>" in text
+    table = pd.read_csv(workdirs[0] / "tables" / "comparison.csv")
+    uf1 = table[table["score"] == "UF1"]
+    assert list(uf1["run"]) == ["ours", "old", "flow"]
+    np.testing.assert_allclose(uf1["difference"][1:], uf1["value"].iloc[0] - uf1["value"][1:])
+
+
+def test_the_command_takes_several_runs(tmp_path, capsys):
+    ours, *others = [
+        make_workdir(tmp_path / name, draw=number, strips=False)
+        for number, name in enumerate(("ours", "old", "flow"))
+    ]
+    flags = [f"--workdir={ours}", *(f"--against={other}" for other in others)]
+    assert evaluate.main(flags) == 0
+    printed = capsys.readouterr().out
+    overview = printed.split("All runs\n")[1].splitlines()
+    assert [line.split()[0] for line in overview[1:4]] == ["ours", "old", "flow"]
+
+
+def test_settings_that_differ_are_shown_and_others_are_not(tmp_path):
+    first = make_workdir(tmp_path / "short", epochs=4, strips=False)
+    second = make_workdir(tmp_path / "long", epochs=9, strips=False)
+    for workdir in (first, second):
+        run = json.loads((workdir / "run.json").read_text())
+        run["config"]["recipe"]["batch_size"] = 16
+        (workdir / "run.json").write_text(json.dumps(run))
+    found = comparison.settings(["short", "long"], [*map(results.read, (first, second))])
+    assert found.values.tolist() == [["recipe.epochs", "4", "9"]]
+    assert "<code>recipe.epochs</code>" in page(first, second)
+
+
+def test_the_clips_on_which_runs_disagree_are_listed(tmp_path):
+    first = make_workdir(tmp_path / "a", right=1.0, strips=False)
+    second = make_workdir(tmp_path / "b", right=1.0, strips=False)
+
+    def another(table):
+        table.loc[3, "prediction"] = str((int(table.loc[3, "label"]) + 1) % 3)
+        return table.sample(frac=1, random_state=0)  # in another order, too
+
+    edit(second, "predictions.csv", another)
+    text = page(first, second)
+    assert "1 of 36 clips are told differently" in text
+    (line,) = (first / "tables" / "comparison_clips.csv").read_text().splitlines()[1:]
+    clip, truth, ours, theirs = line.split(",")
+    assert clip == "synthetic_me/01/EP03" and truth == ours != theirs
+    assert f"{theirs} (wrong)" in text

@@ -16,6 +16,7 @@ from merclip_jax.scoring import metrics
 KEYS = [
     *("protocol", "selection", "metrics", "parts", "per_class", "per_subject", "confusion"),
     *("bounds", "paper", "explanations", "timing", "environment", "baseline"),
+    *("made", "notices"),
 ]
 
 

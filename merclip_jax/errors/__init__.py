@@ -1,17 +1,22 @@
-"""What can be the user's to mend: each error says what was wrong, where, and the remedy."""
+"""What is told to people: each error says what was wrong, where, and the remedy."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 
 class ConfigError(ValueError):
-    """A flag, a configuration field or a path that cannot be used as given (exit code 2)."""
+    """A flag, a configuration field or a path that cannot be used as given."""
+
+    exit_code: ClassVar[int] = 2
 
 
 class DataError(ValueError):
-    """Data that cannot be used as found (exit code 3).
+    """Data that cannot be used as found.
 
     `faults` lists every fault that was found, one line each, so that one run shows them all.
     """
+
+    exit_code: ClassVar[int] = 3
 
     def __init__(self, message: str, faults: Sequence[str] = ()):
         super().__init__(message)
@@ -22,3 +27,9 @@ class DataError(ValueError):
         if len(self.faults) > len(shown):
             shown.append(f"  ... and {len(self.faults) - len(shown)} more")
         return "\n".join([super().__str__(), *shown])
+
+
+class RunError(RuntimeError):
+    """What neither the configuration nor the data can help: the machine, or our own fault."""
+
+    exit_code: ClassVar[int] = 1
