@@ -21,7 +21,8 @@ def released_loso(learning_rate: float) -> ConfigDict:
     The rate is the one of the release's files; what is really applied is rate * batch / 128, as
     there: two GPUs of 8 clips make 16. Without `model.init_from` the model is small and starts at
     random, which shows that a corpus is read and every fold runs; for scores that mean something
-    give weights, whose sizes then count.
+    give weights, whose sizes then count: those of the release, or at least CLIP's, such as
+    openai/clip-vit-base-patch16, which is fetched from the Hugging Face hub (600 MB).
     """
     config = get_config().unlock()
     config.model.variant = "tiny"

@@ -5,7 +5,8 @@ python -m merclip_jax.train --config=configs/casme2.py:classes=5 \
 
 Fine-tuning from DFME weights as the MER-CLIP release does it (casme2_dfme-pre: 3e-5 is really
 3.75e-6). Give those weights with --config.model.init_from=DIR, made by configs/dfme.py or by
-python -m merclip_jax.convert; base.released_loso says what happens without.
+python -m merclip_jax.convert; or start from CLIP alone: openai/clip-vit-base-patch16 is fetched
+from the Hugging Face hub (600 MB). base.released_loso says what happens without.
 """
 
 from ml_collections import ConfigDict

@@ -1,10 +1,11 @@
 """MER-CLIP on CAS(ME)^3 part A, leave one subject out.
 
 python -m merclip_jax.train --config=configs/casme3.py:classes=4 \
-    --config.data.manual_dir=/where/CASME3/lies --workdir=runs/casme3
+    --config.data.manual_dir=/where/CASME3/lies --config.model.init_from=DIR --workdir=runs/casme3
 
-The MER-CLIP release trains it from its Kinetics and CLIP towers (5e-5 is really 6.25e-6), not from
-DFME. Three classes leave out 'others'; four and seven are all 857 clips of possible interval.
+Fine-tuning from DFME weights as the MER-CLIP release does it (casme3: 5e-5 is really 6.25e-6). Give
+those weights with --config.model.init_from=DIR, as for configs/casme2.py. Three classes leave out
+'others'; four and seven are all 857 clips of possible interval.
 """
 
 from ml_collections import ConfigDict

@@ -13,7 +13,7 @@ COMMANDS = ("train", "evaluate", "predict", "prepare", "audit", "bounds", "conve
 
 # From the ground up: a room imports only from rooms that stand before it.
 ROOMS = (
-    *("errors", "settings", "configs", "workdir", "manifest", "templates"),
+    *("errors", "progress", "settings", "configs", "workdir", "manifest", "templates"),
     *("app", "facs", "faces"),
     "tfds_builders",
     *("protocols", "scoring", "towers", "data", "training", "merclip", "micro_au", "baselines"),

@@ -204,18 +204,23 @@ def mix_regions(
 
 
 def local_static_face_mix(
-    key: Key[Array, ""], clips: Normalized, alpha: float = 0.5, prob: float = 0.5
+    key: Key[Array, ""],
+    clips: Normalized,
+    alpha: float = 0.5,
+    prob: float = 0.5,
+    with_itself: bool = False,
 ) -> Normalized:
     """LocalStaticFaceMix (MER-CLIP, section on augmentation) with one draw per clip.
 
     The still region of another face changes the look, never the motion's label. The partner is
-    always another clip: the release may draw the clip itself, which only damps its motion.
+    another clip: the release may draw the clip itself, which only damps its motion, and so does
+    `with_itself`.
     """
     b = len(clips)
     if b < 2:
         return clips
     partner_key, region_key, prob_key = jax.random.split(key, 3)
-    partners = (jnp.arange(b) + jax.random.randint(partner_key, (b,), 1, b)) % b
+    partners = (jnp.arange(b) + jax.random.randint(partner_key, (b,), not with_itself, b)) % b
     regions = jax.random.randint(region_key, (b,), 0, len(REGIONS))
     chosen = jax.random.bernoulli(prob_key, prob, (b,))
     return mix_regions(clips, partners, regions, chosen, alpha)
@@ -230,6 +235,8 @@ def augment(
     color: bool = True,
     face_mix: float = 0.5,
     face_mix_alpha: float = 0.5,
+    face_mix_self: bool = False,
+    hue: Literal["sound", "released"] = "sound",
 ) -> Normalized:
     """Augment and normalise a training batch.
 
@@ -241,8 +248,10 @@ def augment(
     if mirror:
         clips = flip(clips, mirrored(key, len(clips)))
     if color:
-        clips = color_jitter(keys[2], clips)
+        clips = color_jitter(keys[2], clips, form=hue)
     frames = normalize(clips)
     if face_mix > 0:
-        frames = local_static_face_mix(keys[3], frames, face_mix_alpha, face_mix)
+        frames = local_static_face_mix(
+            keys[3], frames, face_mix_alpha, face_mix, with_itself=face_mix_self
+        )
     return frames

@@ -52,6 +52,8 @@ def augmented(key: Key[Array, ""], stored: Stored, settings: ConfigDict) -> Mode
             color=settings.color,
             face_mix=settings.face_mix,
             face_mix_alpha=settings.face_mix_alpha,
+            face_mix_self=settings.face_mix_self,
+            hue=settings.hue,
         )
     if stored.motion is not None:
         fields = motion.decode(stored.motion)

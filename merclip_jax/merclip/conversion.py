@@ -32,7 +32,7 @@ def convert(given: Any) -> str:
     words = given.tokenizer or names.get("text") or given.input
     tokenizer = _tokenizer(words, given.tokenizer)
     if tokenizer is not None:
-        sentences.check(tokenizer, weights.cfg.text, words)
+        _warn_of(tokenizer, weights, words)
     model = MerClip.completed(weights, given.seed)
     meta: dict[str, Any] = {"made_from": parts, "seed": given.seed}
     if given.seen or given.source != "merclip":  # pictures and videos of the web: no corpus of ours
@@ -91,6 +91,14 @@ def _origin(part: str, name: str | None, found: foreign.Part | None) -> str:
     commit = found.path.parent.name  # the hub's cache keeps each commit in a folder of its name
     at = f" at commit {commit}" if re.fullmatch("[0-9a-f]{40}", commit) else ""
     return f"{name}{at}: {found.about}"
+
+
+def _warn_of(tokenizer: files.Tokenizer, weights: foreign.Foreign, source: str) -> None:
+    """Say that a tokenizer is another tower's; a run from such a folder stops."""
+    try:
+        sentences.check(tokenizer, weights.cfg.text, source)
+    except ConfigError as error:
+        sys.stderr.write(f"no run can start from this yet: {error}\n")
 
 
 def _tokenizer(name: str, is_asked_for: str | None) -> files.Tokenizer | None:

@@ -16,11 +16,7 @@ from merclip_jax.towers import files
 from merclip_jax.towers.checkpoint import Checkpoint
 
 Colours = tuple[float, ...]
-TRANSFORMERS, OPEN_CLIP = "config.json", "open_clip_config.json"
-OPENAI_COLOURS = (
-    (0.48145466, 0.4578275, 0.40821073),
-    (0.26862954, 0.26130258, 0.27577711),
-)
+TRANSFORMERS = "config.json"
 LEGACY_END = 2  # transformers' rule: configs with it were wrong, and the highest id is the end
 # What of open_clip's config is read here or has no effect on a trained model's values.
 PLAIN = {
@@ -86,14 +82,13 @@ def _told(found: Checkpoint, kind: torch_keys.Source, activation: str | None) ->
     folder = found.path.parent
     if kind is torch_keys.HUGGING_FACE and (folder / TRANSFORMERS).is_file():
         return _transformers(folder / TRANSFORMERS)
-    if kind is torch_keys.OPENAI and (folder / OPEN_CLIP).is_file():
-        return _open_clip(folder / OPEN_CLIP)
+    if kind is torch_keys.OPENAI and (folder / files.OPEN_CLIP).is_file():
+        return _open_clip(folder / files.OPEN_CLIP)
     if found.scripted or "input_resolution" in found.tensors:  # OpenAI alone publishes these
-        about = f"OpenAI's own CLIP, trained on 400 million {kind.seen}"
-        return Described(about, colours=OPENAI_COLOURS)
+        return Described(f"OpenAI's own CLIP, trained on 400 million {kind.seen}")
     if activation:
         return Described(f"{kind.name}, with no config; trained on {kind.seen}")
-    wanted = OPEN_CLIP if kind is torch_keys.OPENAI else TRANSFORMERS
+    wanted = files.OPEN_CLIP if kind is torch_keys.OPENAI else TRANSFORMERS
     raise ConfigError(
         f"{found.path}: nothing says whether its MLPs compute gelu or quick_gelu, which are 1e-2 "
         f"apart: put its {wanted} beside it, or say --activation=gelu or --activation=quick_gelu"
@@ -101,9 +96,6 @@ def _told(found: Checkpoint, kind: torch_keys.Source, activation: str | None) ->
 
 
 def _transformers(file: Path) -> Described:
-    import transformers  # on demand: it takes seconds
-
-    transformers.logging.set_verbosity_error()  # it warns of tokens that are not used here
     values = files.json_object(file)
     kind = values.get("model_type") or ("clip" if "vision_config" in values else None)
     if values.get("auto_map") or kind not in ("clip", "clip_vision_model", "clip_text_model"):
@@ -111,7 +103,7 @@ def _transformers(file: Path) -> Described:
         raise ConfigError(f"{file}: a model of type {kind!r} ({named}), which is no plain CLIP")
     lone = {} if kind == "clip" else {f"{kind.split('_')[1]}_config": values}
     try:
-        both: Any = transformers.CLIPConfig(**(lone or values))
+        both = files.transformers().CLIPConfig(**(lone or values))
         vision, text = both.vision_config, both.text_config
     except Exception as error:  # its checks raise kinds of their own
         raise ConfigError(f"{file}: {error}") from error

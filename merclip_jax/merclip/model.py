@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
 from merclip_jax.errors import ConfigError
-from merclip_jax.merclip import foreign
+from merclip_jax.merclip import as_clip, foreign
 from merclip_jax.merclip.foreign import Foreign
 from merclip_jax.towers import clip, files, folder, layers, leaves, similarity
 from merclip_jax.towers.config import EmotionConfig, MerClipConfig
@@ -146,6 +147,13 @@ class MerClip(folder.Saveable):
         """Sentence features before L2 normalisation; ids are padded behind the end of text."""
         return self.text(token_ids)
 
+    def layout(self) -> tuple[dict[str, np.ndarray], dict[str, dict[str, Any]]]:
+        """In transformers' layout where the towers are a CLIP's, else in ours."""
+        arrays = leaves.arrays(self)
+        if not as_clip.is_clip(self.cfg, arrays):
+            return arrays, {"config.json": self.cfg.to_json()}
+        return as_clip.tensors(self.cfg, arrays), as_clip.config_files(self.cfg)
+
     @classmethod
     def from_pretrained(
         cls, directory: str | os.PathLike, dtype: str | None = None, **vision: Any
@@ -162,14 +170,14 @@ class MerClip(folder.Saveable):
           DataError: the weights are damaged or do not fit the config; all misfits are listed.
         """
         directory = files.locate(directory)
-        values = files.config(directory) if (directory / "config.json").is_file() else {}
+        values = files.config(directory)
         try:
             own = values.get("model_type") == "merclip"
             sizes = MerClipConfig.from_json(values) if own else None
         except ConfigError as error:
             raise ConfigError(f"{directory / 'config.json'}: {error}") from error
         weights = (
-            Foreign(str(directory), sizes, files.read(directory))
+            Foreign(str(directory), sizes, as_clip.arrays(sizes, files.read(directory)))
             if sizes
             else foreign.towers(directory)
         )

@@ -128,7 +128,8 @@ def _small(config: ConfigDict, classes: tuple[str, ...], seed: int) -> tuple[Mer
 
 def run_sizes(config: ConfigDict) -> dict[str, Any]:
     """What a run may choose of a video tower whose parameters are given."""
-    chosen = {name: config.model[name] for name in ("drop_path", "global_drop_path", "remat")}
+    names = ("drop_path", "global_drop_path", "drop_axis", "norm_clips", "remat")
+    chosen = {name: config.model[name] for name in names}
     return chosen | {"input": config.data.input}
 
 

@@ -101,6 +101,11 @@ def _of_parallel(config: ConfigDict) -> Iterator[str]:
 
 
 def _of_model(config: ConfigDict) -> Iterator[str]:
+    if config.model.norm_clips and config.recipe.batch_size % config.model.norm_clips:
+        yield (
+            f"--config.model.norm_clips={config.model.norm_clips} does not divide "
+            f"--config.recipe.batch_size={config.recipe.batch_size}; BatchNorm takes whole groups"
+        )
     model, saved = config.model, config.model.init_from
     if not saved and model.variant != "tiny" and model.system not in fields.BASELINES:
         yield (
@@ -151,7 +156,7 @@ def _idle(config: ConfigDict) -> Iterator[str]:
         if idle:
             yield f"Not used: {', '.join(idle)}; they are MER-CLIP's."
     if not config.augment.face_mix:
-        idle = _changed(config, "augment.face_mix_alpha")
+        idle = _changed(config, "augment.face_mix_alpha", "augment.face_mix_self")
         if idle:
             yield f"Not used: {', '.join(idle)}; --config.augment.face_mix is 0."
 

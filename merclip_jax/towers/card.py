@@ -1,15 +1,33 @@
 """The model card that lies beside saved weights, as README.md in the Hugging Face format."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from merclip_jax import templates
+from merclip_jax.towers import files
 
 OWN = "apache-2.0", "Apache License 2.0."
 FOREIGN = (
     "other",
     "These weights are another's, in another form: the terms of their sources above hold.",
 )
+
+
+def made_from(start: str) -> dict[str, Any]:
+    """What merclip.json says of a model that was trained from these weights, {} of our own.
+
+    Args:
+      start: a folder or a hub id; '' of a start at random.
+    """
+    if not start:
+        return {}
+    known = files.metadata(start).get("made_from")
+    folder = files.locate(start)
+    named = folder.name if Path(start).exists() else start
+    kind = files.config(folder).get("model_type")
+    foreign = {"towers": f"{named}: {kind}"} if kind in ("clip", "open_clip") else None
+    return {"made_from": found} if (found := known or foreign) else {}
 
 
 def model_card(cfg: Any, meta: Mapping[str, Any]) -> str:

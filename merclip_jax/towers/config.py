@@ -42,8 +42,11 @@ class VisionConfig:
     `frames` is what the model is trained with: no parameter depends on it. `local_width` is the
     number of channels inside the LMHRA (the release: int(width // 1.5)); 0 leaves the LMHRAs out.
     `global_layers` are the blocks followed by a global block. `drop_path` and `global_drop_path`
-    are the rates of the last block; they grow linearly from 0. `remat` keeps no activations inside
-    blocks for the backward pass and computes them again: less memory, a third more time.
+    are the rates of the last block; they grow linearly from 0. `drop_axis` 'released' drops token
+    positions in place of clips, and in global blocks the batch. `norm_clips` clips at a time give
+    BatchNorm's statistics in training (the release: 8, those of a GPU); 0: the whole batch.
+    `remat` keeps no activations inside blocks for the backward pass and computes them again: less
+    memory, a third more time.
     `activation` and `eps` are those of CLIP's blocks and norms. `pixel_mean` and `pixel_std` (of
     red, green and blue in 0..1) are what the weights know frames to be normalised by; None: by
     ImageNet's, as every frame comes here.
@@ -65,6 +68,8 @@ class VisionConfig:
     global_dropout: float = 0.5
     drop_path: float = 0.0
     global_drop_path: float = 0.0
+    drop_axis: str = "clip"
+    norm_clips: int = 0
     output_dim: int = 512
     activation: str = "quick_gelu"
     eps: float = 1e-5

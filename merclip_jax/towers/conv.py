@@ -134,11 +134,12 @@ class BatchNorm(nnx.Module):
     Training normalises by the batch's biased variance and stores the *unbiased* one, which Flax's
     own module does not. Statistics are taken in at least float32. Under pmap or shard_map,
     `axis_name` makes them those of the whole batch; under jit with sharded inputs they are so by
-    themselves.
+    themselves. With `clips` they are those of as many clips at a time, as on several GPUs without
+    synchronisation, and the running ones move by their mean, as if averaged over the GPUs.
     """
 
-    def __init__(self, width: int, *, momentum: float = 0.1, eps: float = 1e-5):
-        self.momentum, self.eps = momentum, eps
+    def __init__(self, width: int, clips: int = 0, *, momentum: float = 0.1, eps: float = 1e-5):
+        self.clips, self.momentum, self.eps = clips, momentum, eps
         self.scale = nnx.Param(jnp.ones((width,), jnp.float32))
         self.bias = nnx.Param(jnp.zeros((width,), jnp.float32))
         self.mean = nnx.BatchStat(jnp.zeros((width,), jnp.float32))
@@ -159,12 +160,32 @@ class BatchNorm(nnx.Module):
         wide = layers.at_least_float32(x)
         mean, var = self.mean[...], self.var[...]
         if train:
-            mean, var, count = self._batch_statistics(wide, axis_name, where)
+            mean, var, count = self._statistics(wide, axis_name, where)
             unbiased = var * (count / jnp.maximum(count - 1, 1))
-            self.mean[...] = self._moved(self.mean[...], mean)
-            self.var[...] = self._moved(self.var[...], unbiased)
+            self.mean[...] = self._moved(self.mean[...], self._over_all(mean, axis_name))
+            self.var[...] = self._moved(self.var[...], self._over_all(unbiased, axis_name))
         normed = (wide - mean) * jax.lax.rsqrt(var + self.eps)
         return (normed * self.scale[...] + self.bias[...]).astype(x.dtype)
+
+    def _statistics(
+        self, x: Float[Array, "*batch c"], axis_name: str | None, where: Bool[Array, "..."] | None
+    ) -> tuple[Array, Array, Array | int]:
+        """Mean, variance and count of the batch, or of each clip's group, over axes of size 1."""
+        if not self.clips:
+            return self._batch_statistics(x, axis_name, where)
+        groups = x.reshape(-1, self.clips, *x.shape[1:])
+        found = [self._batch_statistics(one, None, where) for one in groups]
+        mean, var = (jnp.stack([one[i] for one in found]) for i in (0, 1))
+        of_clip = (len(x), *[1] * (x.ndim - 2), x.shape[-1])
+        mean, var = (jnp.repeat(part, self.clips, 0).reshape(of_clip) for part in (mean, var))
+        return mean, var, found[0][2]
+
+    def _over_all(self, value: Array, axis_name: str | None) -> Float[Array, " c"]:
+        """The mean over groups and devices; of the whole batch there is one value already."""
+        if not self.clips:
+            return value
+        value = value.mean(tuple(range(value.ndim - 1)))
+        return value if axis_name is None else jax.lax.pmean(value, axis_name)
 
     def _moved(self, running: Float[Array, " c"], batch: Float[Array, " c"]) -> Float[Array, " c"]:
         moved = (1 - self.momentum) * running + self.momentum * jax.lax.stop_gradient(batch)
@@ -193,8 +214,10 @@ class LocalMHRA(nnx.Module):
     Linear, without activation. Its last layer starts at zero, so that a new block changes nothing.
     """
 
-    def __init__(self, width: int, local_width: int, *, dtype: Any, rngs: nnx.Rngs):
-        self.norm = BatchNorm(width)
+    def __init__(
+        self, width: int, local_width: int, norm_clips: int = 0, *, dtype: Any, rngs: nnx.Rngs
+    ):
+        self.norm = BatchNorm(width, norm_clips)
         self.down = layers.Linear(
             width,
             local_width,

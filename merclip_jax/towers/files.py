@@ -16,6 +16,7 @@ from merclip_jax.errors import ConfigError, DataError
 from merclip_jax.towers import checkpoint
 
 HUB_ID = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
+OPEN_CLIP = "open_clip_config.json"
 OURS = "merclip"  # key of our own sizes in the config.json of a tower that is a CLIP
 DIGEST = "model_sha256"  # in merclip.json; what was saved by earlier versions has none
 
@@ -69,10 +70,15 @@ def _fetched(download: Any, repo: str, revision: str | None) -> Path:
 def config(directory: Path) -> dict[str, Any]:
     """The values of a model folder's config.json; our own where they stand in a CLIP's.
 
+    Of open_clip, whose config has another name and form, the kind and the picture tower.
+
     Raises:
       ConfigError: there is none, or it holds no JSON object.
     """
-    file = directory / "config.json"
+    file, other = directory / "config.json", directory / OPEN_CLIP
+    if not file.is_file() and other.is_file():
+        vision = json_object(other).get("model_cfg", {}).get("vision_cfg", {})
+        return {"model_type": "open_clip", "vision_config": vision}
     if not file.is_file():
         raise ConfigError(f"{directory}: no config.json; name a saved model's directory")
     values = json_object(file)
@@ -123,6 +129,15 @@ def _check_unchanged(path: Path) -> None:
         )
 
 
+def transformers() -> Any:
+    """The library, on demand: its import takes a second, with PyTorch three."""
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # to install PyTorch
+    import transformers as library
+
+    library.logging.set_verbosity_error()  # it warns of tokens that are not used here
+    return library
+
+
 def tokenizer(name: str | os.PathLike) -> Tokenizer:
     """The tokenizer of a folder or hub id, or beside a file: tokenizer.json, or CLIP's older form.
 
@@ -137,9 +152,7 @@ def tokenizer(name: str | os.PathLike) -> Tokenizer:
         if (folder / "tokenizer.json").is_file():
             return Tokenizer.from_file(str(folder / "tokenizer.json"))
         if (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file():
-            import transformers  # on demand: it takes seconds
-
-            return transformers.CLIPTokenizer.from_pretrained(folder).backend_tokenizer
+            return transformers().CLIPTokenizer.from_pretrained(folder).backend_tokenizer
     except Exception as error:  # tokenizers raises no other kind
         raise ConfigError(f"{folder}: damaged tokenizer ({error}); copy it again") from error
     raise ConfigError(

@@ -2,17 +2,20 @@
 
 import json
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 import safetensors
 import safetensors.numpy
 from flax import nnx
 from tokenizers import Tokenizer
 
 from merclip_jax import manifest, workdir
+from merclip_jax.errors import ConfigError
 from merclip_jax.towers import card, files, leaves
 
 
@@ -42,15 +45,60 @@ class Saveable(nnx.Module):
         """
         directory = Path(directory)
         directory.mkdir(parents=True, exist_ok=True)
-        arrays = safetensors.numpy.save(leaves.arrays(self), metadata={"format": "np"})
-        workdir.write(directory / "model.safetensors", arrays)
+        tensors, described = self.layout()
+        # transformers reads files of this format alone; the bytes are the same in all.
+        weights = safetensors.numpy.save(tensors, metadata={"format": "pt"})
+        workdir.write(directory / "model.safetensors", weights)
         if tokenizer is not None:
             workdir.write(directory / "tokenizer.json", tokenizer.to_str(pretty=True).encode())
         if meta is not None:
             digest = {files.DIGEST: manifest.of_file(directory / "model.safetensors")}
             workdir.write(directory / "merclip.json", _json({**meta, **digest}))
             workdir.write(directory / "README.md", card.model_card(self.cfg, meta).encode())
-        workdir.write(directory / "config.json", _json(self.cfg.to_json()))
+        for name, values in described.items():
+            workdir.write(directory / name, _json(values))
+
+    def layout(self) -> tuple[dict[str, np.ndarray], dict[str, dict[str, Any]]]:
+        """The tensors by the names that they are saved by, and the JSON files beside them."""
+        return leaves.arrays(self), {"config.json": self.cfg.to_json()}
+
+    def push_to_hub(
+        self,
+        repository: str,
+        tokenizer: Tokenizer | None = None,
+        meta: Mapping[str, Any] | None = None,
+        *,
+        private: bool = True,
+    ) -> str:
+        """Save the model, its card too, into a repository of the Hugging Face hub.
+
+        Args:
+          repository: 'owner/name'; made if it does not exist.
+          tokenizer, meta: as `save_pretrained`.
+          private: whether a new repository is hidden from others. Weights that have seen people
+            stay under the terms of their corpus.
+
+        Raises:
+          ConfigError: the hub refuses; `hf auth login` gives it a token.
+
+        Returns:
+          The address of the commit.
+        """
+        import huggingface_hub  # on demand: only this needs it
+        from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+        client = huggingface_hub.HfApi(library_name="merclip_jax")
+        with tempfile.TemporaryDirectory() as directory:
+            self.save_pretrained(directory, tokenizer, meta or {})
+            try:
+                client.create_repo(repository, private=private, exist_ok=True)
+                commit = client.upload_folder(repo_id=repository, folder_path=directory)
+            except (HfHubHTTPError, HFValidationError, OSError) as error:
+                raise ConfigError(
+                    f"{repository}: the Hugging Face hub does not take it ({error}); check the "
+                    "name, the network and the token (hf auth login)"
+                ) from error
+        return str(commit.commit_url)
 
 
 class _OneKey(nnx.Rngs):

@@ -30,6 +30,8 @@ DTYPES = {
     "HalfStorage": np.dtype("<f2"), "BFloat16Storage": np.dtype(ml_dtypes.bfloat16),
     "LongStorage": np.dtype("<i8"), "IntStorage": np.dtype("<i4"), "ShortStorage": np.dtype("<i2"),
     "CharStorage": np.dtype("i1"), "ByteStorage": np.dtype("u1"), "BoolStorage": np.dtype("?"),
+    "QInt8Storage": np.dtype("i1"), "QUInt8Storage": np.dtype("u1"),
+    "QInt32Storage": np.dtype("<i4"),
 }  # fmt: skip
 # What stands beside the tensors of a training checkpoint. Nothing of it is needed.
 INERT = re.compile(

@@ -66,13 +66,13 @@ class Mode:
         return value
 
 
-def stochastic_depth(rate: float, ndim: int) -> nnx.Dropout:
+def stochastic_depth(rate: float, ndim: int, axis: int | None = 0) -> nnx.Dropout:
     """Drop a residual branch for whole samples, and scale the kept ones by 1 / (1 - rate).
 
     The release draws its masks over axis 0, which in its attention and MLP is the token position
-    and in its global blocks the whole batch; here it is always the sample.
+    and in its global blocks the whole batch: `axis` 2 and None of ours.
     """
-    return nnx.Dropout(rate, broadcast_dims=tuple(range(1, ndim)))
+    return nnx.Dropout(rate, broadcast_dims=tuple(i for i in range(ndim) if i != axis))
 
 
 class VideoBlock(nnx.Module):
@@ -94,7 +94,9 @@ class VideoBlock(nnx.Module):
         self.mlp = clip.Mlp(
             width, cfg.mlp_ratio, activation, init=BLOCK_INIT, dtype=dtype, rngs=rngs
         )
-        self.drop_path = stochastic_depth(drop_path, ndim=4)
+        released = cfg.drop_axis == "released"
+        self.drop_path = stochastic_depth(drop_path, 4, axis=2 if released else 0)
+        self.drop_local = stochastic_depth(drop_path, 4)
 
     def __call__(
         self, x: Float[Array, "b t n c"], mode: Mode, name: str
@@ -111,13 +113,13 @@ class VideoBlock(nnx.Module):
         if lmhra is None:
             return x
         branch = mode.record(name, lmhra(x, mode.train, mode.axis_name))
-        return x + mode.drop(self.drop_path, branch)
+        return x + mode.drop(self.drop_local, branch)
 
 
 def _local(cfg: VisionConfig, rngs: nnx.Rngs) -> LocalMHRA | None:
     if not cfg.local_width:
         return None
-    return LocalMHRA(cfg.width, cfg.local_width, dtype=cfg.dtype, rngs=rngs)
+    return LocalMHRA(cfg.width, cfg.local_width, cfg.norm_clips, dtype=cfg.dtype, rngs=rngs)
 
 
 class GlobalBlock(nnx.Module):
@@ -147,7 +149,8 @@ class GlobalBlock(nnx.Module):
             dtype=dtype,
             rngs=rngs,
         )
-        self.drop_path = stochastic_depth(drop_path, ndim=3)
+        released = cfg.drop_axis == "released"
+        self.drop_path = stochastic_depth(drop_path, 3, axis=None if released else 0)
 
     def __call__(
         self, video: Float[Array, "b 1 c"], x: Float[Array, "b t n c"], mode: Mode, name: str

@@ -1,6 +1,6 @@
 """Checkpoints of one fold: its training state and its sampler's position, together.
 
-The only importer of Orbax. A checkpoint carries a digest of all that it holds, because Orbax loads
+A checkpoint carries a digest of all that it holds, because Orbax loads
 a flipped byte without a word. With several processes all call alike, and the first one writes.
 """
 

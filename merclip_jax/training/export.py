@@ -16,6 +16,7 @@ from merclip_jax.data import pack
 from merclip_jax.faces import crops
 from merclip_jax.protocols import contamination
 from merclip_jax.protocols.folds import Fold
+from merclip_jax.towers import card
 from merclip_jax.training import finished, parallel
 from merclip_jax.training.batch import Predicted, State
 from merclip_jax.training.finished import results
@@ -119,6 +120,7 @@ def save_model(
         },
         "identity": context.identity,
         "config": _without_places(context.config),
+        **card.made_from(context.config.model.init_from),
     }
     folder = context.folder(fold) / f"model-seed{context.seed}"
     model.save_pretrained(folder, context.tokenizer, metadata)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
@@ -66,13 +67,32 @@ class Predictor:
     def compile(self) -> None:
         """Compile the model for one batch, once; `read` does so by itself if nobody has."""
         if self._compiled is None:
-            size = self.info.size
-            blank = np.zeros((self.info.count, size, size, 3), np.uint8)
-            batch = self._batch([inputs.of_frames(blank, self.info.input)])
             lowered = jax.jit(_scores, static_argnums=0).lower(
-                self._graph, self._state, batch, self._texts
+                self._graph, self._state, self._blank(), self._texts
             )
             self._compiled = lowered.compile()
+
+    def exported(self) -> jax.export.Exported:
+        """The program with its weights inside, as StableHLO for CPU, GPU and TPU.
+
+        It takes the arrays of one whole batch of windows as they would be packed, uint8, and gives
+        logits and similarities, before calibration. `serialize` makes a file of it, which
+        `jax.export.deserialize(content).call(*arrays)` runs without this package.
+        """
+        leaves, form = jax.tree.flatten(self._blank())
+
+        def scores(*leaves: Array) -> tuple[Array, Array]:
+            batch = jax.tree.unflatten(form, leaves)
+            return _scores(self._graph, self._state, batch, self._texts)
+
+        platforms = ("cpu", "cuda", "tpu")
+        return jax.export.export(jax.jit(scores), platforms=platforms)(*leaves)
+
+    def _blank(self) -> Stored:
+        """A batch of nothing, for its shapes."""
+        size = self.info.size
+        blank = np.zeros((self.info.count, size, size, 3), np.uint8)
+        return self._batch([inputs.of_frames(blank, self.info.input)])
 
     def read(self, windows: Sequence[Stored]) -> Reading:
         """Read windows as they would be packed; any number of them, padded to whole batches."""

@@ -18,7 +18,7 @@ NAMES = [operation.apply.__name__ for operation in augmix.OPERATIONS]
 KEY = jax.random.key(0)
 # Compiled once for all tests that share shapes; eager calls would compile every small step.
 run_folds = jax.jit(jax.vmap(augment.augment))
-face_mix = jax.jit(augment.local_static_face_mix, static_argnames=("alpha", "prob"))
+face_mix = jax.jit(augment.local_static_face_mix, static_argnames=("alpha", "prob", "with_itself"))
 operations = [jax.jit(operation.apply) for operation in augmix.OPERATIONS]
 jitter = jax.jit(
     augment.color_jitter,
@@ -320,6 +320,12 @@ class TestFaceMix:
             for i, (m, t) in enumerate(zip(mixed, touched, strict=True))
         ]
         assert len(set(partners)) > 30 and {round(p) for p in partners} <= set(range(64))
+
+    def test_a_clip_may_be_its_own_partner_as_released(self, noise):
+        clips = jnp.broadcast_to(jnp.arange(64.0)[:, None, None, None, None], (64, 2, 8, 8, 3))
+        mixed = np.asarray(face_mix(KEY, clips, alpha=0.25, prob=1.0, with_itself=True))
+        untouched = (mixed == np.asarray(clips)).all(axis=(1, 2, 3, 4))
+        assert 0 < untouched.sum() < 8
 
     def test_probability(self, noise):
         frames = augment.normalize(noise)

@@ -228,7 +228,8 @@ def changed(folder, **parts):
     """The small CLIP with other values in its config.json."""
     values = json.loads((FOLDER / "config.json").read_text())
     for part, changes in parts.items():
-        values[part] = values[part] | changes if isinstance(changes, dict) else changes
+        both = isinstance(changes, dict) and part in values
+        values[part] = values[part] | changes if both else changes
     folder.mkdir(exist_ok=True)
     (folder / "config.json").write_text(json.dumps(values))
     (folder / "model.safetensors").write_bytes((FOLDER / "model.safetensors").read_bytes())

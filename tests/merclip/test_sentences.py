@@ -1,8 +1,13 @@
-import numpy as np
+from dataclasses import replace
 
+import numpy as np
+import pytest
+
+from merclip_jax.errors import ConfigError
 from merclip_jax.facs import notation, wording
 from merclip_jax.facs import phrases as facs_text
 from merclip_jax.merclip import sentences
+from merclip_jax.towers.config import TextConfig
 
 
 def test_every_sentence_we_compose_is_in_the_small_vocabulary():
@@ -48,3 +53,19 @@ def test_a_mirrored_clip_has_the_sentence_of_the_other_side():
     assert table.of_mirrored[1] == table.of_clip[1]
     assert "right" in table.sentences[table.of_mirrored[3]]  # no clip has it as it is
     assert table.of_mirrored[4] == -1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"vocab_size": 100}, r"ids up to \d+, the text tower a table of 100"),
+        ({"end_token": 7}, "reads texts off at eos_token_id 7"),
+    ],
+)
+def test_a_tokenizer_of_another_tower_is_refused(changes, message):
+    tokenizer = sentences.small_tokenizer()
+    tower = TextConfig.tiny(vocab_size=tokenizer.get_vocab_size())
+    sentences.check(tokenizer, tower, "here")
+    sentences.check(tokenizer, replace(tower, end_token=tower.vocab_size - 1), "here")
+    with pytest.raises(ConfigError, match=message):
+        sentences.check(tokenizer, replace(tower, **changes), "here")

@@ -1,3 +1,5 @@
+import json
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -63,8 +65,10 @@ def test_a_head_of_other_classes_is_refused(config):
         start.check(config, ("negative", "positive"))
 
 
-def test_weights_of_another_picture_size_are_refused_before_any_data_is_read(config):
-    for saved in (config.model.init_from, str(GOLDENS / "clip_tiny")):
+def test_weights_of_another_picture_size_are_refused_before_any_data_is_read(config, tmp_path):
+    told = {"model_cfg": {"vision_cfg": {"image_size": 32}}}
+    (tmp_path / "open_clip_config.json").write_text(json.dumps(told))
+    for saved in (config.model.init_from, str(GOLDENS / "clip_tiny"), str(tmp_path)):
         config.model.init_from, config.model.init_head = saved, False
         config.data.image_size = 32
         start.check(config, CLASSES)

@@ -117,6 +117,19 @@ def test_batch_norm_over_a_named_axis_is_that_of_the_whole_batch(devices, shift)
     np.testing.assert_allclose(var, np.tile(whole[2], (devices, 1)), atol=1e-6)
 
 
+def test_batch_norm_of_groups_is_that_of_devices_without_synchronisation():
+    """Two devices of four clips, whose running statistics are averaged."""
+    x, where = normal(8, 2, 3, 5) + 1.0, jnp.arange(3)[:, None] > 0
+    norm = conv.BatchNorm(5, clips=4)
+    out = norm(x, train=True, where=where)
+    alone = [conv.BatchNorm(5) for _ in range(2)]
+    parts = [one(x[4 * i : 4 * i + 4], train=True, where=where) for i, one in enumerate(alone)]
+    np.testing.assert_allclose(out, np.concatenate(parts), atol=1e-6)
+    for name in ("mean", "var"):
+        mean = np.mean([getattr(one, name)[...] for one in alone], axis=0)
+        np.testing.assert_allclose(getattr(norm, name)[...], mean, atol=1e-6)
+
+
 def test_a_new_local_block_adds_nothing():
     local = conv.LocalMHRA(6, 4, dtype=None, rngs=nnx.Rngs(0))
     assert not local(normal(1, 2, 4, 3, 6), train=True).any()

@@ -93,6 +93,21 @@ def test_stochastic_depth_drops_whole_samples():
     assert 0.5 < (per_sample[:, 0] > 0).mean() < 0.95
 
 
+def test_released_depth_drops_token_positions_and_whole_batches():
+    """As a mask over axis 0 of the release's (tokens, clips x steps, c) and (1, clips, c)."""
+    model = tower(layers=1, global_layers=(0,), drop_axis="released", drop_path=0.5,
+                  global_drop_path=0.5)  # fmt: skip
+    mode = video.Mode(train=True, rngs=nnx.Rngs(0))
+    block, arm = model.blocks[0], model.global_blocks[0]
+    kept = np.asarray(mode.drop(block.drop_path, jnp.ones((3, 2, 64, 4))))
+    assert (kept == kept[:1, :1, :, :1]).all() and len(np.unique(kept)) in (1, 2)
+    assert {
+        float(np.asarray(mode.drop(arm.drop_path, jnp.ones((8, 1, 4)))).std()) for _ in "abc"
+    } == {0.0}
+    local = np.asarray(mode.drop(block.drop_local, jnp.ones((64, 2, 3, 4)))).reshape(64, -1)
+    assert (local.min(1) == local.max(1)).all()
+
+
 def test_rates_grow_linearly_with_depth():
     model = tower(layers=3, global_layers=(1, 2), drop_path=0.2, global_drop_path=0.4)
     assert [block.drop_path.rate for block in model.blocks] == pytest.approx([0, 0.1, 0.2])

@@ -3,6 +3,8 @@
 import json
 import shutil
 
+import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -208,3 +210,18 @@ def test_units_without_classes_are_told_alone(micro_au):
     file.write_text(json.dumps({"units": ["1", "4", "12"]}))
     reading = Predictor(micro_au).read(packed(windows(2)))
     assert reading.probabilities.shape == (2, 0) and reading.units.shape == (2, 3)
+
+
+def test_the_exported_program_gives_the_same_numbers(nano_model, tmp_path):
+    """As a file, run by jax alone: StableHLO with the weights inside."""
+    reader = Predictor(nano_model, batch_size=2)
+    file = tmp_path / "model.stablehlo"
+    file.write_bytes(reader.exported().serialize())
+    batch = windows(2)
+    program = jax.export.deserialize(file.read_bytes())
+    assert program.platforms == ("cpu", "cuda", "tpu")
+    logits, similarity = (np.asarray(values, np.float64) for values in program.call(batch))
+    told = reader.read(packed(batch))
+    probabilities = special.softmax(logits / reader.info.temperature, axis=1)
+    np.testing.assert_allclose(probabilities, told.probabilities, rtol=1e-6)
+    np.testing.assert_allclose(similarity, told.similarity, rtol=0, atol=1e-6)
