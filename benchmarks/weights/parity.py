@@ -1,6 +1,6 @@
 """Every layout of CLIP's weights beside transformers' own model of the same numbers.
 
-python -m benchmarks.weights_parity [--full]
+python -m benchmarks.weights.parity [--full]
 
 Needs torch (the extra 'parity'). Random weights are written in each layout, loaded here, and both
 towers are compared stage by stage in float32: the table's figure is the largest difference of any
@@ -20,7 +20,7 @@ import numpy as np
 import torch
 import transformers
 
-from benchmarks import weights_layouts as layouts
+from benchmarks.weights import layouts as layouts
 from merclip_jax.errors import ConfigError, DataError
 from merclip_jax.merclip.foreign import Heads
 from merclip_jax.models import MerClip, weights
