@@ -134,7 +134,7 @@ class _Reader:
     Attributes:
       stated_s: how long the file says that it is, in seconds; 0 where it does not.
       read_s: the end of the last packet of any stream: films end before their sound.
-      n_damaged: packets and frames that could not be decoded whole.
+      n_damaged: packets and frames that could not be read or decoded whole.
     """
 
     def __init__(self, container: InputContainer, stream: VideoStream):
@@ -166,7 +166,10 @@ class _Reader:
         while True:
             try:
                 packet = next(packets)
-            except (StopIteration, av.FFmpegError):
+            except StopIteration:
+                break
+            except av.FFmpegError:  # what follows cannot be found
+                self.n_damaged += 1
                 break
             if packet.pts is not None and packet.time_base:
                 end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
