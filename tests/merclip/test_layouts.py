@@ -7,10 +7,10 @@ import pytest
 import safetensors.numpy
 from golden_tiny import GOLDENS
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.slow]  # lone towers get a full-size other one
 pytest.importorskip("torch")
 
-from benchmarks import weights_layouts, weights_parity  # noqa: E402
+from benchmarks.weights_parity import compare, layouts  # noqa: E402
 from merclip_jax.models import weights  # noqa: E402
 from merclip_jax.towers import leaves  # noqa: E402
 
@@ -18,15 +18,15 @@ from merclip_jax.towers import leaves  # noqa: E402
 CLOSE = 4e-6
 
 
-@pytest.mark.parametrize("case", weights_parity.CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", compare.CASES, ids=lambda case: case.name)
 def test_a_layout_gives_transformers_own_values(case):
-    worst, stage, _ = weights_parity.compare(case)
+    worst, stage, _ = compare.compare(case)
     assert worst <= CLOSE, stage
 
 
 def test_what_is_refused_says_what_it_is():
-    messages = dict(weights_parity.refused())
-    assert messages.keys() == weights_layouts.REFUSED.keys()
+    messages = dict(compare.refused())
+    assert messages.keys() == layouts.REFUSED.keys()
     words = {
         "LoRA adapters": "merge them", "SigLIP, by its tensors": "SigLIP",
         "SigLIP, by its config": "siglip", "EVA-CLIP": "EVA-CLIP", "a ResNet": "ResNet",
@@ -55,10 +55,8 @@ def test_a_checkpoint_of_the_release_as_mmengine_writes_it(official, tmp_path):
 
 
 def test_a_sharded_model_is_the_whole_one(tmp_path):
-    theirs = weights_parity.drawn(
-        weights_parity.CASES[0], weights_parity.SMALL_VISION, weights_parity.SMALL_TEXT, 40
-    )
-    for folder, write in (("a", weights_layouts.whole), ("b", weights_layouts.sharded)):
+    theirs = compare.drawn(compare.CASES[0], compare.SMALL_VISION, compare.SMALL_TEXT, 40)
+    for folder, write in (("a", layouts.whole), ("b", layouts.sharded)):
         (tmp_path / folder).mkdir()
         write(theirs, tmp_path / folder)
     index = json.loads((tmp_path / "b" / "model.safetensors.index.json").read_text())

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 import transformers
 
-from benchmarks import weights_layouts as layouts
+from benchmarks.weights_parity import layouts
 from merclip_jax.errors import ConfigError, DataError
 from merclip_jax.merclip.foreign import Heads
 from merclip_jax.models import MerClip, weights
@@ -196,7 +196,3 @@ def main() -> None:
     print("\n| refused | message |\n|---|---|")
     for name, message in refused():
         print(f"| {name} | {message} |")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,1 @@
+"""Layouts of weights beside transformers' own models: `python -m benchmarks.weights_parity`."""
