@@ -84,9 +84,9 @@ def _one(
     names = [name for i, name in enumerate(events) if i in phases and events[name]]
     ends = []
     for name in names:
-        if full:
-            limit = int(2 ** rng.uniform(4, 18))
-            ends.append(_attempt(place, shared, Moment(), limit))
+        if full:  # from where a kill has left it, since the first file to be written is not all
+            _attempt(place, shared, Moment(name, rng.randint(1, events[name])))
+            ends.append(_attempt(place, shared, Moment(), limit=int(2 ** rng.uniform(4, 18))))
         elif rng.random() < 0.5:
             ends.append(_attempt(place, shared, Moment(seconds=rng.uniform(0.1, seconds))))
         else:

@@ -13,8 +13,7 @@ from absl import flags
 from ml_collections import config_flags
 from ml_collections.config_flags.config_flags import is_config_flag
 
-from merclip_jax import unexpected
-from merclip_jax.errors import ConfigError, DataError, RunError
+from merclip_jax.errors import ConfigError, DataError, RunError, unexpected
 
 DONE = 0
 

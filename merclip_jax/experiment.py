@@ -10,6 +10,7 @@ import json
 import platform
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import jax
@@ -40,6 +41,29 @@ RANDOM_START = (
 )
 
 
+@dataclass(frozen=True)
+class Run:
+    """What is known of a run once its data are at hand.
+
+    Attributes:
+      seen: corpus -> subjects that the weights at the start were trained on.
+      notices: what the report must say; training adds to it.
+      timing: seconds, by what took them; training adds to it.
+      identity: digests of what the results depend on, by part (`data.identity`).
+    """
+
+    config: ConfigDict
+    directory: Path
+    protocol: Protocol
+    clips: pack.Clips
+    table: pd.DataFrame
+    folds: list[Fold]
+    seen: contamination.Seen
+    notices: list[str]
+    timing: dict[str, float]
+    identity: dict[str, str]
+
+
 def run(config: ConfigDict, directory: str | Path) -> Report:
     """Run a config to its report; `directory` is created, or resumed if it holds the same run.
 
@@ -65,8 +89,7 @@ def _run(config: ConfigDict, directory: Path, protocol: Protocol, began: float) 
     weights = (
         weight_files.metadata(config.model.init_from) if config.model.init_from else {"seen": {}}
     )
-    seen = weights.get("seen")
-    notices = contamination.check(seen, table, run_folds, config.eval.allow_seen)
+    notices = contamination.check(weights.get("seen"), table, run_folds, config.eval.allow_seen)
     notices += _other_crop(weights, config) + pack.faceless(table)
     notices += pack.without_apex(table) if config.data.temporal == "apex" else []
     for notice in notices if parallel.is_first() else ():
@@ -75,11 +98,13 @@ def _run(config: ConfigDict, directory: Path, protocol: Protocol, began: float) 
         workdir.write_table(directory / "clips.csv", described)
         strips.write(directory, clips, table, run_folds)
     timing = {"build_s": time.monotonic() - began, "compile_s": 0.0}
-    _train(config, directory, protocol, clips, table, run_folds, seen or {}, notices, timing, parts)
+    seen = weights.get("seen") or {}
+    whole = Run(config, directory, protocol, clips, table, run_folds, seen, notices, timing, parts)
+    _train(whole)
     with parallel.first_alone("reporting"):
         if not parallel.is_first():
             return report.build(results.read(directory))
-        _collect(directory, config, protocol, run_folds, timing, notices, parts)
+        _collect(whole)
         return report.write(directory)
 
 
@@ -140,61 +165,50 @@ def _folds(config: ConfigDict, protocol: Protocol, table: pd.DataFrame) -> list[
     return all_folds
 
 
-def _train(
-    config: ConfigDict,
-    directory: Path,
-    protocol: Protocol,
-    clips: pack.Clips,
-    table: pd.DataFrame,
-    run_folds: list[Fold],
-    seen: contamination.Seen,
-    notices: list[str],
-    timing: dict[str, float],
-    parts: dict[str, str],
-) -> None:
+def _train(run: Run) -> None:
     """Train what is not done, seed by seed, under one progress bar."""
-    per_epoch = _steps_per_epoch(config, run_folds)
-    of_a_fold = config.recipe.epochs * per_epoch * config.recipe.batch_size
+    per_epoch = _steps_per_epoch(run.config, run.folds)
+    of_a_fold = run.config.recipe.epochs * per_epoch * run.config.recipe.batch_size
     with tqdm(
-        total=len(config.seeds) * len(run_folds) * of_a_fold,
+        total=len(run.config.seeds) * len(run.folds) * of_a_fold,
         desc="training",
         unit="clip",
         mininterval=0.5 if sys.stderr.isatty() else 30,
         disable=not parallel.is_first(),
     ) as bar:
-        for seed in config.seeds:
-            pending = _pending(directory, run_folds, seed, notices, bar)
-            bar.update((len(run_folds) - len(pending)) * of_a_fold)
+        for seed in run.config.seeds:
+            pending = _pending(run, seed, bar)
+            bar.update((len(run.folds) - len(pending)) * of_a_fold)
             if not pending:
                 continue
-            system = systems.get(config.model.system)
-            model, tokenizer = system.start(config, protocol.classes, seed)
-            task = system.task(config, table, protocol.classes, model, tokenizer)
+            system = systems.get(run.config.model.system)
+            model, tokenizer = system.start(run.config, run.protocol.classes, seed)
+            task = system.task(run.config, run.table, run.protocol.classes, model, tokenizer)
             texts = task.texts(model)
             learner, params, model_state, frozen = step.Learner.create(
-                model, task, config, per_epoch
+                model, task, run.config, per_epoch
             )
-            engine = parallel.Engine(learner, parallel.folds_at_once(config, len(pending)))
+            engine = parallel.Engine(learner, parallel.folds_at_once(run.config, len(pending)))
             context = RunContext(
-                config=config,
+                config=run.config,
                 seed=seed,
-                workdir=directory,
-                protocol=protocol,
-                seen=seen,
-                clips=clips,
-                table=table,
+                workdir=run.directory,
+                protocol=run.protocol,
+                seen=run.seen,
+                clips=run.clips,
+                table=run.table,
                 task=task,
                 learner=learner,
                 engine=engine,
-                shared=engine.put(Shared(clips.shared, texts, frozen)),
+                shared=engine.put(Shared(run.clips.shared, texts, frozen)),
                 params=params,
                 model_state=model_state,
                 tokenizer=tokenizer,
-                notices=notices,
-                identity=parts,
+                notices=run.notices,
+                identity=run.identity,
             )
             system.train(context, pending, bar)
-            timing["compile_s"] += engine.compile_s
+            run.timing["compile_s"] += engine.compile_s
 
 
 def _steps_per_epoch(config: ConfigDict, run_folds: list[Fold]) -> int:
@@ -204,61 +218,53 @@ def _steps_per_epoch(config: ConfigDict, run_folds: list[Fold]) -> int:
     return updates * config.recipe.accumulate
 
 
-def _pending(
-    directory: Path, run_folds: list[Fold], seed: int, notices: list[str], bar: tqdm
-) -> list[Fold]:
+def _pending(run: Run, seed: int, bar: tqdm) -> list[Fold]:
     """The folds that are not done, or whose files changed since they were."""
-    places = {fold.name: directory / "folds" / fold.name for fold in run_folds}
+    places = {fold.name: run.directory / "folds" / fold.name for fold in run.folds}
     with parallel.first_alone("looking for finished folds"):
         faults = [fault for folder in places.values() for fault in finished.check(folder, seed)]
         for fault in faults:
             bar.write(f"note: {fault}", sys.stderr)
-        notices += [f"{fault}." for fault in faults]
-        return [fold for fold in run_folds if not finished.is_done(places[fold.name], seed)]
+        run.notices.extend(f"{fault}." for fault in faults)
+        return [fold for fold in run.folds if not finished.is_done(places[fold.name], seed)]
 
 
-def _collect(
-    directory: Path,
-    config: ConfigDict,
-    protocol: Protocol,
-    run_folds: list[Fold],
-    timing: dict[str, float],
-    notices: list[str],
-    parts: dict[str, str],
-) -> None:
+def _collect(run: Run) -> None:
     """Join the folds' tables, mark the folds done, write run.json and the run's manifest."""
-    done = [(directory / "folds" / f.name, seed) for seed in config.seeds for f in run_folds]
+    done = [
+        (run.directory / "folds" / f.name, seed) for seed in run.config.seeds for f in run.folds
+    ]
     for kind in finished.TABLES:
         tables = [workdir.read_table(finished.results(*where, kind)) for where in done]
-        table = _with_names(pd.concat(tables), protocol.classes)
-        workdir.write_table(directory / f"{kind}.csv", table)
-    for fold in run_folds:
-        workdir.write(directory / "folds" / fold.name / "DONE", "")
-    history = workdir.read_table(directory / "history.csv")
+        table = _with_names(pd.concat(tables), run.protocol.classes)
+        workdir.write_table(run.directory / f"{kind}.csv", table)
+    for fold in run.folds:
+        workdir.write(run.directory / "folds" / fold.name / "DONE", "")
+    history = workdir.read_table(run.directory / "history.csv")
     train_s = float(history["seconds"].sum())
-    trained = len(history) * _steps_per_epoch(config, run_folds) * config.recipe.batch_size
-    timing |= {
+    trained = len(history) * _steps_per_epoch(run.config, run.folds) * run.config.recipe.batch_size
+    timing = run.timing | {
         "train_s": train_s,
         "clips_per_s": trained / train_s,
-        "folds_per_hour": len(run_folds) * len(config.seeds) * 3600 / train_s,
+        "folds_per_hour": len(run.folds) * len(run.config.seeds) * 3600 / train_s,
     }
-    system = systems.get(config.model.system)
-    by_nature = config.model.init_from or system.is_baseline
+    system = systems.get(run.config.model.system)
+    by_nature = run.config.model.init_from or system.is_baseline
     facts = {
         "system": system.title,
-        "protocol": {"name": protocol.name, "classes": list(protocol.classes)},
-        "selection": config.eval.selection,
-        "seeds": list(config.seeds),
-        "config": json.loads(config.to_json()),
+        "protocol": {"name": run.protocol.name, "classes": list(run.protocol.classes)},
+        "selection": run.config.eval.selection,
+        "seeds": list(run.config.seeds),
+        "config": json.loads(run.config.to_json()),
         "timing": timing,
         "environment": _environment(),
         "made": workdir.provenance(),
-        "notices": notices + ([] if by_nature else [RANDOM_START]),
+        "notices": run.notices + ([] if by_nature else [RANDOM_START]),
     }
-    workdir.write(directory / "run.json", json.dumps(facts, indent=2) + "\n")
-    files = [directory / name for name in results.FILES]
+    workdir.write(run.directory / "run.json", json.dumps(facts, indent=2) + "\n")
+    files = [run.directory / name for name in results.FILES]
     files += [path for where in done if (path := attention.file(*where)).exists()]
-    manifest.write(directory / results.MANIFEST, files, parts)
+    manifest.write(run.directory / results.MANIFEST, files, run.identity)
 
 
 def _with_names(table: pd.DataFrame, classes: tuple[str, ...]) -> pd.DataFrame:

@@ -30,7 +30,13 @@ SLOW = {
     *("test_megc2019_flow.py", "test_smic.py", "test_mmew.py", "test_casme.py", "test_casme_sq.py"),
     *("test_full_size.py", "test_model.py", "test_task.py", "test_start.py", "test_foreign.py"),
     *("test_parity.py", "test_parity_training.py", "test_weights.py", "test_losses.py"),
-    *("test_epoch_selection.py", "test_motion_runs.py", "test_third_system.py", "test_step.py"),
+    *(
+        "test_epoch_selection.py",
+        "test_waiting.py",
+        "test_motion_runs.py",
+        "test_third_system.py",
+        "test_step.py",
+    ),
     *("test_export.py", "test_contamination.py", "test_crops.py", "test_augment.py"),
     *("test_attention_of_runs.py", "test_comparison.py", "test_report_units.py", "test_report.py"),
     *("test_runs.py", "test_regression.py", "test_networks.py", "test_bounds.py", "test_conv.py"),
@@ -42,6 +48,7 @@ MARKED = {
     **dict.fromkeys(SLOW, "slow"),
     "test_torch_baseline.py": "torch",
     "test_browser.py": "browser",
+    "test_clip_browser.py": "browser",
     "test_real_videos.py": "network",
 }
 

@@ -13,8 +13,8 @@ COMMANDS = ("train", "evaluate", "predict", "prepare", "audit", "bounds", "conve
 
 # From the ground up: a room imports only from rooms that stand before it.
 ROOMS = (
-    *("errors", "unexpected", "settings", "configs", "workdir", "manifest"),
-    *("templates", "app", "facs", "faces"),
+    *("errors", "progress", "settings", "configs", "workdir", "manifest", "templates"),
+    *("app", "facs", "faces"),
     "tfds_builders",
     *("protocols", "scoring", "towers", "data", "training", "merclip", "micro_au", "baselines"),
     *("systems", "reports", "video", "timeline", "models", "experiment", "commands"),

@@ -128,4 +128,6 @@ def _strips(folder, table):
         for frame in range(8):
             centre = (64 * frame + 32, 30 + int(label) * frame // 2)
             cv2.circle(strip, centre, 22, (120 + 40 * int(label), 170, 200), -1)
-        cv2.imwrite(str(folder / f"{clip_id.replace('/', '__')}.jpg"), strip)
+        name = clip_id.replace("/", "__")
+        cv2.imwrite(str(folder / f"{name}.jpg"), strip)
+        cv2.imwrite(str(folder / f"{name}__change.jpg"), strip[:, : 3 * 64])

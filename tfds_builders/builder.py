@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import ClassVar
 
 import tensorflow_datasets as tfds
-from tqdm import tqdm
 
+from merclip_jax.progress import bar
 from merclip_jax.tfds_builders import records
 from merclip_jax.tfds_builders.corpus import Corpus
 
@@ -58,5 +58,5 @@ class CorpusBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  #
         return {"train": self._generate_examples(corpus.clips())}
 
     def _generate_examples(self, clips: list[records.Clip]) -> Iterator[tuple[str, dict]]:
-        for clip in tqdm(clips, desc=f"storing {self.name}", unit="clip", disable=None):
+        for clip in bar(clips, f"storing {self.name}", "clip"):
             yield clip.example()

@@ -15,10 +15,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from tqdm import tqdm
-
 from merclip_jax.errors import DataError
 from merclip_jax.facs import notation
+from merclip_jax.progress import bar
 from merclip_jax.tfds_builders import cells as reading
 from merclip_jax.tfds_builders import clip_frames, folders, frames, identity, rows, sheets
 from merclip_jax.tfds_builders.records import Clip, Correction, Fault
@@ -257,7 +256,7 @@ class Corpus(ABC):
           NoFramesError: there is no folder of frames at all.
         """
         corrections, clips, faults = self.known(), [], []
-        for clip in tqdm(sheet.clips, desc=f"checking {self.name}", unit="clip", disable=None):
+        for clip in bar(sheet.clips, f"checking {self.name}", "clip"):
             try:
                 folder = self.folder(clip)
             except frames.NoFramesError as error:

@@ -13,11 +13,11 @@ from importlib import resources
 from pathlib import Path
 
 import pandas as pd
-from tqdm import tqdm
 
 from merclip_jax.data import datasets, own_clips
 from merclip_jax.errors import ConfigError, DataError
 from merclip_jax.faces import face
+from merclip_jax.progress import bar
 from merclip_jax.protocols import selection
 from merclip_jax.protocols.table import Protocol
 from merclip_jax.tfds_builders import folders
@@ -67,7 +67,7 @@ def audit(corpus: Corpus, pixels: bool = False) -> dict:
         "annotation_file": ", ".join(_place(corpus, path) for path in corpus.sources()),
         "layout": corpus.layout,
         **counts,
-        "published": _against_published(corpus.name, counts),
+        "published": _against_published(corpus, counts),
         "protocols": _protocols(corpus.name, table),
         "faults": [_shown(fault) for fault in faults],
         "corrections": [asdict(line) for line in sheet.corrections],
@@ -105,11 +105,17 @@ def _tally(column: pd.Series) -> dict[str, int]:
     return {str(name): int(count) for name, count in counts.items()}
 
 
-def _against_published(dataset: str, counts: dict) -> list[dict]:
-    """Every published count of the corpus, and where this copy differs from it."""
+def _against_published(corpus: Corpus, counts: dict) -> list[dict]:
+    """Published counts of the corpus, and where this copy differs from them.
+
+    Of several workbooks of its owner those are left out that are not the one on disk.
+    """
     text = resources.files("merclip_jax.data").joinpath("published_counts.json").read_text()
-    compared = []
-    for entry in json.loads(text).get(dataset, []):
+    compared, entries = [], json.loads(text).get(corpus.name, [])
+    named, read = {entry["source"] for entry in entries}, {path.name for path in corpus.sources()}
+    for entry in entries:
+        if named & read and Path(entry["source"]).suffix and entry["source"] not in read:
+            continue
         differences = [
             f"{name}: {counts[name]} here, {entry[name]} published"
             for name in ("n_clips", "n_subjects")
@@ -228,7 +234,7 @@ def _same_pictures(clips: Sequence[Clip]) -> Iterator[Fault]:
 
 def _damaged(clips: Sequence[Clip]) -> Iterator[Fault]:
     """Clips with pictures that cannot be decoded, such as those that were cut off in copying."""
-    for clip in tqdm(clips, desc="decoding", unit="clip", disable=None):
+    for clip in bar(clips, "decoding", "clip"):
         bad = [path.name for path in _pictures(clip) if not _decodes(path)]
         if bad:
             listed = ", ".join(map(folders.shown, bad[:8]))
@@ -246,7 +252,7 @@ def _decodes(path: Path) -> bool:
 def _faceless(clips: Sequence[Clip]) -> Iterator[Fault]:
     """People in whose first clip's middle picture no face is found."""
     people = {clip.subject: clip for clip in reversed(clips)}
-    for clip in tqdm(people.values(), desc="looking for faces", unit="person", disable=None):
+    for clip in bar(people.values(), "looking for faces", "person"):
         try:
             picture = folders.decoded(_pictures(clip)[len(clip.frames) // 2])
             faces = face.detect(picture[:, :, ::-1])

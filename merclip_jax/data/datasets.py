@@ -5,9 +5,7 @@ be read by anyone with `tfds.builder_from_directory(DIR).as_data_source("train")
 `records.Records(builder)`, which gives text as `str`.
 """
 
-import contextlib
 import importlib
-import itertools
 import pkgutil
 import shutil
 from collections.abc import Sequence
@@ -30,9 +28,7 @@ from merclip_jax.tfds_builders.corpus import Corpus
 from merclip_jax.tfds_builders.records import Clip
 
 SCRATCH = ".preparing-"  # begins the name of the folder, beside the datasets, in which one is made
-CLIPS_PER_SHARD = 500
 FACTS = ("clip_id", "dataset", "subject", "clip", "split", "emotion", "objective_class", "aus")
-CLIPS_AT_ONCE = 16  # the writer rewrites its metadata every time
 
 
 def prepare(
@@ -84,7 +80,7 @@ def _prepare(
     scratch.mkdir()
     try:
         draft = _builder(dataset, scratch, config_name)
-        _generate(draft, folder)
+        prepared.write(draft, folder)
         prepared.describe(Path(draft.data_dir), _corpus(draft, folder) if folder else None)
         target.parent.mkdir(parents=True, exist_ok=True)
         workdir.publish(Path(draft.data_dir), target)
@@ -266,29 +262,3 @@ def _folder(dataset: str, data_dir: Path, config_name: str | None) -> Path:
 def _builder(dataset: str, data_dir: Path, config_name: str | None) -> tfds.core.DatasetBuilder:
     builder, config = _builder_class(dataset), _config(dataset, config_name)
     return builder(config=config.name, data_dir=data_dir, file_format="array_record")
-
-
-def _generate(builder: tfds.core.DatasetBuilder, folder: Path | None) -> None:
-    """Write the builder's examples in their order, one at a time.
-
-    TFDS's own `download_and_prepare` shuffles, which takes TensorFlow once a corpus passes 1 GB,
-    and memory up to there; the order of clips on disk means nothing to us.
-    """
-    config = tfds.download.DownloadConfig(manual_dir=folder)
-    manager = builder._make_download_manager(Path(builder.data_dir).parent / "downloads", config)
-    try:
-        with contextlib.redirect_stdout(None):  # TFDS prints sizes of downloads; there are none
-            examples = builder._split_generators(manager)["train"]
-    except AssertionError as error:  # how TFDS says that a corpus must be given
-        if folder:
-            raise
-        raise ConfigError(
-            f"dataset {builder.name}: give manual_dir, the folder that holds the corpus. "
-            f"{builder.MANUAL_DOWNLOAD_INSTRUCTIONS}"
-        ) from error
-    Path(builder.data_dir).mkdir(parents=True, exist_ok=True)
-    writer = tfds.core.SequentialWriter(builder.info, CLIPS_PER_SHARD, file_format="array_record")
-    writer.initialize_splits(["train"])
-    while some := [example for _, example in itertools.islice(examples, CLIPS_AT_ONCE)]:
-        writer.add_examples({"train": some})
-    writer.close_all()

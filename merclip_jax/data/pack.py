@@ -22,7 +22,6 @@ import numpy as np
 import pandas as pd
 import tensorflow_datasets as tfds
 from jaxtyping import Int, UInt8
-from tqdm import tqdm
 
 from merclip_jax import manifest, workdir
 from merclip_jax.data import datasets, motion, prepared, published_flow
@@ -31,6 +30,7 @@ from merclip_jax.data.records import Records
 from merclip_jax.errors import DataError
 from merclip_jax.faces import crops
 from merclip_jax.facs import notation
+from merclip_jax.progress import bar
 
 PACK_VERSION = 4  # raise when the packed pixels or columns of the same records change
 CROP_VERSION = 1  # the same for those that are not the owner's crop
@@ -118,7 +118,7 @@ def _motion(
         partial = file.with_suffix(workdir.PARTIAL)
         clips = (table[name].tolist() for name in ("start", "n_frames"))
         with partial.open("wb") as out, _clip_by_clip() as pool:
-            for values in tqdm(pool.map(encoded, *clips), "motion", len(table), disable=None):
+            for values in bar(pool.map(encoded, *clips), "motion", "clip", len(table)):
                 out.write(values)
         workdir.publish(partial, file)
         manifest.write(file.with_suffix(".json"), [file], {"pixels": _digest(*table["pixels"])})
@@ -233,9 +233,7 @@ def _records(
 ) -> Iterator[tuple[tfds.core.DatasetBuilder, dict]]:
     for builder in builders:
         label = f"packing {builder.name}"
-        for record in tqdm(
-            Records(builder, encoded=True), desc=label, unit="clip", leave=False, disable=None
-        ):
+        for record in bar(Records(builder, encoded=True), label, "clip"):
             yield builder, record
 
 

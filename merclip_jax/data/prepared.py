@@ -1,5 +1,8 @@
-"""A prepared dataset on disk: whether it is as it was written, and of the annotation at hand."""
+"""A prepared dataset on disk: written, and whether it is as it was written and annotated."""
 
+import contextlib
+import errno
+import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,13 +11,56 @@ import tensorflow_datasets as tfds
 
 from merclip_jax import manifest
 from merclip_jax.data.records import Records
-from merclip_jax.errors import DataError
+from merclip_jax.errors import ConfigError, DataError
 from merclip_jax.tfds_builders.corpus import Corpus
 
 MANIFEST = "manifest.json"  # datasets of earlier versions have none
 RECORDS = ".array_record"
+CLIPS_PER_SHARD = 500
+CLIPS_AT_ONCE = 16  # the writer rewrites its metadata every time
 # What a sheet alone decides; the frames that are used follow from these and the files on disk.
 ANNOTATED = ("emotion", "objective_class", "aus", "split", "onset", "apex", "offset")
+
+
+def write(builder: tfds.core.DatasetBuilder, folder: Path | None) -> None:
+    """Write the builder's examples in their order, one at a time.
+
+    TFDS's own `download_and_prepare` shuffles, which takes TensorFlow once a corpus passes 1 GB,
+    and memory up to there; the order of clips on disk means nothing to us.
+
+    Raises:
+      ConfigError: the builder needs a corpus, and got none.
+      OSError: the disk is full.
+    """
+    config = tfds.download.DownloadConfig(manual_dir=folder)
+    manager = builder._make_download_manager(Path(builder.data_dir).parent / "downloads", config)
+    try:
+        with contextlib.redirect_stdout(None):  # TFDS prints sizes of downloads; there are none
+            examples = builder._split_generators(manager)["train"]
+    except AssertionError as error:  # how TFDS says that a corpus must be given
+        if folder:
+            raise
+        raise ConfigError(
+            f"dataset {builder.name}: give manual_dir, the folder that holds the corpus. "
+            f"{builder.MANUAL_DOWNLOAD_INSTRUCTIONS}"
+        ) from error
+    Path(builder.data_dir).mkdir(parents=True, exist_ok=True)
+    writer = tfds.core.SequentialWriter(builder.info, CLIPS_PER_SHARD, file_format="array_record")
+    writer.initialize_splits(["train"])
+    while some := [example for _, example in itertools.islice(examples, CLIPS_AT_ONCE)]:
+        with _writing(builder):
+            writer.add_examples({"train": some})
+    with _writing(builder):
+        writer.close_all()
+
+
+@contextlib.contextmanager
+def _writing(builder: tfds.core.DatasetBuilder) -> Iterator[None]:
+    """Say what array_record's errors mean: the disk is full, or refuses."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise OSError(errno.EIO, f"cannot be written ({error})", builder.data_dir) from error
 
 
 def describe(folder: Path, corpus: Corpus | None) -> None:

@@ -130,7 +130,7 @@ class Pretrained:
         opened = decode.open_source(Path(source), fps)
         settings = inference.Settings(float(window_ms), float(stride_ms), face)
         with tempfile.TemporaryDirectory() as scratch:
-            journal, watch = Journal(Path(scratch, "windows.jsonl")), inference.Stopwatch()
+            journal, watch = Journal(Path(scratch, "windows.jsonl"), ""), inference.Stopwatch()
             inference.record(opened, self._reader, settings, journal, watch)
         assert journal.end is not None  # `record` has closed it
         whole = timeline.Timeline(

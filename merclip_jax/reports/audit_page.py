@@ -4,11 +4,15 @@ from collections import Counter
 
 from merclip_jax import templates
 
-STOPPING, OTHERS = 12, 3  # faults of each kind that the terminal shows; the page has all
+STOPPING, OTHERS = 12, 3  # faults and notes of a kind that the terminal shows; the page has all
 
 
 def text(values: dict) -> str:
     """The report for a terminal."""
+    faults, notes = (
+        [fault for fault in values["faults"] if fault["stops_build"] == stops]
+        for stops in (True, False)
+    )
     lines = [
         f"{values['dataset']}: {values['n_clips']} clips of {values['n_subjects']} subjects "
         f"({values['annotation_file']}; frames: {values['layout']})",
@@ -20,16 +24,22 @@ def text(values: dict) -> str:
         *_published(values["published"]),
         *_protocols(values["protocols"]),
         *_corrections(values["corrections"]),
-        *_faults(values["faults"]),
+        *_faults("faults", faults, STOPPING, "each must be mended before a build"),
+        *_faults("notes", notes, OTHERS, "they stop no build"),
     ]
     return "\n".join(lines) + "\n"
 
 
 def html(values: dict) -> str:
     """The report as one page without network access."""
-    kinds = Counter(fault["kind"] for fault in values["faults"])
-    stopping = sum(fault["stops_build"] for fault in values["faults"])
-    return templates.fill("reports/audit.html", **values, kinds=kinds, stopping=stopping)
+    parts = {
+        "Faults": [fault for fault in values["faults"] if fault["stops_build"]],
+        "Notes": [fault for fault in values["faults"] if not fault["stops_build"]],
+    }
+    kinds = {part: Counter(one["kind"] for one in listed) for part, listed in parts.items()}
+    return templates.fill(
+        "reports/audit.html", **values, kinds=kinds, listed=parts, stopping=len(parts["Faults"])
+    )
 
 
 def _counted(title: str, counts: dict[str, int]) -> list[str]:
@@ -71,16 +81,15 @@ def _corrections(applied: list[dict]) -> list[str]:
     ]
 
 
-def _faults(faults: list[dict]) -> list[str]:
-    """Those that stop a build first, then the others by kind."""
-    lines = ["", "faults: none"] if not faults else ["", f"faults: {len(faults)}"]
-    order = sorted({(not fault["stops_build"], fault["kind"]) for fault in faults})
-    for goes_on, kind in order:
-        group = [f for f in faults if (not f["stops_build"], f["kind"]) == (goes_on, kind)]
-        effect = "for your information" if goes_on else "STOPS A BUILD"
-        lines.append(f"  {kind.replace('_', ' ')} ({len(group)}, {effect})")
-        shown = OTHERS if goes_on else STOPPING
-        lines += [f"    {fault['key']}: {fault['detail']}" for fault in group[:shown]]
-        if len(group) > shown:
-            lines.append(f"    and {len(group) - shown} more; --html or --json lists them")
+def _faults(title: str, listed: list[dict], most: int, effect: str) -> list[str]:
+    """Faults stop a build; notes do not. Each kind is listed as far as `most`."""
+    if not listed:
+        return ["", f"{title}: none"]
+    lines = ["", f"{title}: {len(listed)}; {effect}"]
+    for kind in sorted({fault["kind"] for fault in listed}):
+        group = [fault for fault in listed if fault["kind"] == kind]
+        lines.append(f"  {kind.replace('_', ' ')} ({len(group)})")
+        lines += [f"    {fault['key']}: {fault['detail']}" for fault in group[:most]]
+        if len(group) > most:
+            lines.append(f"    and {len(group) - most} more; --html or --json lists them")
     return lines

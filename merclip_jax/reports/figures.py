@@ -43,6 +43,14 @@ _STYLE: dict[Any, Any] = {
 _WIDTH = 4.2  # inches: narrow, so that letters stay readable on a phone
 
 
+SAID = "said: "  # begins what a point says when the pointer rests on it
+
+
+def speaking(axes: Axes, at: tuple[Any, Any], words: str) -> None:
+    """An unseen point that tells its values when the pointer rests on it, in a page."""
+    axes.plot(*at, "o", color=INK, alpha=0, ms=11, gid=SAID + words)
+
+
 @dataclass(frozen=True)
 class Chart:
     """A picture and what it shows in words; a template shows it as `__html__` gives it."""
@@ -61,6 +69,7 @@ class Chart:
         text = re.sub(r' id="[^"]*_\d+"', "", text)  # names repeat in others; nothing refers
         for color, name in _VARIABLES.items():
             text = text.replace(color, f"var(--{name})")
+        text = re.sub(rf'<g id="{SAID}([^"]*)">', r"<g><title>\1</title>", text)
         label = escape(self.description)
         return text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
 
@@ -85,6 +94,8 @@ def score_chart(marks: Sequence[Mark], description: str) -> Chart:
         if mark.interval:
             axes.plot(mark.interval, (row, row), color=color, lw=2.5, solid_capstyle="round")
         axes.plot(mark.value, row, "o", color=color, ms=7 if mark.interval else 5)
+        ends = f", {mark.interval[0]:.3f} to {mark.interval[1]:.3f}" if mark.interval else ""
+        speaking(axes, (mark.value, row), f"{mark.name}: {mark.value:.3f}{ends}")
         right = mark.interval[1] if mark.interval else mark.value
         axes.annotate(
             f"{mark.value:.2f}",
@@ -185,6 +196,8 @@ def learning_curves(history: pd.DataFrame) -> Chart:
             axes.plot(fold["epoch"], fold[column], color=MUTED, lw=0.6, alpha=0.35)
         mean = history.groupby("epoch")[column].mean()
         axes.plot(mean.index, mean, color=ACCENT, lw=2.2, marker="o" if len(mean) == 1 else "")
+        for epoch, value in zip(mean.index.tolist(), mean.tolist(), strict=True):
+            speaking(axes, (epoch, value), f"epoch {epoch}: mean {column} {value:.3f}")
         axes.set_ylabel(column)
         axes.grid(axis="y", lw=0.6)
     panels[1].set(xlabel="epoch", ylim=(-0.02, 1.02))
@@ -211,6 +224,8 @@ def reliability_chart(table: pd.DataFrame) -> Chart:
     axes.plot(table["confidence"], table["accuracy"], color=ACCENT, lw=1)
     axes.scatter(table["confidence"], table["accuracy"], s=area, color=ACCENT, lw=0)
     axes.set(xlim=(0, 1.05), ylim=(-0.05, 1.05), xlabel="confidence", ylabel="share right")
+    for sure, right, n in table[["confidence", "accuracy", "n"]].to_numpy():
+        speaking(axes, (sure, right), f"confidence {sure:.2f}: {right:.2f} right of {n:.0f} clips")
     points = "; ".join(
         f"confidence {row.confidence:.2f}: {row.accuracy:.2f} right of {row.n} clips"
         for row in table.itertuples()

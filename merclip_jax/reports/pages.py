@@ -1,6 +1,5 @@
 """The report for people: facts and figures put into the templates report.html and report.md."""
 
-import base64
 import json
 from collections.abc import Mapping
 from functools import partial
@@ -8,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from merclip_jax import templates
-from merclip_jax.reports import au_pictures, figures, paired, tables
+from merclip_jax.reports import au_pictures, clips, figures, paired, tables
 from merclip_jax.reports.figures import Chart, Mark
 from merclip_jax.reports.results import Results
 from merclip_jax.scoring import au_baselines, bounds, calibration, metrics
@@ -55,7 +54,8 @@ def render(template: str, run: Results, words: dict, charts: Mapping[str, Chart]
         pictures=charts,
         examples=_examples(run) if template.endswith(".html") and run.class_names else [],
         seen=au_pictures.words(run),
-        film_strip=partial(_strip, run),
+        film_strip=partial(clips.picture, run),
+        clips=clips.of_run(run) if charts else [],
         config=json.dumps(run.run["config"], indent=2),
     )
 
@@ -165,15 +165,7 @@ def _examples(run: Results) -> list[dict]:
                             )
                             if sentence
                         ],
-                        "strip": _strip(run, run.clips["clip_id"].iloc[row]),
+                        "strip": clips.picture(run, run.clips["clip_id"].iloc[row]),
                     }
                 )
     return examples
-
-
-def _strip(run: Results, clip_id: str) -> str | None:
-    """The clip's film strip as a data address, or None if the run left none."""
-    path = run.workdir / "strips" / f"{clip_id.replace('/', '__')}.jpg"
-    if not path.is_file():
-        return None
-    return "data:image/jpeg;base64," + base64.b64encode(path.read_bytes()).decode()

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from merclip_jax.timeline.findings import Finding
+from merclip_jax.video.gaps import NO_FRAMES, Gap
 from merclip_jax.video.journal import Row
 from merclip_jax.video.model_info import ModelInfo
 
@@ -78,7 +79,11 @@ def clock(ms: float, digits: int = 2) -> str:
 
 
 def chart(
-    rows: Sequence[Row], events: Mapping[int, Finding], info: ModelInfo, duration_ms: float
+    rows: Sequence[Row],
+    events: Mapping[int, Finding],
+    info: ModelInfo,
+    duration_ms: float,
+    gaps: Sequence[Gap] = (),
 ) -> Chart:
     """The chart of one person: motion, emotions, action units, and what makes windows doubtful.
 
@@ -86,20 +91,25 @@ def chart(
       rows: of this person.
       events: this person's by their numbers.
       duration_ms: the right end of the axis.
+      gaps: where time is missing: no curve goes over them.
     """
     middles = np.array([row.middle_ms for row in rows])
-    x = WIDTH * middles / duration_ms
+    x, unit_ms = WIDTH * middles / duration_ms, WIDTH / duration_ms
+    holes = np.array([unit_ms * (start + end) / 2 for start, end in gaps])
     motion = np.array([row.motion if row.is_read else np.nan for row in rows])
     most = float(np.nanmax(motion)) if np.isfinite(motion).any() else 0.0
-    curves = [_curve("motion", f"{most:.2g}", x, motion / (most or 1.0))]
+    curves = [_curve("motion", f"{most:.2g}", x, motion / (most or 1.0), holes)]
     for i, name in enumerate(info.classes):
         values = [row.probabilities[i] if row.probabilities else np.nan for row in rows]
-        curves.append(_curve(name, "1", x, np.array(values)))
+        curves.append(_curve(name, "1", x, np.array(values), holes))
     for i, unit in enumerate(info.units):
         values = [row.units[i] if row.units else np.nan for row in rows]
-        curves.append(_curve(f"AU{unit}", "1", x, np.array(values)))
+        curves.append(_curve(f"AU{unit}", "1", x, np.array(values), holes))
     for flag in sorted({flag for row in rows for flag in row.flags}):
         curves.append(Curve(flag, "", spans=_spans(rows, flag, duration_ms)))
+    if gaps:
+        spans = [(unit_ms * start, max(unit_ms * end, unit_ms * start + 2)) for start, end in gaps]
+        curves.append(Curve(NO_FRAMES, "", spans=tuple(spans)))
     bands: list[Band] = []
     room = 0.0  # where the next number may stand
     for number, one in events.items():
@@ -118,9 +128,15 @@ def chart(
 
 
 def _curve(
-    name: str, top: str, x: Float[np.ndarray, " n"], values: Float[np.ndarray, " n"]
+    name: str,
+    top: str,
+    x: Float[np.ndarray, " n"],
+    values: Float[np.ndarray, " n"],
+    holes: Float[np.ndarray, " h"],
 ) -> Curve:
     x, values = _thinned(x, values)
+    places = np.searchsorted(x, holes)
+    x, values = np.insert(x, places, holes), np.insert(values, places, np.nan)
     y = BASE - (BASE - TOP) * np.clip(values, 0, 1)
     breaks = np.flatnonzero(np.diff(np.isfinite(values).astype(int))) + 1
     lines, areas = [], []

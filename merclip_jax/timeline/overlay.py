@@ -8,54 +8,39 @@ import numpy as np
 from jaxtyping import UInt8
 from tqdm import tqdm
 
-from merclip_jax.errors import DataError
 from merclip_jax.timeline.timeline import leading
-from merclip_jax.video import decode
+from merclip_jax.video import decode, writing
 from merclip_jax.video.journal import Row
 from merclip_jax.video.model_info import ModelInfo
 
-CODEC = "mp4v"
 WHITE, BLACK, ORANGE = (255, 255, 255), (0, 0, 0), (255, 150, 40)  # RGB
 
 
 def write(source: decode.Source, rows: Sequence[Row], info: ModelInfo, path: Path) -> None:
-    """Write the video; one frame is in memory at a time.
-
-    Frames are written at the mean rate of the source.
+    """Write the video; one frame is in memory at a time, and is shown when the source shows it.
 
     Raises:
-      DataError: this OpenCV cannot write such a video.
+      DataError: this FFmpeg cannot write such a video.
     """
     persons: dict[int, list[Row]] = {}
     for row in rows:
         persons.setdefault(row.person, []).append(row)
     middles = {person: np.array([row.middle_ms for row in own]) for person, own in persons.items()}
-    partial = path.with_name(f".partial-{path.name}")
-    writer = None
-    try:
-        for frame in tqdm(
-            decode.frames(source), desc=path.name, total=source.n_frames, unit="frame", disable=None
-        ):
-            height, width = (length // 2 * 2 for length in frame.image.shape[:2])  # codecs want it
-            if writer is None:
-                code = cv2.VideoWriter.fourcc(*CODEC)
-                writer = cv2.VideoWriter(str(partial), code, source.fps, (width, height))
-                if not writer.isOpened():
-                    raise DataError(f"{path}: this OpenCV cannot write {CODEC} video; leave it out")
-            image = frame.image[:height, :width].copy()
+    bar = tqdm(
+        decode.frames(source), desc=path.name, total=source.n_frames, unit="frame", disable=None
+    )
+    with writing.film(path, writing.FOR_BROWSERS, source.fps) as put:
+        for frame in bar:
+            image = frame.image.copy()
             for person, own in persons.items():
                 nearest = own[int(np.abs(middles[person] - frame.time_ms).argmin())]
                 _draw(image, nearest, frame.time_ms, info)
-            writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    finally:
-        if writer is not None:
-            writer.release()
-    partial.replace(path)
+            put(image, frame.time_ms)
 
 
 def _draw(image: UInt8[np.ndarray, "h w 3"], row: Row, time_ms: float, info: ModelInfo) -> None:
     """Box and label of one person, drawn into the picture."""
-    if not row.is_read or not row.start_ms <= time_ms <= row.end_ms:
+    if not row.is_read or not row.start_ms <= time_ms < row.end_ms:
         return
     corner = (8, 8)
     if row.place is not None:

@@ -20,13 +20,16 @@ from merclip_jax.video.model_info import ModelInfo
 STRIP_SIDE = 96  # pixels: side of a picture in a film strip
 FILMED, FILM_SIDE = 5, 128  # frames and pixels of the film that explains
 QUALITY = 82  # of JPEG
+MISSING = 20  # gaps that are listed; the tables have all
 NAMED = 0.5  # probability from which an action unit is named at an event
 
 
 def render(result: Timeline) -> str:
     """The page of one video."""
     charts = [
-        curves.chart(rows, _events(result, rows), result.info, result.end.duration_ms)
+        curves.chart(
+            rows, _events(result, rows), result.info, result.end.duration_ms, result.end.gaps
+        )
         for rows in findings.of_one(result.rows, result.settings.face)
     ]
     cards = [_card(number, one, result.info) for number, one in enumerate(result.findings, start=1)]
@@ -42,6 +45,8 @@ def render(result: Timeline) -> str:
         settings=result.settings,
         notices=result.notices,
         charts=charts,
+        gaps=[tuple(map(curves.clock, gap)) for gap in result.end.gaps[:MISSING]],
+        n_gaps=len(result.end.gaps),
         cards=cards,
         shown=[card for card in cards if card["strip"]],
         n_windows=len(result.rows),

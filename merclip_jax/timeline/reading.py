@@ -1,6 +1,5 @@
 """Videos to timelines: every input read, its events found, and its files written."""
 
-import hashlib
 import json
 import sys
 from collections import Counter
@@ -8,15 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from merclip_jax import workdir
-from merclip_jax.errors import ConfigError, DataError
-from merclip_jax.timeline import findings, overlay, page, timeline
+from merclip_jax.errors import DataError
+from merclip_jax.tfds_builders.folders import shown
+from merclip_jax.timeline import findings, folders, overlay, page, timeline
 from merclip_jax.timeline.timeline import Timeline
 from merclip_jax.towers import files
 from merclip_jax.video import camera, decode
+from merclip_jax.video.gaps import NO_FRAMES
 from merclip_jax.video.inference import Settings, Stopwatch, record
 from merclip_jax.video.journal import Journal
 from merclip_jax.video.predictor import Predictor
 from merclip_jax.video.sources import lists
+
+MISSING = 5  # gaps that the terminal lists; the tables have all
 
 
 def run(
@@ -53,22 +56,23 @@ def run(
     sources = lists.sources(given, fps)
     reader = Predictor(directory, batch_size, crop)
     done, summaries, faults = [], [], []
-    for source in sources:
-        folder = output / source.name if len(sources) > 1 else output
-        try:
-            if isinstance(source.path, int):
-                source = camera.recorded(source, _made(folder), seconds)
-            done.append(_one(directory, reader, source, folder, settings, with_overlay))
-            summaries.append(_in_short(done[-1]))
-            sys.stdout.write(summary(done[-1], folder) + "\n")
-        except DataError as error:
-            if len(sources) == 1:
-                raise
-            faults.append(f"{source.name}: {error}")
-            summaries.append({"name": source.name, "fault": str(error)})
-    if len(sources) > 1:
-        workdir.write(output / "index.html", page.render_index(summaries))
-        workdir.write(output / "index.json", json.dumps(summaries, indent=2) + "\n")
+    with folders.held(output):
+        for source in sources:
+            folder = output / source.name if len(sources) > 1 else output
+            try:
+                if isinstance(source.path, int):
+                    source = camera.recorded(source, folders.made(folder), seconds)
+                done.append(_one(directory, reader, source, folder, settings, with_overlay))
+                summaries.append(_in_short(done[-1]))
+                sys.stdout.write(summary(done[-1], folder) + "\n")
+            except DataError as error:
+                if len(sources) == 1:
+                    raise
+                faults.append(f"{source.name}: {error}")
+                summaries.append({"name": source.name, "fault": str(error)})
+        if len(sources) > 1:
+            workdir.write(output / "index.html", page.render_index(summaries))
+            workdir.write(output / "index.json", json.dumps(summaries, indent=2) + "\n")
     if faults:
         raise DataError(f"{len(faults)} of {len(sources)} inputs could not be read", faults)
     return done
@@ -83,8 +87,8 @@ def _one(
     with_overlay: bool,
 ) -> Timeline:
     """One video: its rows, then its events, then its files."""
-    _open(_made(folder), _identity(directory, reader, source, settings))
-    watch, journal = Stopwatch(), Journal(folder / "windows.jsonl")
+    identity = folders.opened(folder, folders.identity(directory, reader, source, settings))
+    watch, journal = Stopwatch(), Journal(folder / folders.ROWS, identity)
     resumed = bool(journal.rows)
     warning = timeline.too_slow(source.fps)
     if warning:
@@ -97,7 +101,7 @@ def _one(
     whole = Timeline(
         source=source,
         end=journal.end,
-        model=directory.name,
+        model=shown(directory.name),
         info=reader.info,
         settings=settings,
         rows=journal.rows,
@@ -109,61 +113,6 @@ def _one(
     if with_overlay:
         overlay.write(source, journal.rows, reader.info, folder / "overlay.mp4")
     return whole
-
-
-def _made(folder: Path) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"--output={folder} cannot be used: {error.strerror}") from error
-    return folder
-
-
-def _identity(
-    directory: Path, reader: Predictor, source: decode.Source, settings: Settings
-) -> dict[str, Any]:
-    """What the rows of an output folder depend on."""
-    weights = hashlib.sha256()
-    for name in ("config.json", "merclip.json", "model.safetensors"):
-        if (directory / name).is_file():
-            with (directory / name).open("rb") as file:
-                weights.update(hashlib.file_digest(file, "sha256").digest())
-    path = Path(str(source.path))
-    return {
-        "model": weights.hexdigest()[:16],
-        "input": path.name,
-        "bytes": path.stat().st_size if path.is_file() else sum(1 for _ in path.iterdir()),
-        "fps": source.fps,
-        "crop": reader.info.crop,
-        "window_ms": settings.window_ms,
-        "stride_ms": settings.stride_ms,
-        "face": settings.face,
-    }
-
-
-def _open(folder: Path, expected: dict[str, Any]) -> None:
-    """Begin an output folder, or go on with it if it holds the same run.
-
-    Raises:
-      ConfigError: it holds rows of another configuration.
-    """
-    file = folder / "settings.json"
-    if file.is_file() and (folder / "windows.jsonl").is_file():
-        try:
-            stored = json.loads(file.read_text())
-        except ValueError as error:
-            raise ConfigError(f"{file}: {error}; give another --output") from error
-        changed = [
-            f"{name}: {stored.get(name)!r} there, {expected.get(name)!r} now"
-            for name in expected
-            if stored.get(name) != expected[name]
-        ]
-        if changed:
-            raise ConfigError(
-                f"--output={folder} holds a timeline of another configuration "
-                f"({'; '.join(changed)}). Give the same to go on, or another --output."
-            )
-    workdir.write(file, json.dumps(expected, indent=2) + "\n")
 
 
 def _in_short(result: Timeline) -> dict[str, Any]:
@@ -189,11 +138,15 @@ def summary(result: Timeline, folder: Path) -> str:
         event = one.event
         name = timeline.leading(one.row.probabilities, result.info.classes)
         span = f"{event.onset_ms / 1000:.2f} to {event.offset_ms / 1000:.2f} s"
-        lines.append(f"  {span}  {name}  score {event.score:.2f}")
+        lines.append(f"  {span}  {shown(name)}  score {event.score:.2f}")
+    for start, end in result.end.gaps[:MISSING]:
+        lines.append(f"  {start / 1000:.2f} to {end / 1000:.2f} s  {NO_FRAMES}")
+    if len(result.end.gaps) > MISSING:
+        lines.append(f"  {NO_FRAMES} in {len(result.end.gaps) - MISSING} more places")
     lines += [f"  note: {notice}" for notice in result.notices]
     if result.seconds:
         lines.append(f"  {_speed(length, result.seconds)}")
-    lines.append(f"  {folder / 'timeline.html'}")
+    lines.append(f"  {shown(folder / 'timeline.html')}")
     return "\n".join(lines)
 
 

@@ -15,11 +15,13 @@ from merclip_jax.facs import emotion_rules
 from merclip_jax.timeline import maps
 from merclip_jax.timeline.findings import Finding
 from merclip_jax.video import decode
+from merclip_jax.video.gaps import NO_FRAMES
 from merclip_jax.video.inference import NEAREST, Settings
 from merclip_jax.video.journal import End, Row
 from merclip_jax.video.model_info import ModelInfo
 from merclip_jax.video.spotting import LONGEST_MS, SHORTEST_MS
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a formula begins with, as spreadsheets see it
 ENOUGH_FPS = 100.0  # frames per second, below which a micro-expression has few of them
 
 
@@ -49,7 +51,7 @@ class Timeline:
     @property
     def notices(self) -> list[str]:
         """What the user must know before the results, in words."""
-        lines = [notice for notice in (too_slow(self.source.fps),) if notice]
+        lines = [notice for notice in (self._rate(), self._missing()) if notice]
         read_windows = sum(row.is_read for row in self.rows)
         if not read_windows:
             lines.append("No face was found in any window, so nothing was read.")
@@ -59,6 +61,27 @@ class Timeline:
                 f"The face is lost in {lost} of {len(self.rows)} windows; they stay empty."
             )
         return [*lines, *self.end.notices, *self.info.notices]
+
+    def _rate(self) -> str:
+        """A warning where too few frames, or too few new ones, come in a second."""
+        new = self.end.new_fps
+        if new is None:
+            return too_slow(self.source.fps)
+        return (
+            f"Of {self.source.fps:.3g} frames per second about {new:.3g} show something new, the "
+            f"others repeat the one before. {too_slow(new)}".rstrip()
+        )
+
+    def _missing(self) -> str:
+        gaps = self.end.gaps
+        if not gaps:
+            return ""
+        seconds = sum(end - start for start, end in gaps) / 1000
+        places = "one place" if len(gaps) == 1 else f"{len(gaps)} places"
+        return (
+            f"Frames are missing in {places}, {seconds:.4g} s in all: what happened there is not "
+            "known, and no window lies over it."
+        )
 
 
 def too_slow(fps: float) -> str:
@@ -91,10 +114,14 @@ def write(timeline: Timeline, folder: Path) -> None:
 
 
 def table(timeline: Timeline) -> pd.DataFrame:
-    """One row per window and person; what was not read or measured is blank."""
-    return pd.DataFrame(
-        [_cells(row, timeline) for row in timeline.rows], columns=_columns(timeline)
-    )
+    """One row per window and person, and one per gap; what was not read or measured is blank."""
+    cells = [_cells(row, timeline) for row in timeline.rows]
+    cells += [
+        {"start_ms": start, "end_ms": end, "flags": NO_FRAMES} for start, end in timeline.end.gaps
+    ]
+    cells.sort(key=lambda row: row["start_ms"])
+    table = pd.DataFrame(cells, columns=_columns(timeline))
+    return table.astype(dict.fromkeys(("person", "event", "blink"), "Int64"))
 
 
 def _columns(timeline: Timeline) -> list[str]:
@@ -116,7 +143,7 @@ def _cells(row: Row, timeline: Timeline) -> dict[str, Any]:
         "start_ms": row.start_ms,
         "end_ms": row.end_ms,
         "event": _event_of(row, timeline),
-        "emotion": leading(row.probabilities, info.classes),
+        "emotion": _cell(leading(row.probabilities, info.classes)),
         "motion": row.motion if row.is_read else math.nan,
         "face": row.face,
         "head_motion": row.head_motion,
@@ -128,8 +155,13 @@ def _cells(row: Row, timeline: Timeline) -> dict[str, Any]:
     cells |= {f"p_{name}": p for name, p in zip(info.classes, row.probabilities, strict=False)}
     cells |= {f"au_p_{unit}": p for unit, p in zip(info.units, row.units, strict=False)}
     for rank, (sentence, similarity) in enumerate(row.nearest, start=1):
-        cells |= {f"nearest_{rank}": sentence, f"similarity_{rank}": similarity}
+        cells |= {f"nearest_{rank}": _cell(sentence), f"similarity_{rank}": similarity}
     return cells
+
+
+def _cell(text: str) -> str:
+    """Words of a model as a cell that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def _event_of(row: Row, timeline: Timeline) -> int | None:
@@ -165,6 +197,7 @@ def values(timeline: Timeline) -> dict[str, Any]:
         },
         "settings": asdict(timeline.settings),
         "notices": timeline.notices,
+        "gaps": [{"start_ms": start, "end_ms": end} for start, end in end.gaps],
         "events": [_event(finding, info) for finding in timeline.findings],
         "windows": [_window(row, info) for row in timeline.rows],
         "speed": {f"{stage}_s": round(s, 3) for stage, s in timeline.seconds.items()},

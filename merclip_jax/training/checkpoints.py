@@ -1,9 +1,10 @@
 """Checkpoints of one fold: its training state and its sampler's position, together.
 
-The only importer of Orbax. A checkpoint carries a digest of all that it holds, because Orbax loads
+A checkpoint carries a digest of all that it holds, because Orbax loads
 a flipped byte without a word. With several processes all call alike, and the first one writes.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -44,14 +45,22 @@ class FoldCheckpoints:
         )
 
     def save(self, step: int, state: Any, position: dict) -> None:
-        """Save a state (any tree of arrays) and a JSON-able sampler position after `step` steps."""
+        """Save a state (any tree of arrays) and a JSON-able sampler position after `step` steps.
+
+        Raises:
+          OSError: it cannot be written; the checkpoints before it stay.
+        """
         leaves = _leaves(state)
         text = json.dumps({"step": step, "position": position}).encode()
         # As one array of bytes: Orbax would store each number of a position, predictions among
         # them, as a leaf of its own, which takes longer than the epoch.
         written = np.frombuffer(_digest(leaves, text) + text, np.uint8)
         parts = {"state": leaves, "about": {"json": written}}
-        self._checkpointer.save_checkpointables(step, parts)
+        try:
+            self._checkpointer.save_checkpointables(step, parts)
+        except Exception as error:  # noqa: BLE001 - of a full disk Orbax says it in many ways
+            said = f"checkpoint {step} cannot be written ({_first_line(error)})"
+            raise OSError(errno.EIO, said, str(self._directory)) from error
 
     def restore(self, state: Any) -> tuple[Saved | None, list[str]]:
         """The newest whole checkpoint, None if there is none; and what is to be said of others.
@@ -67,7 +76,7 @@ class FoldCheckpoints:
             try:
                 saved = self._load(step, state)
             except Exception as error:  # noqa: BLE001 - Orbax raises many kinds for a damaged file
-                said = str(error.__cause__ or error).partition("\n")[0][:SAID]
+                said = _first_line(error)
                 notices.append(f"checkpoint {step} cannot be read ({said}); it is set aside")
                 continue
             if notices:
@@ -123,6 +132,10 @@ def _digest(leaves: dict[str, Any], text: bytes) -> bytes:
         sha.update(name.encode() + np.ascontiguousarray(leaves[name]).tobytes())
     sha.update(text)
     return sha.digest()
+
+
+def _first_line(error: Exception) -> str:
+    return str(error.__cause__ or error).partition("\n")[0][:SAID]
 
 
 def _remove(path: Path) -> None:

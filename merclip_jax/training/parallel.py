@@ -6,7 +6,9 @@ of a single fold and names the axis that BatchNorm, the contrastive loss and the
 summed over.
 """
 
+import itertools
 import math
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,10 +21,14 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from ml_collections import ConfigDict
+from orbax.checkpoint import multihost
 
 from merclip_jax.errors import ConfigError
 from merclip_jax.training.batch import Batch, Shared, State
 from merclip_jax.training.step import Learner
+
+PATIENCE_MS = 7 * 24 * 3600 * 1000  # packing a large corpus may take hours
+_BARRIERS = itertools.count()  # every process comes to the same ones in the same order
 
 
 def join(settings: ConfigDict) -> None:
@@ -56,8 +62,17 @@ def is_first() -> bool:
 
 
 def wait_for_all(what: str) -> None:
-    """Go on when every process of the run has come here."""
-    multihost_utils.sync_global_devices(what)
+    """Go on when every process of the run has come here, however long one works before it.
+
+    The devices' own barrier gives up after 30 s on CPU. This one is the coordinator's, which also
+    ends the others if a process dies.
+    """
+    if jax.process_count() == 1:
+        return
+    if not is_first():
+        sys.stderr.write(f"process {jax.process_index()} waits for the others: {what}\n")
+    barrier = multihost.get_barrier_sync_fn()
+    barrier(key=f"{what} {next(_BARRIERS)}", timeout_ms=PATIENCE_MS)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
+NO_FRAMES = "no frames"  # the flag of a gap
 STEPS = 3.0  # usual steps without a frame that are a gap
 SHORTEST_MS = 50.0  # no step up to here is a gap: films at 24 frames per second have no longer ones
 REMEMBERED = 31  # steps whose median is usual: phones change their rate with the light

@@ -1,17 +1,22 @@
 """What was read of one video so far: a row per window, on disk as soon as it is known.
 
-The file has one JSON value per line. A last line without its end, as a killed run leaves it, is
-dropped; a line with the key 'end' says that the video was read to its end.
+The file has one JSON value per line: a check and what it is of. The check is a digest of what the
+rows depend on and of all lines so far, so that none can be changed, left out or taken from another
+video. What is not as it was written is dropped with all behind it, to be read again. A line with
+the key 'end' says that the video was read to its end.
 """
 
+import hashlib
 import json
 import os
+import re
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from merclip_jax.errors import DataError
+from merclip_jax.tfds_builders.folders import shown
 from merclip_jax.video.gaps import Gap
 
 
@@ -82,22 +87,23 @@ class End:
 class Journal:
     """The rows of one video, read back from its file and appended to it."""
 
-    def __init__(self, file: Path):
-        """Open the file, or begin it.
-
-        Raises:
-          DataError: a line within the file is damaged.
-        """
+    def __init__(self, file: Path, identity: str):
+        """Open the file, or begin it, with the rows that were made of what has this digest."""
         self.file = file
         self.rows: list[Row] = []
         self.end: End | None = None
-        whole = 0
-        for line in file.read_bytes().splitlines(keepends=True) if file.exists() else ():
-            if not line.endswith(b"\n"):
+        self._check = identity
+        whole, content = 0, file.read_bytes() if file.exists() else b""
+        for line in content.splitlines(keepends=True):
+            if not self._take(line):
                 break
-            self._take(line)
             whole += len(line)
-        if file.exists():
+        if b"\n" in content[whole:]:
+            sys.stderr.write(
+                f"note: {shown(file)}: damaged behind {len(self.rows)} rows; what follows is read "
+                "again\n"
+            )
+        if whole < len(content):
             os.truncate(file, whole)
 
     def append(self, rows: Sequence[Row]) -> None:
@@ -110,22 +116,33 @@ class Journal:
         self.end = end
         self._write([{"end": asdict(end)}])
 
-    def _take(self, line: bytes) -> None:
-        try:
-            value = json.loads(line)
-            if "end" in value:
-                self.end = End(**_frozen(value["end"]))
-            else:
-                self.rows.append(Row(**_frozen(value)))
-        except (ValueError, TypeError) as error:
-            raise DataError(
-                f"{self.file}, line {len(self.rows) + 1}: damaged ({error}); delete the file to "
-                "read the video again"
-            ) from error
+    def _take(self, line: bytes) -> bool:
+        """Take a line, if it is as it was written."""
+        match = re.fullmatch(rb'\["(\w+)", (.*)\]\n', line)
+        if not match or match[1].decode() != (check := self._next(match[2])):
+            return False
+        self._check, value = check, json.loads(match[2])
+        if "end" in value:
+            self.end = End(**_frozen(value["end"]))
+        else:
+            self.rows.append(Row(**_frozen(value)))
+        return True
+
+    def _next(self, text: bytes) -> str:
+        return hashlib.sha256(self._check.encode() + text).hexdigest()[:16]
 
     def _write(self, values: Sequence[dict[str, Any]]) -> None:
-        with self.file.open("a", encoding="utf-8") as file:
-            file.write("".join(json.dumps(value) + "\n" for value in values))
+        lines = []
+        for value in values:
+            text = json.dumps(value)
+            self._check = self._next(text.encode())
+            lines.append(f'["{self._check}", {text}]\n')
+        try:
+            with self.file.open("a", encoding="utf-8") as file:
+                file.write("".join(lines))
+        except OSError as error:
+            error.filename = str(self.file)  # a full disk names none
+            raise
 
 
 def _frozen(value: dict[str, Any]) -> dict[str, Any]:

@@ -10,8 +10,8 @@ import safetensors.numpy
 from array_record.python.array_record_data_source import ArrayRecordDataSource
 from google.protobuf import json_format, struct_pb2
 
-from merclip_jax import app, unexpected
-from merclip_jax.errors import ConfigError, DataError, RunError
+from merclip_jax import app
+from merclip_jax.errors import ConfigError, DataError, RunError, unexpected
 
 ROOT = Path(__file__).parents[2]
 

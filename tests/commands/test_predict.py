@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 
 import cv2
+import films
 import numpy as np
 import pandas as pd
 import pytest
@@ -133,6 +134,31 @@ def test_few_frames_per_second_are_said_everywhere(nano_model, tmp_path, capsys)
         assert "25 frames per second are few" in said and "it has 1 to 12" in said
 
 
+def test_a_dropped_second_is_said_everywhere_and_nothing_is_read_in_it(
+    nano_model, tmp_path, capsys
+):
+    times = [*range(0, 600, 10), *range(1600, 2200, 10)]
+    path = films.film(tmp_path / "a.mkv", times, waves(120), codec="ffv1", pix_fmt="bgr0")
+    (told,) = run(nano_model, path, tmp_path / "out")
+    table, values = pd.read_csv(tmp_path / "out/timeline.csv"), read_json(tmp_path / "out")
+    read = table[table["p_negative"].notna()]
+    assert ((read["end_ms"] <= 600) | (read["start_ms"] >= 1600)).all() and len(read) == 18
+    gap = table[table["flags"] == "no frames"]
+    assert gap[["start_ms", "end_ms"]].to_numpy().tolist() == [[590, 1600]]
+    assert gap["face"].isna().all() and len(table) == 19
+    assert values["gaps"] == [{"start_ms": 590.0, "end_ms": 1600.0}]
+    page = (tmp_path / "out/timeline.html").read_text()
+    assert "Frames are missing from 0.59 s to 1.60 s." in page
+    assert "0.59 to 1.60 s  no frames" in capsys.readouterr().out
+    assert told.end.duration_ms == 2200
+
+
+def test_frames_too_far_apart_are_said(nano_model, tmp_path):
+    path = films.film(tmp_path / "a.mp4", range(0, 5000, 500))
+    with pytest.raises(DataError, match="10 frames, about 500 ms apart: no window of 200 ms"):
+        run(nano_model, path, tmp_path / "out")
+
+
 # --- events ---
 
 
@@ -227,6 +253,18 @@ def test_another_configuration_is_refused_and_nothing_is_touched(nano_model, mov
     with pytest.raises(ConfigError, match="crop: 'owner' there, 'none' now"):
         run(nano_model, moving, tmp_path / "out", crop="none")
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+
+
+def test_replaced_pictures_are_another_input(nano_model, tmp_path):
+    clip = tmp_path / "clip"
+    clip.mkdir()
+    for i, picture in enumerate(waves(40)):
+        cv2.imwrite(str(clip / f"{i}.png"), picture)
+    run(nano_model, clip, tmp_path / "out", fps=FPS)
+    for i, picture in enumerate(waves(40, seed=1)):
+        cv2.imwrite(str(clip / f"{i}.png"), picture)
+    with pytest.raises(ConfigError, match="another configuration .input: '"):
+        run(nano_model, clip, tmp_path / "out", fps=FPS)
 
 
 # --- several inputs, a camera, folders ---

@@ -68,9 +68,9 @@ def test_only_data_and_the_audit_import_the_builders():
     }
 
 
-def test_only_checkpoints_imports_orbax():
+def test_orbax_keeps_checkpoints_and_the_barrier_of_processes():
     importers = {name for name, path in MODULES.items() if "orbax" in _foreign(path)}
-    assert importers == {"merclip_jax.training.checkpoints"}
+    assert importers == {"merclip_jax.training.checkpoints", "merclip_jax.training.parallel"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=dotted)

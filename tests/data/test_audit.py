@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -228,8 +229,31 @@ def test_the_terminal_shows_some_of_many_faults_and_those_that_stop_first(root):
     table = [casme2.replace(row, offset=row.onset + 14, apex=99) for row in rows()]
     casme2.write_workbook(root, casme2.change(table, 9, aus="Q1"))
     said = audit_page.text(look(root))
-    assert said.index("annotation (1, STOPS A BUILD)") < said.index("apex (9, for your information")
+    faults, notes = re.split(r"\nnotes: \d+; they stop no build\n", said)
+    assert "; each must be mended before a build\n  annotation (1)\n" in faults
+    assert "  apex (9)\n" in notes and "apex (" not in faults
     assert "    and 6 more; --html or --json lists them\n" in said
+
+
+def test_the_page_lists_faults_as_faults_and_notes_as_notes(root):
+    table = [casme2.replace(row, apex=99) for row in rows()]
+    casme2.write_workbook(root, casme2.change(table, 9, aus="Q1"))
+    page = audit_page.html(look(root))
+    faults, notes = page.split("<h2>Faults</h2>")[1].split("<h2>Notes</h2>")
+    assert "annotation: 1" in faults and "apex: 9" not in faults
+    assert "apex: 9" in notes and "annotation" not in notes
+    assert 'class="notice"' in page
+
+
+def test_a_sound_corpus_has_nothing_in_the_colour_of_a_warning(root):
+    assert 'class="notice"' not in audit_page.html(look(root))
+
+
+def test_only_the_workbook_on_disk_is_compared_with_its_published_counts(root):
+    assert [entry["source"] for entry in look(root)["published"]] == ["CASME2-coding-20190701.xlsx"]
+    book = root / "CASME2-coding-20190701.xlsx"
+    book.rename(root / "casme2_coding_mine.xlsx")  # nobody knows which one it was
+    assert len(look(root)["published"]) == 2
 
 
 def test_the_page_needs_no_network_and_trusts_no_name(root):

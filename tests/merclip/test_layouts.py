@@ -10,7 +10,7 @@ from golden_tiny import GOLDENS
 pytestmark = [pytest.mark.torch, pytest.mark.slow]  # lone towers get a full-size other one
 pytest.importorskip("torch")
 
-from benchmarks.weights_parity import compare, layouts  # noqa: E402
+from benchmarks.weights import layouts, parity  # noqa: E402
 from merclip_jax.models import weights  # noqa: E402
 from merclip_jax.towers import leaves  # noqa: E402
 
@@ -18,14 +18,14 @@ from merclip_jax.towers import leaves  # noqa: E402
 CLOSE = 4e-6
 
 
-@pytest.mark.parametrize("case", compare.CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", parity.CASES, ids=lambda case: case.name)
 def test_a_layout_gives_transformers_own_values(case):
-    worst, stage, _ = compare.compare(case)
+    worst, stage, _ = parity.compare(case)
     assert worst <= CLOSE, stage
 
 
 def test_what_is_refused_says_what_it_is():
-    messages = dict(compare.refused())
+    messages = dict(parity.refused())
     assert messages.keys() == layouts.REFUSED.keys()
     words = {
         "LoRA adapters": "merge them", "SigLIP, by its tensors": "SigLIP",
@@ -55,7 +55,7 @@ def test_a_checkpoint_of_the_release_as_mmengine_writes_it(official, tmp_path):
 
 
 def test_a_sharded_model_is_the_whole_one(tmp_path):
-    theirs = compare.drawn(compare.CASES[0], compare.SMALL_VISION, compare.SMALL_TEXT, 40)
+    theirs = parity.drawn(parity.CASES[0], parity.SMALL_VISION, parity.SMALL_TEXT, 40)
     for folder, write in (("a", layouts.whole), ("b", layouts.sharded)):
         (tmp_path / folder).mkdir()
         write(theirs, tmp_path / folder)

@@ -251,3 +251,52 @@ def test_the_index_leads_to_every_page_and_names_what_failed():
     )
     assert 'href="a%20b/timeline.html"' in html and "1:01.5" in html
     assert "not read: cut &lt;off&gt;" in html
+
+
+# --- gaps ---
+
+
+def test_time_without_frames_is_said_in_tables_page_and_chart():
+    rows = [row(50.0 * i) for i in range(5)] + [row(3000.0 + 50 * i) for i in range(5)]
+    told = made(rows, length=4000.0)
+    told = replace(told, end=replace(told.end, gaps=((500.0, 3000.0),)))
+    table, values = timeline.table(told), timeline.values(told)
+    assert table["start_ms"].is_monotonic_increasing and len(table) == 11
+    gap = table[table["flags"] == "no frames"].iloc[0]
+    assert (gap["start_ms"], gap["end_ms"]) == (500, 3000)
+    assert gap.drop(["start_ms", "end_ms", "flags"]).isna().all()
+    assert (
+        values["gaps"] == [{"start_ms": 500.0, "end_ms": 3000.0}] and len(values["windows"]) == 10
+    )
+    assert "missing in one place, 2.5 s in all" in values["notices"][0]
+    html = page.render(told)
+    assert "Frames are missing from 0.50 s to 3.00 s. Nothing was read there." in html
+    (chart,) = [curves.chart(rows, {}, INFO, 4000.0, told.end.gaps)]
+    assert chart.curves[-1].name == "no frames" and chart.curves[-1].spans == ((125.0, 750.0),)
+    assert all(curve.line.count("M") == 2 for curve in chart.curves[:-1])
+
+
+def test_a_long_curve_does_not_go_over_a_gap():
+    rows = [row(50.0 * i) for i in range(5000)] + [row(1e6 + 50 * i) for i in range(5000)]
+    drawn = curves.chart(rows, {}, INFO, 1.3e6, [(250_250.0, 1e6)]).curves[0]
+    assert drawn.line.count("M") == 2
+
+
+def test_repeated_frames_get_the_warning_of_few_frames():
+    told = made([row(0.0)], fps=100.0)
+    assert "frames per second are few" not in " ".join(told.notices)
+    told = replace(told, end=replace(told.end, new_fps=25.0))
+    assert told.notices[0].startswith("Of 100 frames per second about 25 show something new")
+    assert "25 frames per second are few" in told.notices[0]
+
+
+# --- names ---
+
+
+def test_no_cell_of_words_is_a_formula():
+    info = replace(INFO, classes=("=HYPERLINK(0)", "+b"), sentences=("@x", "-y"))
+    one = replace(row(0.0), nearest=(("@x", 0.5), ("-y", -0.25)))
+    table = timeline.table(made([one], info=info))
+    assert table["emotion"][0] == "'=HYPERLINK(0)" and table["nearest_1"][0] == "'@x"
+    assert table["similarity_2"][0] == -0.25
+    assert not [name for name in table.columns if name.startswith(timeline.FORMULA)]

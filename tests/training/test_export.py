@@ -1,15 +1,20 @@
 """What an exported model says of its fold: sentences, error rates, calibration, size of faces."""
 
+import random
+import shutil
+
 import numpy as np
 import pytest
 from scipy import special
 
 from merclip_jax.configs import base
+from merclip_jax.errors import DataError
 from merclip_jax.faces import crops, face
 from merclip_jax.facs import emotion_rules
 from merclip_jax.merclip import sentences as text
 from merclip_jax.merclip import task as recognition
 from merclip_jax.micro_au import task as detection
+from merclip_jax.models import MerClip
 from merclip_jax.protocols.folds import Fold
 from merclip_jax.tfds_builders.synthetic_me import clips
 from merclip_jax.tfds_builders.synthetic_me.corpus import Corpus
@@ -72,3 +77,18 @@ def test_faces_are_aligned_as_large_as_the_measured_ones():
         matrix = face.alignment([mesh], len(picture), margin)
         assert np.hypot(*matrix[:, 0]) == pytest.approx(1.0, abs=0.1)  # neither grown nor shrunk
     assert crops.face_margin([np.zeros((64, 64, 3), np.uint8)]) is None
+
+
+def test_a_flipped_byte_of_saved_weights_is_noticed(nano_model, tmp_path):
+    folder = shutil.copytree(nano_model, tmp_path / "model")
+    file, rng = folder / "model.safetensors", random.Random(20261126)
+    whole = file.read_bytes()
+    for _ in range(24):
+        damaged = bytearray(whole)
+        damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
+        file.write_bytes(damaged)
+        with pytest.raises(DataError, match=r"model\.safetensors changed since it was written"):
+            MerClip.from_pretrained(folder)
+    (folder / "merclip.json").unlink()  # of other origin: nothing is known of the file
+    file.write_bytes(whole)
+    assert MerClip.from_pretrained(folder).cfg.emotion.classes == 3

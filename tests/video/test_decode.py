@@ -1,5 +1,6 @@
 """Folders of pictures, cameras, and what is neither they nor a video."""
 
+import os
 from pathlib import Path
 
 import cv2
@@ -109,6 +110,53 @@ def test_pictures_of_two_sizes_are_no_clip(tmp_path):
     folder(clip, ["2.png"], lambda i: shade(i, (20, 10)))
     with pytest.raises(DataError, match=r"2\.png is 20 x 10 pixels, those before it are 64 x 48"):
         all_of(clip, fps=25.0)
+
+
+@pytest.mark.parametrize("stray", ["1700000000000.png", "img-20231114221320.png"])
+def test_a_picture_numbered_by_a_clock_is_named(tmp_path, stray):
+    clip = folder(tmp_path / "a", [f"img{i:04}.png" for i in range(60)])
+    folder(clip, [stray])
+    with pytest.raises(DataError, match=f"a: the number of {stray} is far from those .* 0 to 59"):
+        decode.open_source(clip, fps=100.0)
+
+
+def test_pictures_may_all_be_numbered_by_a_clock(tmp_path):
+    names = [f"{1_700_000_000_000 + 10 * i}.png" for i in range(20) if i != 7]
+    shown = times(all_of(folder(tmp_path / "a", names), fps=100.0))
+    assert shown == [10 * i for i in range(20) if i != 7]
+
+
+def test_of_many_strays_a_few_are_named(tmp_path):
+    clip = folder(tmp_path / "a", [f"{i}.png" for i in range(1, 9)])
+    folder(clip, [f"{10**12 * i}.png" for i in range(1, 6)])
+    with pytest.raises(DataError, match=r"of 1000000000000.png, .* and 2 more is far .* 1 to 8"):
+        decode.open_source(clip, fps=100.0)
+
+
+def test_what_programs_leave_behind_is_no_picture(tmp_path):
+    clip = folder(tmp_path / "a", [f"{i}.png" for i in range(5)])
+    plain = times(all_of(clip, fps=100.0))
+    for i in range(5):
+        (clip / f"._{i}.png").write_bytes(b"twin")
+    for name in ("Thumbs.db", ".DS_Store", "desktop.ini"):
+        (clip / name).write_bytes(b"x")
+    (clip / "__MACOSX").mkdir()
+    assert times(all_of(clip, fps=100.0)) == plain
+
+
+def test_a_picture_whose_name_is_no_text_is_read(tmp_path):
+    clip = folder(tmp_path / "a", ["1.png", "2.png"])
+    (clip / "2.png").rename(clip / os.fsdecode("\u4e2d2.png".encode("gbk")))
+    clip.rename(tmp_path / os.fsdecode(b"\xd6\xd0"))
+    source = decode.open_source(tmp_path / os.fsdecode(b"\xd6\xd0"), fps=100.0)
+    assert times(decode.frames(source)) == [0, 10] and source.name.isprintable()
+
+
+def test_a_folder_of_videos_says_so(tmp_path):
+    (tmp_path / "a").mkdir()
+    film(tmp_path / "a" / "x.mp4", [0, 40])
+    with pytest.raises(DataError, match=r"a: no numbered pictures .*1 \.mp4.*or a video itself"):
+        decode.open_source(tmp_path / "a", fps=25.0)
 
 
 # Cameras.

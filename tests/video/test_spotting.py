@@ -154,6 +154,14 @@ def test_no_event_crosses_a_gap():
     assert all(event.offset_ms <= 3_050 for event in spot(times[kept], motion[kept]))
 
 
+def test_years_without_windows_change_no_event():
+    times, motion = bumps((2_000, 300, 0.8), (6_000, 400, 0.5))
+    years = np.concatenate([times, times + 1e12])
+    found = spot(years, np.concatenate([motion, motion]))
+    apexes = [round(event.apex_ms % 1e12, -2) for event in found]
+    assert apexes == [2_000, 6_000] * 2 and found[2].apex_ms > 1e12
+
+
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_too_few_windows_hold_no_event(count):
     assert spot(np.arange(count) * 50.0, np.ones(count)) == []

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import tensorflow_datasets as tfds
 from jaxtyping import UInt8
-from tqdm import tqdm
 
 from merclip_jax.errors import DataError
+from merclip_jax.progress import bar
 from merclip_jax.tfds_builders import records
 from merclip_jax.tfds_builders.synthetic_me import clips, flow, photo, story
 from merclip_jax.tfds_builders.synthetic_me.corpus import Corpus
@@ -104,8 +104,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _generate_examples(
         self, clips_of_subjects: Iterator[list[records.Clip]]
     ) -> Iterator[tuple[str, dict]]:
-        bar = tqdm(clips_of_subjects, desc="drawing synthetic_me", unit="subject", disable=None)
-        return (clip.example() for subject in bar for clip in subject)
+        drawn = bar(clips_of_subjects, "drawing synthetic_me", "subject")
+        return (clip.example() for subject in drawn for clip in subject)
 
 
 def read_people(folder: Path, size: int) -> dict[str, list[Rig]]:

@@ -86,7 +86,7 @@ def frames(
         lost_s = reader.stated_s - reader.read_s
     said = []
     # Containers state up to a few percent more than they have.
-    cut_off = lost_s > max(min(0.05 * reader.stated_s, 1.0), 0.002 * step_ms)
+    cut_off = lost_s > max(min(0.05 * reader.stated_s, 1.0), 0.002 * step_ms, 0.05)
     if cut_off:
         said.append(
             f"the file is cut off: {n_frames} frames could be read, of {reader.stated_s:.1f} s "

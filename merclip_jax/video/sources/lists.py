@@ -1,13 +1,12 @@
 """Lists of inputs, and the names of their folders, which never lead out of the output."""
 
+import csv
 import io
 import itertools
 import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-
-import pandas as pd
 
 from merclip_jax.errors import ConfigError, DataError
 from merclip_jax.tfds_builders.folders import shown as named
@@ -51,39 +50,29 @@ def sources(given: str, fps: float) -> list[Source]:
 def _lines(listed: Path) -> list[str]:
     """The paths as they stand there; a name that is no text stays what it is on the disk."""
     try:
-        content = listed.read_bytes()
-        if b"\0" in content:
-            raise DataError(f"{named(listed)}: cannot be read as a list of paths; save it as UTF-8")
-        if listed.suffix.lower() == ".txt":
-            lines = content.decode("utf-8-sig", "surrogateescape").split("\n")
-        else:
-            lines = _cells(listed, content)
+        content = listed.read_bytes().decode("utf-8-sig", "surrogateescape")
     except OSError as error:
         raise DataError(f"{named(listed)}: cannot be read ({error.strerror})") from error
+    if "\0" in content:
+        raise DataError(f"{named(listed)}: cannot be read as a list of paths; save it as UTF-8")
+    is_table = listed.suffix.lower() == ".csv"
+    lines = _cells(listed, content) if is_table else content.split("\n")
     return [line.strip() for line in lines if line.strip()]
 
 
-def _cells(listed: Path, content: bytes) -> list[str]:
+def _cells(listed: Path, content: str) -> list[str]:
     """The column 'path' of a table."""
+    table = csv.DictReader(io.StringIO(content, newline=""), restval="")
     try:
-        table = pd.read_csv(
-            io.BytesIO(content),
-            dtype=str,
-            keep_default_na=False,  # a clip may be called NA
-            index_col=False,
-            encoding="utf-8-sig",
-            encoding_errors="surrogateescape",
-        )
-    except pd.errors.EmptyDataError:
-        return []
-    except pd.errors.ParserError as error:
+        if table.fieldnames and "path" not in table.fieldnames:
+            raise ConfigError(f"{named(listed)}: no column 'path'; name the column of the clips so")
+        cells = [(table.line_num, row["path"]) for row in table]
+    except csv.Error as error:
         raise DataError(f"{named(listed)}: not a table of commas ({error})") from error
-    if "path" not in table:
-        raise ConfigError(f"{named(listed)}: no column 'path'; name the column of the clips so")
-    blank = [f"row {row}: no path" for row, cell in enumerate(table["path"], 2) if not cell.strip()]
+    blank = [f"line {line}: no path" for line, cell in cells if not cell.strip()]
     if blank:
-        raise DataError(f"{named(listed)}: fill these rows or take them out", blank)
-    return table["path"].tolist()
+        raise DataError(f"{named(listed)}: fill these lines or take them out", blank)
+    return [cell for _, cell in cells]
 
 
 def _named_apart(opened: list[Source]) -> list[Source]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from av.stream import Disposition
 from films import all_of, film, noise, shade, times
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from merclip_jax.errors import DataError
@@ -226,6 +226,21 @@ def test_times_grow_whatever_a_file_says(stated, step):
     assert shown[0] == 0 and (np.diff(shown) > 0).all()
     if stated == sorted(set(map(float, filter(lambda pts: pts is not None, stated)))):
         np.testing.assert_allclose(shown, np.array(stated) - stated[0])
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.lists(st.one_of(st.integers(1, 100), st.integers(1, 10**6)), min_size=1, max_size=30),
+    st.sampled_from(["a.mkv", "a.mp4", "a.mov", "a.nut"]),
+)
+def test_any_growing_times_of_a_file_come_back(tmp_path_factory, steps, name):
+    shown = np.cumsum([7, *steps]).tolist()
+    path = film(tmp_path_factory.mktemp("film") / name, shown, codec="mpeg4")
+    source = decode.open_source(path)
+    notices = []
+    assert times(decode.frames(source, notices)) == [time - 7 for time in shown]
+    assert not notices and 0 < source.fps <= 1000
+    assert source.n_frames is None or source.n_frames <= 1.2 * len(shown) + 60
 
 
 # Damaged files.

@@ -1,6 +1,6 @@
 """Every layout of CLIP's weights beside transformers' own model of the same numbers.
 
-python -m benchmarks.weights_parity [--full]
+python -m benchmarks.weights.parity [--full]
 
 Needs torch (the extra 'parity'). Random weights are written in each layout, loaded here, and both
 towers are compared stage by stage in float32: the table's figure is the largest difference of any
@@ -20,7 +20,7 @@ import numpy as np
 import torch
 import transformers
 
-from benchmarks.weights_parity import layouts
+from benchmarks.weights import layouts
 from merclip_jax.errors import ConfigError, DataError
 from merclip_jax.merclip.foreign import Heads
 from merclip_jax.models import MerClip, weights
@@ -196,3 +196,7 @@ def main() -> None:
     print("\n| refused | message |\n|---|---|")
     for name, message in refused():
         print(f"| {name} | {message} |")
+
+
+if __name__ == "__main__":
+    main()

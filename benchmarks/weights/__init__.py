@@ -1,0 +1,1 @@
+"""Weights of others: every layout that people hold, beside transformers' own models."""
