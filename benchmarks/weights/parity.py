@@ -20,7 +20,7 @@ import numpy as np
 import torch
 import transformers
 
-from benchmarks.weights import layouts as layouts
+from benchmarks.weights import layouts
 from merclip_jax.errors import ConfigError, DataError
 from merclip_jax.merclip.foreign import Heads
 from merclip_jax.models import MerClip, weights

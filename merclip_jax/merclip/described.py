@@ -112,7 +112,8 @@ def _transformers(file: Path) -> Described:
         raise ConfigError(f"{file}: eos_token_id={end!r}; one end of text is needed")
     named = ", ".join(values.get("architectures") or ["CLIP"])
     of = vision if kind != "clip_text_model" else text
-    about = f"{named} of transformers, {of.hidden_act}, trained on {torch_keys.WEB}"
+    layout = torch_keys.HUGGING_FACE.name
+    about = f"{layout} ({named}, {of.hidden_act}), trained on {torch_keys.WEB}"
     return Described(
         about,
         _tower(vision),

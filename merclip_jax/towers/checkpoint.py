@@ -26,6 +26,7 @@ WEIGHTS = (
 )
 TORCH = (".pth", ".pt", ".bin", ".pyth", ".ckpt")
 ADAPTERS = ("adapter_model.safetensors", "adapter_model.bin")
+NARROW = {"F8_E4M3", "F8_E5M2", "F8_E8M0", "F6_E2M3", "F6_E3M2", "F4"}  # in safetensors' headers
 # Keys under which training code keeps a model's tensors, and what it puts before their names.
 WRAPPERS = ("state_dict", "model_state_dict", "model_state", "model", "module", "network", "params")
 PREFIXES = ("module.", "model.", "_orig_mod.", "_forward_module.", "network.", "net.", "clip.")
@@ -126,13 +127,14 @@ def _wide(tensor: np.ndarray) -> np.ndarray:
 
 def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
     try:
+        with safetensors.safe_open(path, "numpy") as file:
+            types = {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118
+        odd = [f"{name}: {kind}, so quantised" for name, kind in types.items() if kind in NARROW]
+        if odd:
+            raise DataError(f"{path}: give the weights in float32, float16 or bfloat16", odd)
         return {name: _wide(one) for name, one in safetensors.numpy.load_file(path).items()}
     except (safetensors.SafetensorError, OSError) as error:
         raise DataError(f"{path}: unreadable ({error}); copy it again") from error
-    except (KeyError, AttributeError, TypeError) as error:
-        raise DataError(
-            f"{path}: {error} is no type of plain numbers; give float32, float16 or bfloat16"
-        ) from error
 
 
 def _numbers(

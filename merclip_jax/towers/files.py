@@ -156,6 +156,6 @@ def tokenizer(name: str | os.PathLike) -> Tokenizer:
     except Exception as error:  # tokenizers raises no other kind
         raise ConfigError(f"{folder}: damaged tokenizer ({error}); copy it again") from error
     raise ConfigError(
-        f"{name}: no tokenizer.json there, nor vocab.json with merges.txt; CLIP's own is in "
-        "openai/clip-vit-base-patch16"
+        f"{name}: no tokenizer.json there; CLIP's own is in openai/clip-vit-base-patch16 "
+        "(vocab.json with merges.txt would do, too)"
     )

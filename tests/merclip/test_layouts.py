@@ -7,7 +7,7 @@ import pytest
 import safetensors.numpy
 from golden_tiny import GOLDENS
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.slow]  # lone towers get a full-size other one
 pytest.importorskip("torch")
 
 from benchmarks.weights import layouts, parity  # noqa: E402

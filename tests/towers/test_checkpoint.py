@@ -76,6 +76,15 @@ def test_what_cannot_be_computed_with_is_refused_by_name(tensor, message, tmp_pa
         checkpoint.read(path)
 
 
+def test_float8_is_refused_by_name(tmp_path):
+    header = {"odd": {"dtype": "F8_E4M3", "shape": [3], "data_offsets": [0, 3]}}
+    text = json.dumps(header).encode()
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(len(text).to_bytes(8, "little") + text + bytes(3))
+    with pytest.raises(DataError, match="odd: F8_E4M3, so quantised"):
+        checkpoint.read(path)
+
+
 def test_an_absurd_header_takes_no_memory(tmp_path):
     header = {"a": {"dtype": "F32", "shape": [1 << 30, 1 << 30], "data_offsets": [0, 1 << 62]}}
     text = json.dumps(header).encode()

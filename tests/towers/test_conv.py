@@ -119,7 +119,7 @@ def test_batch_norm_over_a_named_axis_is_that_of_the_whole_batch(devices, shift)
 
 def test_batch_norm_of_groups_is_that_of_devices_without_synchronisation():
     """Two devices of four clips, whose running statistics are averaged."""
-    x, where = normal(8, 2, 3, 5) + 1.0, jnp.arange(3)[:, None] > 0
+    x, where = normal(0, 8, 2, 3, 5) + 1.0, jnp.arange(3)[:, None] > 0
     norm = conv.BatchNorm(5, clips=4)
     out = norm(x, train=True, where=where)
     alone = [conv.BatchNorm(5) for _ in range(2)]

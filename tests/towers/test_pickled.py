@@ -99,6 +99,21 @@ def test_a_message_hub_is_passed_over(tmp_path):
     assert found.found == "its state_dict (beside message_hub)"
 
 
+def test_torchscript_is_read_and_never_run(tmp_path):
+    """An archive of modules, whose code would fail if anyone looked at it."""
+    visual = b"c__torch__.___torch_mangle_0.model\nVisual\n)\x81" + a_dict(proj=tensor()) + b"b"
+    objects = b"c__torch__.model\nCLIP\n)\x81" + a_dict(visual=visual, training=b"I01\n") + b"b"
+    path = saved(tmp_path / "clip.pt", objects)
+    with pytest.raises(DataError, match=r"it names __torch__\."):
+        checkpoint.read(path)  # without constants.pkl it is no TorchScript
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("archive/constants.pkl", b"\x80\x02).")
+        archive.writestr("archive/code/__torch__/model.py", b"raise SystemExit(1)")
+    found = checkpoint.read(path)
+    assert list(found.tensors) == ["visual.proj"] and found.scripted
+    assert found.found == "TorchScript, not run"
+
+
 @pytest.mark.parametrize(
     ("value", "message"),
     [
