@@ -45,7 +45,7 @@ def read(path: Path) -> Manifest | None:
         content = json.loads(path.read_text(encoding="utf-8"))
         digest = content.pop("digest")
         manifest = Manifest(**content)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DataError(f"{path} is damaged ({error})") from error
