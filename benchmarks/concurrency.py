@@ -21,6 +21,7 @@ from benchmarks import interrupted
 from benchmarks.interrupted import End, Moment
 from merclip_jax import app
 from merclip_jax.data import datasets, pack
+from merclip_jax.errors import ConfigError
 
 
 def _define(given: flags.FlagValues, arguments: Sequence[str]) -> None:
@@ -72,7 +73,7 @@ def _pair(body: Callable[[], None], place: Path, delay: float) -> list[End]:
 def _outcome(kind: str, end: End) -> str:
     if end.code == app.DONE:
         return "waited, then done" if "waiting until it ends" in end.said else "done"
-    refused = end.code == app.BAD_ARGUMENTS and "is in use by process" in end.said
+    refused = end.code == ConfigError.exit_code and "is in use by process" in end.said
     if refused and kind == "workdir":
         return "refused, naming the other"
     print(end.code, end.said[-2000:])
@@ -81,7 +82,7 @@ def _outcome(kind: str, end: End) -> str:
 
 def _wrong(kind: str, place: Path, alone: Path) -> list[str]:
     if kind == "workdir":
-        return interrupted.differences(place / "run", alone / "run")
+        return interrupted.differences(place, alone)
     files = [
         {path.relative_to(where): path.read_bytes() for path in where.rglob("*") if path.is_file()}
         for where in (place, alone)

@@ -17,10 +17,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 from ml_collections import ConfigDict
 
-from merclip_jax import app, experiment, workdir
+from merclip_jax import app, experiment, predict, workdir
 from merclip_jax.configs import casme2
+from merclip_jax.errors import RunError
+from merclip_jax.tfds_builders.synthetic_me import clips, long_videos
+from merclip_jax.tfds_builders.synthetic_me.corpus import Corpus
+from merclip_jax.video.inference import Settings
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))  # the fake corpus is the tests'
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
@@ -32,6 +37,8 @@ PHASES = {
     "export": "/model-seed",
     "checkpoint": "/checkpoints/",
     "training": "/tensorboard/",
+    "windows": "/out/windows.jsonl",
+    "timeline": "/out/",
     "fold results": "/folds/",
     "report": "/run/",
     "locks": "",
@@ -93,7 +100,7 @@ def start(body: Callable[[], object], place: Path, moment: Moment, limit: int = 
     process = os.fork()
     if process:
         return Running(process, told, log, moment)
-    code = app.FAILED
+    code = RunError.exit_code
     try:
         with log.open("w") as out:
             os.dup2(out.fileno(), 1)
@@ -160,8 +167,9 @@ class Running:
         return End(os.waitstatus_to_exitcode(status), phase or "start", said, events)
 
 
-def differences(run: Path, whole: Path) -> list[str]:
+def differences(place: Path, whole: Path) -> list[str]:
     """The result files of a run that are not those of another, but for times."""
+    run, whole = place / "run", whole / "run"
     names = ["predictions.csv", "clips.csv", "manifest.json"]
     names += [str(path.relative_to(whole)) for path in whole.glob("folds/*/predictions-*.csv")]
     names += [str(path.relative_to(whole)) for path in whole.glob("folds/*/model-*/*")]
@@ -179,12 +187,59 @@ def differences(run: Path, whole: Path) -> list[str]:
     )
 
 
-def _without_times(report: Path) -> dict:
-    values = json.loads(report.read_text())
-    del values["timing"]
+def _without_times(file: Path) -> dict:
+    values = json.loads(file.read_text())
+    for times in ("timing", "speed"):
+        values.pop(times, None)
     return values
 
 
 def train(place: Path, shared: Path) -> None:
     """One attempt at the run of a place; the corpus lies in `shared`."""
     experiment.run(config(shared / "CASME2", place / "data"), place / "run")
+
+
+def film(shared: Path) -> None:
+    """Two seconds of a drawn face that moves once."""
+    shared.mkdir(parents=True)
+    corpus = Corpus.macro(size=112)
+    scene = long_videos.tell(corpus, 0, 0, seconds=2.0, events=1)
+    person = clips.identity(corpus.seed, 0, 112)
+    code = cv2.VideoWriter_fourcc(*"mp4v")  # type: ignore[attr-defined]
+    writer = cv2.VideoWriter(str(shared / "film.mp4"), code, scene.fps, (112, 112))
+    for frame in long_videos.film(person, scene, corpus.noise):
+        writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+    writer.release()
+
+
+def read(place: Path, shared: Path) -> None:
+    """One attempt at the timeline of the film."""
+    settings = Settings(window_ms=300.0, stride_ms=50.0, face="largest")
+    predict.run(
+        "assets/demo_model", str(shared / "film.mp4"), place / "out", settings, crop="owner"
+    )
+
+
+def other_timelines(place: Path, whole: Path) -> list[str]:
+    """The files of a timeline that are not those of another, but for times."""
+    names = ("timeline.csv", "windows.jsonl", "settings.json")
+    found = [
+        n for n in names if (place / "out" / n).read_bytes() != (whole / "out" / n).read_bytes()
+    ]
+    told = [_without_times(where / "out/timeline.json") for where in (place, whole)]
+    return found + ([] if told[0] == told[1] else ["timeline.json"])
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is interrupted: what it needs, one attempt at it, and how its results are compared."""
+
+    prepare: Callable[[Path], None]
+    attempt: Callable[[Path, Path], None]
+    differences: Callable[[Path, Path], list[str]]
+
+
+WORKS = {
+    "train": Work(prepare, train, differences),
+    "predict": Work(film, read, other_timelines),
+}

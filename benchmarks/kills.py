@@ -1,8 +1,9 @@
 """A run killed at random in every phase, restarted until it is done, compared with one left alone.
 
-python -m benchmarks.kills --folder=DIR --kills=100 [--seed=0] [--json=FILE]
+python -m benchmarks.kills --folder=DIR --kills=100 [--of=predict] [--seed=0] [--json=FILE]
 
-From the owner's files to the report: preparing, packing, training, checkpoints, export, report.
+From the owner's files to the report: preparing, packing, training, checkpoints, export, report; or
+with --of=predict from a film to its timeline.
 Half of the kills strike before a file is touched, chosen at random among those of a phase; the
 others at a random time. With --full=N also N attempts on a disk that is full, for which no file may
 grow beyond a random size: the system then says EFBIG where a full disk says ENOSPC.
@@ -12,6 +13,7 @@ import json
 import random
 import shutil
 import sys
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,8 +21,9 @@ from pathlib import Path
 from absl import flags
 
 from benchmarks import interrupted
-from benchmarks.interrupted import End, Moment
+from benchmarks.interrupted import End, Moment, Work
 from merclip_jax import app
+from merclip_jax.errors import RunError
 
 ATTEMPTS = 4  # that are killed, at most, before one is left alone
 KILLED = -9
@@ -28,6 +31,7 @@ KILLED = -9
 
 def _define(given: flags.FlagValues, arguments: Sequence[str]) -> None:
     flags.DEFINE_string("folder", None, "an empty folder for it", flag_values=given)
+    flags.DEFINE_enum("of", "train", list(interrupted.WORKS), "what", flag_values=given)
     flags.DEFINE_integer("kills", 100, "how many, at least", flag_values=given)
     flags.DEFINE_integer("full", 0, "attempts with a full disk", flag_values=given)
     flags.DEFINE_integer("seed", 0, "of the moments", flag_values=given)
@@ -37,17 +41,18 @@ def _define(given: flags.FlagValues, arguments: Sequence[str]) -> None:
 def _campaign(given: flags.FlagValues) -> None:
     folder, rng = Path(given.folder).absolute(), random.Random(given.seed)
     shared = folder / "shared"
-    interrupted.prepare(shared)
+    work = interrupted.WORKS[given.of]
+    work.prepare(shared)
     whole = folder / "whole"
     whole.mkdir()
-    left_alone, seconds = _timed(whole, shared)
+    left_alone, seconds = _timed(whole, shared, work)
     if left_alone.code:
         raise RuntimeError(left_alone.said)
     table = Counter()
     while table["kills"] < given.kills or table["full"] < given.full:
         full = table["kills"] >= given.kills
-        ends = _one(folder / "killed", shared, left_alone.events, seconds, rng, full)
-        _count(table, ends, full, interrupted.differences(folder / "killed/run", whole / "run"))
+        ends = _one(folder / "killed", shared, work, left_alone.events, seconds, rng, full)
+        _count(table, ends, full, work.differences(folder / "killed", whole))
         print(json.dumps(table), flush=True)
         if given.json:
             Path(given.json).write_text(json.dumps(table, indent=2) + "\n")
@@ -55,24 +60,23 @@ def _campaign(given: flags.FlagValues) -> None:
     print(_shown(table))
 
 
-def _timed(place: Path, shared: Path) -> tuple[End, float]:
+def _timed(place: Path, shared: Path, work: Work) -> tuple[End, float]:
     """The run that is left alone, twice, since the first compiles; and how long the second took."""
-    import time
-
-    _attempt(place, shared, Moment())
+    _attempt(place, shared, work, Moment())
     shutil.rmtree(place)
     place.mkdir()
     began = time.monotonic()
-    return _attempt(place, shared, Moment()), time.monotonic() - began
+    return _attempt(place, shared, work, Moment()), time.monotonic() - began
 
 
-def _attempt(place: Path, shared: Path, moment: Moment, limit: int = 0) -> End:
-    return interrupted.start(lambda: interrupted.train(place, shared), place, moment, limit).end()
+def _attempt(place: Path, shared: Path, work: Work, moment: Moment, limit: int = 0) -> End:
+    return interrupted.start(lambda: work.attempt(place, shared), place, moment, limit).end()
 
 
 def _one(
     place: Path,
     shared: Path,
+    work: Work,
     events: dict[str, int],
     seconds: float,
     rng: random.Random,
@@ -80,25 +84,26 @@ def _one(
 ) -> list[End]:
     """A run from nothing to the end; each phase is killed once at most, in their order."""
     place.mkdir()
-    phases = sorted(rng.sample(range(len(events)), ATTEMPTS))
-    names = [name for i, name in enumerate(events) if i in phases and events[name]]
+    met = [name for name in events if events[name]]
+    chosen = rng.sample(met, min(ATTEMPTS, len(met)))
+    names = [name for name in met if name in chosen]
     ends = []
     for name in names:
         if full:  # from where a kill has left it, since the first file to be written is not all
-            _attempt(place, shared, Moment(name, rng.randint(1, events[name])))
-            ends.append(_attempt(place, shared, Moment(), limit=int(2 ** rng.uniform(4, 18))))
+            _attempt(place, shared, work, Moment(name, rng.randint(1, events[name])))
+            ends.append(_attempt(place, shared, work, Moment(), limit=int(2 ** rng.uniform(4, 18))))
         elif rng.random() < 0.5:
-            ends.append(_attempt(place, shared, Moment(seconds=rng.uniform(0.1, seconds))))
+            ends.append(_attempt(place, shared, work, Moment(seconds=rng.uniform(0.1, seconds))))
         else:
-            ends.append(_attempt(place, shared, Moment(name, rng.randint(1, events[name]))))
+            ends.append(_attempt(place, shared, work, Moment(name, rng.randint(1, events[name]))))
         if ends[-1].code == app.DONE:
             return ends
-    return [*ends, _attempt(place, shared, Moment())]
+    return [*ends, _attempt(place, shared, work, Moment())]
 
 
 def _count(table: Counter, ends: list[End], full: bool, differing: list[str]) -> None:
     kind = "full" if full else "kills"
-    struck = [end for end in ends if end.code == (KILLED if not full else app.FAILED)]
+    struck = [end for end in ends if end.code == (KILLED if not full else RunError.exit_code)]
     table["runs"] += 1
     table["attempts"] += len(ends)
     table[kind] += len(struck)
