@@ -14,7 +14,7 @@ project = "merclip_jax"
 author = "the authors of merclip_jax"
 version = release = merclip_jax.__version__
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["jupyter_execute", "_build"]
 html_theme = "furo"
 html_title = f"merclip_jax {release}"
 html_copy_source = False
