@@ -91,21 +91,23 @@ def test_rows_are_taken_of_all_that_is_stored():
 
 def test_a_pack_keeps_the_motion_since_each_clips_own_first_frame(tmp_path, monkeypatch):
     frames = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), np.uint8)
-    table = pd.DataFrame({"dataset": "a", "start": [0, 3], "n_frames": [3, 2]})
-    moved = pack._motion(tmp_path, frames, table, False)
+    table = pd.DataFrame({"dataset": "a", "pixels": "a", "start": [0, 3], "n_frames": [3, 2]})
+    moved = pack._motion(tmp_path, frames, table, False, tmp_path / ".lock")
     np.testing.assert_array_equal(moved[3:], motion.encode(motion.motion(frames[3:])))
     assert (moved[[0, 3]] == 128).all()
     monkeypatch.setattr(motion, "motion", None)  # it is not computed again
-    np.testing.assert_array_equal(pack._motion(tmp_path, frames, table, False), moved)
+    np.testing.assert_array_equal(
+        pack._motion(tmp_path, frames, table, False, tmp_path / ".lock"), moved
+    )
 
 
 def test_clips_measured_side_by_side_stay_in_order(tmp_path):
     counts = np.array([3, 1, 5, 2, 4, 1, 6, 2])
     starts = np.concatenate([[0], counts.cumsum()[:-1]])
     frames = np.random.default_rng(1).integers(0, 256, (counts.sum(), 16, 16, 3), np.uint8)
-    table = pd.DataFrame({"dataset": "a", "start": starts, "n_frames": counts})
+    table = pd.DataFrame({"dataset": "a", "pixels": "a", "start": starts, "n_frames": counts})
     threads = cv2.getNumThreads()
-    moved = pack._motion(tmp_path, frames, table, False)
+    moved = pack._motion(tmp_path, frames, table, False, tmp_path / ".lock")
     assert cv2.getNumThreads() == threads
     for start, count in zip(starts, counts, strict=True):
         alone = motion.encode(motion.motion(frames[start : start + count]))
