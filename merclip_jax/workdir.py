@@ -36,7 +36,8 @@ def write(path: Path, content: str | bytes) -> None:
         publish(partial, path)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        error.filename = str(path)  # a full disk names none
+        if error.errno:  # a full disk names no file
+            error.filename = str(path)
         raise
 
 
