@@ -1,7 +1,7 @@
 """Checkpoints of one fold: its training state and its sampler's position, together.
 
-A checkpoint carries a digest of all that it holds, because Orbax loads
-a flipped byte without a word. With several processes all call alike, and the first one writes.
+A checkpoint carries a digest of all that it holds, because Orbax loads a flipped byte without a
+word. With several processes all call alike, and the first one writes.
 """
 
 import errno

@@ -20,7 +20,6 @@ from merclip_jax.video.inference import Settings
 
 pytest.importorskip("playwright", reason="pages are not opened: pip install playwright")
 
-import browser_page
 from browser_page import Opened
 
 UNITS = ("1", "2", "4", "5", "6", "7", "9", "10", "L12", "R12", "14", "15", "17", "24", "25")
@@ -101,14 +100,6 @@ PAGES = {
     "audit": audit_page,
     "timeline": timeline_page,
 }
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not browser_page.executable():
-        pytest.skip("no Chromium on this machine: install Debian's package chromium")
-    with browser_page.launched() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

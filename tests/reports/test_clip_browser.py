@@ -12,7 +12,6 @@ from merclip_jax.reports import clips, report, results
 
 pytest.importorskip("playwright", reason="pages are not opened: pip install playwright")
 
-import browser_page
 from browser_page import Opened
 
 
@@ -21,14 +20,6 @@ def finished(tmp_path_factory):
     folder = make_workdir(tmp_path_factory.mktemp("clips") / "run", subjects=11)
     report.write(folder)
     return folder
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not browser_page.executable():
-        pytest.skip("no Chromium on this machine: install Debian's package chromium")
-    with browser_page.launched() as running:
-        yield running
 
 
 @pytest.fixture
