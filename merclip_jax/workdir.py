@@ -62,10 +62,11 @@ def _flush(path: Path) -> None:
         os.close(opened)
 
 
-def remove_partial(folder: Path) -> None:
+def remove_partial(folder: Path, apart_from: Path | None = None) -> None:
     """Remove files that a killed process had begun; only who holds the folder may do so."""
     for path in folder.rglob(f".*{PARTIAL}"):
-        path.unlink()
+        if apart_from not in path.parents:
+            path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -134,18 +135,18 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 @contextmanager
-def held(workdir: Path) -> Iterator[None]:
-    """Make the workdir of a run and hold it while the block runs.
+def held(workdir: Path, wait: bool = False) -> Iterator[None]:
+    """Make the workdir of a run and hold it while the block runs; not its folds, see `alone`.
 
     Raises:
-      ConfigError: it cannot be made, or another process trains in it.
+      ConfigError: it cannot be made, or another process holds it, and `wait` is not set.
     """
     try:
         workdir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"--workdir={workdir} cannot be used: {error}") from error
-    with alone(workdir / ".lock", f"--workdir={workdir}", wait=False):
-        remove_partial(workdir)
+    with alone(workdir / ".lock", f"--workdir={workdir}", wait):
+        remove_partial(workdir, apart_from=workdir / "folds")
         yield
 
 

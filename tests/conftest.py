@@ -9,6 +9,7 @@ from merclip_jax import train
 from merclip_jax.configs import synthetic
 from merclip_jax.merclip import sentences
 from merclip_jax.models import MerClip
+from merclip_jax.reports import paper
 from merclip_jax.towers.config import EmotionConfig, MerClipConfig, TextConfig, VisionConfig
 
 SLOWEST_FIRST = (
@@ -72,6 +73,13 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.name in MARKED:
             item.add_marker(MARKED[item.path.name])
+
+
+@pytest.fixture(autouse=True)
+def quick_fonts(monkeypatch, request):
+    """Every run writes figures for a paper: whole fonts in their PDFs cost a second each time."""
+    if request.path.name != "test_paper.py":
+        monkeypatch.setitem(paper.STYLE, "pdf.fonttype", 3)
 
 
 @pytest.fixture

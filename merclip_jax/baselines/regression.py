@@ -25,7 +25,7 @@ from merclip_jax.data import pack
 from merclip_jax.errors import ConfigError
 from merclip_jax.protocols.folds import Fold
 from merclip_jax.towers import files, folder, leaves
-from merclip_jax.training import export, parallel
+from merclip_jax.training import export, processes
 from merclip_jax.training.batch import Predicted
 from merclip_jax.training.fold import RunContext
 
@@ -90,7 +90,7 @@ class Regression(folder.Saveable):
         shape = (cfg.kept, grid.FINEST, grid.FINEST, cfg.parts)
         self.grids = Kept(jnp.zeros(shape, jnp.float16))
         states = (cfg.kept, count) if cfg.tells_units else (cfg.kept,)
-        self.labels = Kept(jnp.zeros(states, jnp.int8))
+        self.labels = Kept(jnp.zeros(states, jnp.int32))
 
     @classmethod
     def of(cls, cfg: RegressionConfig, fitted: Fitted, clips: Clips) -> "Regression":
@@ -98,7 +98,7 @@ class Regression(folder.Saveable):
         model = cls(cfg)
         model.kernel[...], model.bias[...] = (jnp.asarray(part, jnp.float32) for part in fitted)
         model.grids[...] = jnp.asarray(clips.grids, jnp.float16)
-        model.labels[...] = jnp.asarray(clips.labels, jnp.int8)
+        model.labels[...] = jnp.asarray(clips.labels, jnp.int32)
         return model
 
     @property
@@ -134,9 +134,9 @@ def train_folds(context: RunContext, folds: Sequence[Fold], bar: tqdm) -> None:
             "third; start from a regression of the same kind of motion"
         )
     with threadpool_limits(1):  # problems so small that threads would only wait
-        near = grid.starts(_head(start.cfg), start.clips) if parallel.is_first() else {}
+        near = grid.starts(_head(start.cfg), start.clips) if processes.is_first() else {}
         for fold in folds:
-            if parallel.is_first():
+            if processes.is_first():
                 _train_fold(context, fold, start, clips, near)
             bar.update(steps)
 

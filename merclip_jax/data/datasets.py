@@ -255,8 +255,9 @@ def _config(dataset: str, name: str | None) -> tfds.core.BuilderConfig:
 
 def _folder(dataset: str, data_dir: Path, config_name: str | None) -> Path:
     """Where TFDS keeps a dataset."""
-    version = _builder_class(dataset).VERSION
-    return data_dir / dataset / _config(dataset, config_name).name / str(version)
+    config = _config(dataset, config_name)
+    version = config.version or _builder_class(dataset).VERSION
+    return data_dir / dataset / config.name / str(version)
 
 
 def _builder(dataset: str, data_dir: Path, config_name: str | None) -> tfds.core.DatasetBuilder:

@@ -141,7 +141,14 @@ def _manifest(folder: Path) -> manifest.Manifest | None:
 
 
 def _identity(corpus: Corpus) -> dict[str, str]:
-    return {"annotation": manifest.of_json([manifest.of_file(path) for path in corpus.sources()])}
+    return {"annotation": manifest.of_json([_digest(path) for path in corpus.sources()])}
+
+
+def _digest(source: Path) -> str:
+    """Of a workbook its bytes; of a tree whose folders are the labels the names in it."""
+    if source.is_file():
+        return manifest.of_file(source)
+    return manifest.of_json(sorted(str(path.relative_to(source)) for path in source.rglob("*")))
 
 
 def _differences(builder: tfds.core.DatasetBuilder, corpus: Corpus) -> Iterator[str]:

@@ -93,6 +93,11 @@ def _of_parallel(config: ConfigDict) -> Iterator[str]:
         )
     if settings.form == "pmap" and settings.coordinator:
         yield "--config.parallel.form='pmap' runs in one process; take 'jit' for several"
+    if settings.share_folds and settings.coordinator:
+        yield (
+            "--config.parallel.share_folds=True lets runs of one process each take folds; with "
+            "--config.parallel.coordinator the processes train the same ones: set one of the two"
+        )
     if settings.process >= settings.processes:
         yield (
             f"--config.parallel.process={settings.process} of --config.parallel.processes="

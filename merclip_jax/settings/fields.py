@@ -186,6 +186,8 @@ FIELDS = (
     Field("parallel.form", "jit",
           "a ('fold', 'data') mesh, or pmap over one fold's batch", ("jit", "pmap"), free=True),
     Field("parallel.devices", 0, "devices to use; 0: all", low=0, free=True),
+    Field("parallel.share_folds", False,
+          "other processes with this command and workdir train folds of it, too", free=True),
     Field("parallel.coordinator", "",
           "several processes: 'host:port' of the first; 'auto' on a cluster", free=True),
     Field("parallel.processes", 1, "how many there are, unless 'auto'", low=1, free=True),

@@ -1,7 +1,8 @@
 """Checkpoints of one fold: its training state and its sampler's position, together.
 
 A checkpoint carries a digest of all that it holds, because Orbax loads a flipped byte without a
-word. With several processes all call alike, and the first one writes.
+word. Of several processes one that holds the fold saves it, alone; all of them read, so that all
+know where training goes on.
 """
 
 import errno
@@ -9,6 +10,8 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +19,7 @@ import jax
 import numpy as np
 from orbax.checkpoint import v1 as ocp
 
-from merclip_jax.training import parallel
+from merclip_jax.training import processes
 
 DIGEST = hashlib.sha256().digest_size  # bytes
 SAID = 200  # letters of an error that a notice shows
@@ -35,29 +38,46 @@ class FoldCheckpoints:
 
     def __init__(self, directory: Path, keep: int):
         self._directory, self._keep = directory.resolve(), keep
-        self._open()
-
-    def _open(self) -> None:
-        self._checkpointer = ocp.training.Checkpointer(
-            self._directory,
-            preservation_policy=ocp.training.preservation_policies.LatestN(self._keep),
-            cleanup_tmp_directories=True,
-        )
+        self._writer: ocp.training.Checkpointer | None = None
+        self._writing: tuple[int, Any] | None = None  # a step, and Orbax's word on it to come
 
     def save(self, step: int, state: Any, position: dict) -> None:
         """Save a state (any tree of arrays) and a JSON-able sampler position after `step` steps.
 
+        It is written while training goes on; the arrays must not change until the next call here.
+
         Raises:
-          OSError: it cannot be written; the checkpoints before it stay.
+          OSError: this one or the one before it cannot be written; those before that stay.
         """
+        self._written()
         leaves = _leaves(state)
         text = json.dumps({"step": step, "position": position}).encode()
         # As one array of bytes: Orbax would store each number of a position, predictions among
         # them, as a leaf of its own, which takes longer than the epoch.
         written = np.frombuffer(_digest(leaves, text) + text, np.uint8)
         parts = {"state": leaves, "about": {"json": written}}
+        with self._named(step):
+            if self._writer is None:
+                self._writer = ocp.training.Checkpointer(
+                    self._directory,
+                    context=_alone(),
+                    preservation_policy=ocp.training.preservation_policies.LatestN(self._keep),
+                    cleanup_tmp_directories=True,
+                )
+            self._writing = step, self._writer.save_checkpointables_async(step, parts)
+
+    def _written(self) -> None:
+        """Wait until what was begun is on the disk."""
+        if self._writing:
+            step, response = self._writing
+            self._writing = None
+            with self._named(step):
+                response.result()
+
+    @contextmanager
+    def _named(self, step: int) -> Iterator[None]:
         try:
-            self._checkpointer.save_checkpointables(step, parts)
+            yield
         except Exception as error:  # noqa: BLE001 - of a full disk Orbax says it in many ways
             said = f"checkpoint {step} cannot be written ({_first_line(error)})"
             raise OSError(errno.EIO, said, str(self._directory)) from error
@@ -88,29 +108,38 @@ class FoldCheckpoints:
         return None, notices
 
     def set_aside(self, after: int = -1) -> None:
-        """Move the checkpoints of steps `after` that one out of the way, beside the others."""
-        self._checkpointer.close()
+        """Move checkpoints of steps `after` that one out of the way; all processes must call."""
         aside = self._directory.with_name(f"{self._directory.name}-set-aside")
-        parallel.wait_for_all("reading checkpoints")
-        with parallel.first_alone("setting checkpoints aside"):
-            for step in self._steps() if parallel.is_first() else ():
+        processes.wait_for_all("reading checkpoints")
+        with processes.first_alone("setting checkpoints aside"):
+            for step in self._steps() if processes.is_first() else ():
                 if step > after:
                     aside.mkdir(exist_ok=True)
                     _remove(aside / str(step))
                     os.rename(self._directory / str(step), aside / str(step))
-        self._open()
 
     def close(self) -> None:
-        """Wait for what is still being written."""
-        self._checkpointer.close()
+        """Wait for what is still being written.
+
+        Raises:
+          OSError: it cannot be written.
+        """
+        self._written()
+        if self._writer:
+            self._writer.close()
 
     def _steps(self) -> list[int]:
         """Those that have a folder, or whatever has taken its name: Orbax lists only good ones."""
+        if not self._directory.is_dir():
+            return []
         return [int(path.name) for path in self._directory.iterdir() if path.name.isdecimal()]
 
     def _load(self, step: int, state: Any) -> Saved:
         expected = _leaves(state)
-        parts = self._checkpointer.load_checkpointables(step, {"state": expected, "about": None})
+        with _alone():
+            parts = ocp.load_checkpointables(
+                self._directory / str(step), {"state": expected, "about": None}
+            )
         leaves, about = parts["state"], np.asarray(parts["about"]["json"])
         if _digest(leaves, about[DIGEST:].tobytes()) != about[:DIGEST].tobytes():
             raise ValueError("it changed since it was saved")
@@ -119,6 +148,18 @@ class FoldCheckpoints:
             jax.tree.structure(state), [leaves[name] for name in expected]
         )
         return Saved(written["step"], restored, written["position"])
+
+
+def _alone() -> ocp.Context:
+    """Let Orbax write or read in this process without waiting for others."""
+    if jax.process_count() == 1:
+        return ocp.Context()
+    here = jax.process_index()
+    return ocp.Context(
+        multiprocessing_options=ocp.options.MultiprocessingOptions(
+            primary_host=here, active_processes={here}, barrier_sync_key_prefix=f"process {here}"
+        )
+    )
 
 
 def _leaves(tree: Any) -> dict[str, Any]:

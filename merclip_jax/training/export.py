@@ -5,7 +5,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 import pandas as pd
 from flax import nnx
@@ -66,9 +65,8 @@ def write(context: RunContext, fold: Fold, history: list[dict], table: pd.DataFr
 
 def keep(
     context: RunContext,
-    fold: Fold,
+    member: FoldState,
     state: State,
-    slot: int,
     test_pred: Predicted,
     val_pred: Predicted | None,
 ) -> None:
@@ -76,22 +74,19 @@ def keep(
 
     Args:
       context: of the run; `checkpoint.export` asks for the model.
-      fold: whose epoch it is.
-      state: of all folds that step together; every process must call.
-      slot: the fold's place among them.
+      member: the fold whose epoch it is; the process that saves it keeps it.
+      state: of all folds that step together.
       test_pred: of its held-out clips.
       val_pred: of the clips that the task asked for.
     """
-    exported = context.config.checkpoint.export
-    own = jax.tree.map(lambda leaf: leaf[slot], state._replace(key=())) if exported else None
-    final = parallel.fetch(own)
-    if not parallel.is_first():
+    if not context.engine.saves(member.slot):
         return
-    context.task.keep(context.folder(fold), context.seed, test_pred)
-    if exported:
-        learner, frozen = context.learner, context.shared.frozen
-        model = nnx.merge(learner.graphdef, final.params, frozen, final.model_state)
-        save_model(context, fold, model, test_pred, val_pred)
+    context.task.keep(context.folder(member.fold), context.seed, test_pred)
+    if context.config.checkpoint.export:
+        params, model_state = parallel.of_fold((state.params, state.model_state), member.slot)
+        frozen = context.shared.frozen
+        model = nnx.merge(context.learner.graphdef, params, frozen, model_state)
+        save_model(context, member.fold, model, test_pred, val_pred)
 
 
 def save_model(

@@ -11,7 +11,7 @@ from merclip_jax import workdir as files
 from merclip_jax.data import identity
 from merclip_jax.errors import DataError
 from merclip_jax.scoring import attention
-from merclip_jax.training import parallel
+from merclip_jax.training import processes
 
 TABLES = ("history", "predictions")
 
@@ -62,7 +62,7 @@ def check(folder: Path, seed: int) -> list[str]:
     if not path.exists():
         return []
     faults = manifest.faults(path)
-    if faults and parallel.is_first():
+    if faults and processes.is_first():
         if faults.keys() - {results(folder, seed, kind) for kind in TABLES}:
             shutil.rmtree(folder / "checkpoints" / f"seed{seed}", ignore_errors=True)
         path.unlink()

@@ -67,11 +67,19 @@ class Choice:
 
 @dataclass
 class FoldState:
-    """A fold in training: its sampler, its checkpoints and what it logged and chose so far."""
+    """A fold in training: its sampler, its checkpoints and what it logged and chose so far.
+
+    Attributes:
+      slot: its place among the folds that step together.
+      step: where it goes on.
+      state: after `step` steps, until training takes it; None where other processes hold the fold.
+    """
 
     fold: Fold
+    slot: int
     sampler: sampling.grain.DatasetIterator
     checkpoints: FoldCheckpoints
-    state: step.State
+    step: int
+    state: step.State | None
     history: list[dict]
     choice: Choice

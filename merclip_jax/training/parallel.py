@@ -6,83 +6,22 @@ of a single fold and names the axis that BatchNorm, the contrastive loss and the
 summed over.
 """
 
-import itertools
 import math
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.experimental import multihost_utils
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from ml_collections import ConfigDict
-from orbax.checkpoint import multihost
 
 from merclip_jax.errors import ConfigError
 from merclip_jax.training.batch import Batch, Shared, State
+from merclip_jax.training.processes import fetch
 from merclip_jax.training.step import Learner
-
-PATIENCE_MS = 7 * 24 * 3600 * 1000  # packing a large corpus may take hours
-_BARRIERS = itertools.count()  # every process comes to the same ones in the same order
-
-
-def join(settings: ConfigDict) -> None:
-    """Join the other processes of a run, before anything else of jax is used.
-
-    Every process runs the same command; the first alone writes files, which all must see.
-
-    Raises:
-      ConfigError: no answer from the coordinator.
-    """
-    if not settings.coordinator or jax.distributed.is_initialized():
-        return
-    given = {}
-    if settings.coordinator != "auto":  # else the cluster's own environment tells
-        given = {
-            "coordinator_address": settings.coordinator,
-            "num_processes": settings.processes,
-            "process_id": settings.process,
-        }
-    try:
-        jax.distributed.initialize(**given)
-    except (RuntimeError, ValueError) as error:
-        raise ConfigError(
-            f"--config.parallel.coordinator={settings.coordinator!r}: {error}"
-        ) from error
-
-
-def is_first() -> bool:
-    """Whether this process is the one that writes."""
-    return jax.process_index() == 0
-
-
-def wait_for_all(what: str) -> None:
-    """Go on when every process of the run has come here, however long one works before it.
-
-    The devices' own barrier gives up after 30 s on CPU. This one is the coordinator's, which also
-    ends the others if a process dies.
-    """
-    if jax.process_count() == 1:
-        return
-    if not is_first():
-        sys.stderr.write(f"process {jax.process_index()} waits for the others: {what}\n")
-    barrier = multihost.get_barrier_sync_fn()
-    barrier(key=f"{what} {next(_BARRIERS)}", timeout_ms=PATIENCE_MS)
-
-
-@contextmanager
-def first_alone(what: str) -> Iterator[None]:
-    """Let the first process go through the block before the others begin it."""
-    if not is_first():
-        wait_for_all(what)
-    yield
-    if is_first():
-        wait_for_all(what)
 
 
 def check(config: ConfigDict) -> None:
@@ -131,13 +70,14 @@ class Engine:
 
     def __init__(self, learner: Learner, folds: int):
         settings, devices = learner.config.parallel, _devices(learner.config)
-        over_folds, over_data = _spread(learner.config, folds)
+        over_folds, self.over_data = _spread(learner.config, folds)
         self.folds = folds
         self.form = settings.form
         # Explicit axes, the default of make_mesh, would need shardings on every operation.
         self._mesh = jax.make_mesh(
-            (over_folds, over_data), ("fold", "data"), (AxisType.Auto,) * 2, devices=devices
+            (over_folds, self.over_data), ("fold", "data"), (AxisType.Auto,) * 2, devices=devices
         )
+        self._by_fold = NamedSharding(self._mesh, PartitionSpec("fold"))
         self.predict = jax.jit(_on_folds(learner.predict, folds, (0, 0, None)))
         self.choose_rows = jax.jit(
             _on_folds(learner.choose_rows, folds, (0, 0, 0, 0, None)), static_argnums=4
@@ -145,7 +85,11 @@ class Engine:
         self.compile_s = 0.0  # the first step's time: compilation and one execution
         self._train: Callable[..., Any]
         if self.form == "jit":
-            self._train = jax.jit(_on_folds(learner.train, folds, (0, 0, None)), donate_argnums=0)
+            self._train = jax.jit(
+                _on_folds(learner.train, folds, (0, 0, None)),
+                donate_argnums=0,
+                out_shardings=(self._by_fold, None),  # a fold's state stays on its devices
+            )
         else:
             self._train = _pmapped(
                 learner, devices, NamedSharding(self._mesh, PartitionSpec("data"))
@@ -173,6 +117,51 @@ class Engine:
     def put_batch(self, batch: Batch) -> Batch:
         """Place a training batch `[folds, b, ...]`."""
         return self.put(batch, "fold", "data") if self.form == "jit" else batch
+
+    def holds(self, slot: int) -> bool:
+        """Whether devices of this process train the fold in `slot`."""
+        return jax.process_index() in self._holders(slot)
+
+    def saves(self, slot: int) -> bool:
+        """Whether this process, of those that hold the fold in `slot`, writes its state."""
+        return jax.process_index() == min(self._holders(slot))
+
+    def _holders(self, slot: int) -> set[int]:
+        row = slot * self._mesh.shape["fold"] // self.folds
+        return {device.process_index for device in self._mesh.devices[row]}
+
+    def assemble(self, states: Sequence[State | None]) -> State:
+        """The state that steps together, of one state per slot; None where others hold it."""
+        held = {slot: state for slot, state in enumerate(states) if state is not None}
+        slots = list(held)
+
+        def together(*parts: Any) -> jax.Array:
+            if isinstance(parts[0], jax.Array) and jnp.issubdtype(
+                parts[0].dtype, jax.dtypes.prng_key
+            ):
+                return jax.random.wrap_key_data(together(*map(jax.random.key_data, parts)))
+            there = [np.asarray(part) for part in parts]
+
+            def share(index: Any) -> np.ndarray:
+                return np.stack([there[slots.index(slot)] for slot in range(self.folds)[index[0]]])
+
+            shape = (self.folds, *there[0].shape)
+            return jax.make_array_from_callback(shape, self._by_fold, share)
+
+        return jax.tree.map(together, *held.values())
+
+
+def of_fold(tree: Any, slot: int) -> Any:
+    """One fold's arrays on the host, of a state whose fold in `slot` this process holds."""
+
+    def own(x: jax.Array) -> np.ndarray:
+        for shard in x.addressable_shards:
+            slots = range(x.shape[0])[shard.index[0]]
+            if slot in slots:
+                return np.asarray(shard.data[slots.index(slot)])
+        raise ValueError(f"another process holds the fold in slot {slot}")
+
+    return jax.tree.map(own, tree)
 
 
 def _on_folds(function: Callable, folds: int, in_axes: tuple) -> Callable:
@@ -225,24 +214,3 @@ def _put_everywhere(sharding: NamedSharding, x: Any) -> jax.Array:
         return jax.random.wrap_key_data(_put_everywhere(sharding, jax.random.key_data(x)))
     whole = fetch(x)
     return jax.make_array_from_callback(whole.shape, sharding, lambda index: whole[index])
-
-
-def fetch(tree: Any) -> Any:
-    """Arrays on the host, whole, also where other processes hold parts of them."""
-
-    def whole(x: Any) -> np.ndarray:
-        if isinstance(x, jax.Array) and not x.is_fully_addressable:
-            return multihost_utils.process_allgather(x, tiled=True)
-        return np.asarray(x)
-
-    return jax.tree.map(whole, tree)
-
-
-def stack(trees: list[Any]) -> Any:
-    """Stack the states of folds along a new leading axis."""
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
-
-
-def unstack(tree: Any, fold: int) -> Any:
-    """The state of one fold, of a fetched one of several."""
-    return jax.tree.map(lambda leaf: np.asarray(leaf[fold]), tree)

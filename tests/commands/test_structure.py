@@ -70,7 +70,7 @@ def test_only_data_and_the_audit_import_the_builders():
 
 def test_orbax_keeps_checkpoints_and_the_barrier_of_processes():
     importers = {name for name, path in MODULES.items() if "orbax" in _foreign(path)}
-    assert importers == {"merclip_jax.training.checkpoints", "merclip_jax.training.parallel"}
+    assert importers == {"merclip_jax.training.checkpoints", "merclip_jax.training.processes"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=dotted)

@@ -1,6 +1,7 @@
 """However the work is spread over folds, devices and processes, the predictions are the same."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from compiling import ONE_DEVICE
 
 from merclip_jax import train, workdir
+from merclip_jax.reports import results
 
 
 def predictions(directory) -> pd.DataFrame:
@@ -43,6 +45,37 @@ def test_eight_devices_predict_as_one(whole_run, tiny_config, tmp_path, form, fo
         predictions(whole_run).filter(regex="^p_"),
         atol=1e-4,  # as above: sums in another order
     )
+
+
+@pytest.fixture(scope="module")
+def of_eight(tmp_path_factory):
+    """The workdir of a run on eight devices, filled by the first test that asks."""
+    return tmp_path_factory.mktemp("eight") / "run"
+
+
+@pytest.mark.parametrize(("devices", "folds"), [(2, 2), (1, 1)])
+def test_a_run_goes_on_with_fewer_devices(
+    whole_run, tiny_config, of_eight, tmp_path, devices, folds
+):
+    with tiny_config.unlocked():
+        tiny_config.parallel.devices = 8
+        tiny_config.folds.parallel = 4
+    if not of_eight.exists():
+        train.run(tiny_config, of_eight)
+    run = shutil.copytree(of_eight, tmp_path / "run")
+    for fold in ("s01", "s02", "s03"):  # as if killed in their second epoch
+        (run / f"folds/{fold}/manifest-seed0.json").unlink()
+        shutil.rmtree(run / f"folds/{fold}/checkpoints/seed0/4")
+    with tiny_config.unlocked():
+        tiny_config.parallel.devices = devices
+        tiny_config.folds.parallel = folds
+    train.run(tiny_config, run)
+    np.testing.assert_allclose(
+        predictions(run).filter(regex="^p_"),
+        predictions(whole_run).filter(regex="^p_"),
+        atol=1e-4,  # as above: sums in another order
+    )
+    assert not [notice for notice in results.read(run).run["notices"] if "anew" in notice]
 
 
 @pytest.mark.parametrize("folds", [1, 2])
