@@ -78,6 +78,8 @@ def _groups(run: Run, context: RunContext, bar: tqdm, of_a_fold: int) -> Iterato
                 yield group
             else:
                 time.sleep(LOOK_S)
+        if not shared:
+            return  # of several processes the first may not have marked them as done yet
         left = run.pending(context.seed)
         bar.update((len(pending) - len(left) - len(group)) * of_a_fold)  # others trained these
         if not group and not waits:

@@ -17,11 +17,14 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from orbax.checkpoint import v1 as ocp
+from orbax import checkpoint as ocp
+from orbax.checkpoint import v1
 
 from merclip_jax.training import processes
 
 DIGEST = hashlib.sha256().digest_size  # bytes
+PARTS = ("state", "about")
+PARTIAL = ".orbax-checkpoint-tmp"  # in the name of what Orbax has not finished
 SAID = 200  # letters of an error that a notice shows
 
 
@@ -38,8 +41,8 @@ class FoldCheckpoints:
 
     def __init__(self, directory: Path, keep: int):
         self._directory, self._keep = directory.resolve(), keep
-        self._writer: ocp.training.Checkpointer | None = None
-        self._writing: tuple[int, Any] | None = None  # a step, and Orbax's word on it to come
+        self._writer: ocp.AsyncCheckpointer | None = None
+        self._writing: int | None = None  # the step that is being written
 
     def save(self, step: int, state: Any, position: dict) -> None:
         """Save a state (any tree of arrays) and a JSON-able sampler position after `step` steps.
@@ -58,21 +61,30 @@ class FoldCheckpoints:
         parts = {"state": leaves, "about": {"json": written}}
         with self._named(step):
             if self._writer is None:
-                self._writer = ocp.training.Checkpointer(
-                    self._directory,
-                    context=_alone(),
-                    preservation_policy=ocp.training.preservation_policies.LatestN(self._keep),
-                    cleanup_tmp_directories=True,
-                )
-            self._writing = step, self._writer.save_checkpointables_async(step, parts)
+                self._writer = self._begun()
+            save = {name: ocp.args.PyTreeSave(part) for name, part in parts.items()}
+            self._writer.save(self._directory / str(step), ocp.args.Composite(**save))
+        self._writing = step
+
+    def _begun(self) -> ocp.AsyncCheckpointer:
+        """What writes into the folder, rid of what a killed process left half written in it."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        for path in self._directory.glob(f"*{PARTIAL}*"):
+            _remove(path)
+        alone = ocp.options.MultiprocessingOptions(**_here())
+        parts = {name: ocp.PyTreeCheckpointHandler(multiprocessing_options=alone) for name in PARTS}
+        together = ocp.CompositeOptions(multiprocessing_options=alone)
+        handler = ocp.CompositeCheckpointHandler(composite_options=together, **parts)
+        return ocp.AsyncCheckpointer(handler, multiprocessing_options=alone)
 
     def _written(self) -> None:
-        """Wait until what was begun is on the disk."""
-        if self._writing:
-            step, response = self._writing
-            self._writing = None
+        """Wait until what was begun is on the disk; then the oldest may go."""
+        if self._writing is not None and self._writer:
+            step, self._writing = self._writing, None
             with self._named(step):
-                response.result()
+                self._writer.wait_until_finished()
+                for old in sorted(self._steps())[: -self._keep]:
+                    _remove(self._directory / str(old))
 
     @contextmanager
     def _named(self, step: int) -> Iterator[None]:
@@ -136,8 +148,11 @@ class FoldCheckpoints:
 
     def _load(self, step: int, state: Any) -> Saved:
         expected = _leaves(state)
-        with _alone():
-            parts = ocp.load_checkpointables(
+        alone = v1.Context()
+        for name, value in _here().items():
+            setattr(alone.multiprocessing, name, value)
+        with alone:
+            parts = v1.load_checkpointables(
                 self._directory / str(step), {"state": expected, "about": None}
             )
         leaves, about = parts["state"], np.asarray(parts["about"]["json"])
@@ -150,16 +165,16 @@ class FoldCheckpoints:
         return Saved(written["step"], restored, written["position"])
 
 
-def _alone() -> ocp.Context:
-    """Let Orbax write or read in this process without waiting for others."""
+def _here() -> dict[str, Any]:
+    """Options that let Orbax write and read in this process without waiting for others."""
     if jax.process_count() == 1:
-        return ocp.Context()
+        return {}
     here = jax.process_index()
-    return ocp.Context(
-        multiprocessing_options=ocp.options.MultiprocessingOptions(
-            primary_host=here, active_processes={here}, barrier_sync_key_prefix=f"process {here}"
-        )
-    )
+    return {
+        "primary_host": here,
+        "active_processes": {here},
+        "barrier_sync_key_prefix": f"process {here}",
+    }
 
 
 def _leaves(tree: Any) -> dict[str, Any]:
