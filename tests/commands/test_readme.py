@@ -38,8 +38,12 @@ SMALL = {
     "data.data_dir": "data", "data.image_size": 32, "data.frames": 8, "recipe.epochs": 1,
     "recipe.warmup_epochs": 0, "recipe.batch_size": 4, "augment.augmix": False,
     "augment.color": False, "eval.batch_size": 4, "parallel.devices": 1,
+    "folds.scheme": "hold_out",
 }  # fmt: skip
-DRAWN = {"data.builder_config": "tiny", "data.input": "rgb", "model.init_from": "weights/merclip"}
+DRAWN = {
+    "data.builder_config": "tiny", "data.input": "rgb", "model.init_from": "weights/merclip",
+    "au.units": "(1, 4, 12)",
+}  # fmt: skip
 SMALLER = {  # by command and config: flags behind those of the README
     ("train", "casme2"): SMALL,
     ("train", "corpus_au"): SMALL,
