@@ -1,7 +1,8 @@
 """The report's pictures: numbers in, a chart out, for a page or for a paper.
 
-In a page, colours are names of its CSS variables and letters are real text, so that a picture
-follows the reader's light or dark setting and fonts. Every picture carries a description.
+In a page, colours and sizes are names of its CSS variables and letters are real text, so that a
+picture fills its column in the reader's light or dark setting and fonts, with letters as large as
+those around it. Every picture carries a description.
 """
 
 import io
@@ -69,9 +70,16 @@ class Chart:
         text = re.sub(r' id="[^"]*_\d+"', "", text)  # names repeat in others; nothing refers
         for color, name in _VARIABLES.items():
             text = text.replace(color, f"var(--{name})")
+        text = re.sub(r"(font-size: |stroke-width: )([\d.]+)(?:px)?", _sized, text)
         text = re.sub(rf'<g id="{SAID}([^"]*)">', r"<g><title>\1</title>", text)
         label = escape(self.description)
         return text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+
+
+def _sized(found: re.Match[str]) -> str:
+    """A size that the page scales: `--letters` and `--strokes` are below 1 in a wide column."""
+    name, size = found.groups()
+    return f"{name}calc({size}px * var(--{'letters' if 'font' in name else 'strokes'}, 1))"
 
 
 @dataclass(frozen=True)
@@ -165,7 +173,7 @@ def grid(
                 0.96,
                 0.96,
                 color=ACCENT,
-                alpha=0.72 + 0.28 * part if dark else 0.04 + 0.8 * part,
+                alpha=0.72 + 0.28 * part if dark else 0.04 + 0.44 * (2 * part) ** 0.5,
                 lw=0,
             )
         )
@@ -189,7 +197,11 @@ def grid(
 
 
 def learning_curves(history: pd.DataFrame) -> Chart:
-    """Training loss and accuracy by epoch: thin lines for folds and seeds, thick for the mean."""
+    """Training loss and accuracy by epoch: thin lines for folds and seeds, thick for the mean.
+
+    Epochs are counted from 1, as the progress of a run does; tables count from 0.
+    """
+    history = history.assign(epoch=history["epoch"] + 1)
     figure, panels = canvas(4.2, 2)
     for axes, column in zip(panels, ("loss", "accuracy"), strict=True):
         for _, fold in history.groupby(["seed", "fold"], sort=False):
