@@ -3,6 +3,8 @@
 Source: Ekman, Friesen and Hager, FACS (2002); names by Terminologia Anatomica.
 """
 
+from collections.abc import Iterable
+
 from merclip_jax.facs import notation, phrases
 
 MUSCLES: dict[int, str] = {
@@ -49,3 +51,8 @@ def named(unit: str) -> str:
     number, side = notation.number_and_side(unit)
     words = (f"AU{unit}", phrases.SIDES[side].capitalize(), phrases.NAMES.get(number, ""))
     return " ".join(filter(None, words))
+
+
+def glossary(numbers: Iterable[int]) -> dict[str, str]:
+    """The muscles of units by their names, in the order of their numbers."""
+    return {named(str(number)): MUSCLES.get(number, "") for number in sorted(set(numbers))}

@@ -119,6 +119,11 @@ def test_it_reads_without_a_script(browser, finished):
     page.close()
 
 
+def test_units_are_named_with_their_muscles(finished):
+    text = (finished / "report.html").read_text()
+    assert "<dt>AU12 Lip Corner Puller</dt><dd>zygomaticus major</dd>" in text
+
+
 def test_curves_say_their_values_under_the_pointer(finished):
     text = (finished / "report.html").read_text()
     titles = re.findall(r"<title>([^<]+)</title>", text)
