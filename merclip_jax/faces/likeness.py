@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from merclip_jax.faces import face as faces
+from merclip_jax.faces import face
 
 SIDE = 32  # pixels of the upright face that are compared
 FINE, COARSE = 0.5, 4.0  # pixels: what is finer is noise, what is coarser is light
@@ -22,7 +22,7 @@ Look = Float[np.ndarray, " k"]
 
 def look(image: UInt8[np.ndarray, "h w 3"], mesh: Float[np.ndarray, "468 3"]) -> Look:
     """What is compared of a face: its upright picture, grey and without shade, and its colours."""
-    square = faces.crop(image, faces.alignment([mesh], 2 * SIDE, 0.0), 2 * SIDE)
+    square = face.crop(image, face.alignment([mesh], 2 * SIDE, 0.0), 2 * SIDE)
     small = cv2.resize(square, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
     band = cv2.GaussianBlur(grey, (0, 0), FINE) - cv2.GaussianBlur(grey, (0, 0), COARSE)

@@ -1,7 +1,7 @@
 """How often a face that comes back is known again, and how often it is taken for another one.
 
 python -m benchmarks.real_faces --posed --output=DIR
-python -m benchmarks.likeness --photographs=DIR
+python -m benchmarks.videos.likeness --photographs=DIR
 
 Each picture is taken as it is and in six variations: darker or lighter, lit from one side, turned,
 larger or smaller, noisy. A variation must be known by three others of the same person, of another
@@ -21,10 +21,9 @@ from absl import flags
 from jaxtyping import UInt8
 
 from merclip_jax import app
-from merclip_jax.faces import face
+from merclip_jax.faces import face, likeness
 from merclip_jax.tfds_builders.synthetic_me import clips, long_videos
 from merclip_jax.tfds_builders.synthetic_me.corpus import Corpus
-from merclip_jax.video import likeness
 
 VARIATIONS, REMEMBERED, EVERY = 6, 3, 20
 LONGEST = 600  # pixels of a side

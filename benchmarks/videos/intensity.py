@@ -1,6 +1,6 @@
 """Whether the intensity of an action unit grows with the movement that is drawn.
 
-python -m benchmarks.intensity --model=runs/strangers/folds/official/model-seed0
+python -m benchmarks.videos.intensity --model=runs/strangers/folds/official/model-seed0
 
 Each unit of a Micro-AU CLIP model is drawn alone on people whom training has not seen, at several
 strengths. Per person and unit, the strengths and what the model says of them are put in order

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from faces_on_film import SIZE, larger, person
 
-from merclip_jax.faces import face
-from merclip_jax.video import likeness
+from merclip_jax.faces import face, likeness
 
 
 def look(picture):
