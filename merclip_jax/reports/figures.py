@@ -41,6 +41,8 @@ _STYLE: dict[Any, Any] = {
     "xtick.labelcolor": MUTED,
     "ytick.labelcolor": MUTED,
 }
+SMALL = 8  # points
+LEADING = 0.3  # from line to line in a cell, over its side
 _WIDTH = 4.2  # inches: narrow, so that letters stay readable on a phone
 
 
@@ -77,8 +79,13 @@ class Chart:
 
 
 def _sized(found: re.Match[str]) -> str:
-    """A size that the page scales: `--letters` and `--strokes` are below 1 in a wide column."""
+    """A size that the page scales: `--letters` and `--strokes` are below 1 in a wide column.
+
+    Letters that were made small for want of room grow with the picture.
+    """
     name, size = found.groups()
+    if "font" in name and float(size) < SMALL:
+        return f"{name}{size}px"
     return f"{name}calc({size}px * var(--{'letters' if 'font' in name else 'strokes'}, 1))"
 
 
@@ -101,7 +108,7 @@ def score_chart(marks: Sequence[Mark], description: str) -> Chart:
         color = ACCENT if mark.interval else MUTED
         if mark.interval:
             axes.plot(mark.interval, (row, row), color=color, lw=2.5, solid_capstyle="round")
-        axes.plot(mark.value, row, "o", color=color, ms=7 if mark.interval else 5)
+        axes.plot(mark.value, row, "o", color=color, ms=6 if mark.interval else 4)
         ends = f", {mark.interval[0]:.3f} to {mark.interval[1]:.3f}" if mark.interval else ""
         speaking(axes, (mark.value, row), f"{mark.name}: {mark.value:.3f}{ends}")
         right = mark.interval[1] if mark.interval else mark.value
@@ -177,16 +184,18 @@ def grid(
                 lw=0,
             )
         )
-        axes.text(
-            column,
-            row,
-            cells[row][column],
-            ha="center",
-            va="center",
-            color=PAPER if dark else INK,
-            fontsize=None if size <= 8 else 6,
-            rotation=0 if size <= 20 else 90,  # many cells are narrow and high
-        )
+        lines = cells[row][column].split("\n")
+        for place, line in enumerate(lines):  # each by itself: it stays in the middle at any size
+            axes.text(
+                column,
+                row + LEADING * (place - (len(lines) - 1) / 2),
+                line,
+                ha="center",
+                va="center",
+                color=PAPER if dark else INK,
+                fontsize=None if size <= 8 else 6,
+                rotation=0 if size <= 20 else 90,  # many cells are narrow and high
+            )
     axes.set(xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5))
     slant = 0 if size <= 4 else 30 if size <= 8 else 90
     axes.set_xticks(range(size), names, rotation=slant, ha="right" if slant == 30 else "center")
