@@ -14,7 +14,7 @@ from merclip_jax.faces import face
 SIDE = 32  # pixels of the upright face that are compared
 FINE, COARSE = 0.5, 4.0  # pixels: what is finer is noise, what is coarser is light
 PATCHES, WEIGHT = 4, 8.0  # a side in which colours are compared, and how much they count
-ALIKE = 0.85  # likeness from which two faces are one person's: docs/predict.md has what it errs
+ALIKE = 0.8  # likeness from which two faces are one person's: docs/predict.md has what it errs
 
 
 Look = Float[np.ndarray, " k"]

