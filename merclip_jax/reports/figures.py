@@ -117,7 +117,7 @@ def score_chart(marks: Sequence[Mark], description: str) -> Chart:
             (right, row),
             (7, 0),
             textcoords="offset points",
-            va="center",
+            va="center_baseline",
             color=INK,
         )
     axes.set_yticks(rows, [mark.name for mark in marks])
