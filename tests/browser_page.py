@@ -37,7 +37,8 @@ FOCUSABLE = """() => [...document.querySelectorAll(
 
 FOCUSED = """() => {
   const element = document.activeElement, style = getComputedStyle(element);
-  return [element.dataset.stop, style.outlineStyle != 'none' && parseFloat(style.outlineWidth) > 0];
+  const ringed = style.outlineStyle != 'none' && parseFloat(style.outlineWidth) > 0;
+  return [element.dataset.stop, ringed || element.matches('video')];  // it rings its own buttons
 }"""
 
 SCROLLED = """() => [...document.querySelectorAll('body *')].filter(element =>
@@ -158,7 +159,8 @@ class Opened:
         """All that can be focused, and for each number that Tab reaches, whether it is seen."""
         stops = self.page.evaluate(FOCUSABLE)
         reached = {}
-        for _ in range(len(stops) + 1):
+        inner = 8 * self.page.locator("video[controls]").count()  # a player's own buttons
+        for _ in range(len(stops) + inner + 1):
             self.page.keyboard.press("Tab")
             number, seen = self.page.evaluate(FOCUSED)
             reached[number] = seen

@@ -26,6 +26,7 @@ SLOW = {
         "test_train_casme2.py",
         "test_predict.py",
         "test_notebooks.py",
+        "test_readme.py",
     ),
     *("test_wheel.py", "test_convert.py", "test_without_classes.py", "test_bad_input.py"),
     *("test_every_corpus.py", "test_synthetic_me.py", "test_real_faces.py", "test_smic_e.py"),
@@ -57,6 +58,7 @@ MARKED = {
     "test_torch_baseline.py": "torch",
     "test_browser.py": "browser",
     "test_clip_browser.py": "browser",
+    "test_timeline_in_browser.py": "browser",
     "test_real_videos.py": "network",
 }
 

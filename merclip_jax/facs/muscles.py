@@ -1,9 +1,11 @@
-"""The muscles behind each action unit of the face.
+"""The muscles behind each action unit of the face, and its name in words.
 
 Source: Ekman, Friesen and Hager, FACS (2002); names by Terminologia Anatomica.
 """
 
-from merclip_jax.facs import notation
+from collections.abc import Iterable
+
+from merclip_jax.facs import notation, phrases
 
 MUSCLES: dict[int, str] = {
     1: "frontalis, medial part",
@@ -42,3 +44,15 @@ MUSCLES: dict[int, str] = {
 def of(unit: str) -> str:
     """The muscles of a unit such as '12' or 'L12'; '' where FACS names none."""
     return MUSCLES.get(notation.number_and_side(unit)[0], "")
+
+
+def named(unit: str) -> str:
+    """A unit with its side and FACS name: 'L12' is 'AUL12 Left Lip Corner Puller'."""
+    number, side = notation.number_and_side(unit)
+    words = (f"AU{unit}", phrases.SIDES[side].capitalize(), phrases.NAMES.get(number, ""))
+    return " ".join(filter(None, words))
+
+
+def glossary(numbers: Iterable[int]) -> dict[str, str]:
+    """The muscles of units by their names, in the order of their numbers."""
+    return {named(str(number)): MUSCLES.get(number, "") for number in sorted(set(numbers))}

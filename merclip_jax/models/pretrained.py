@@ -118,8 +118,8 @@ class Pretrained:
 
         Returns:
           The columns of timeline.csv (docs/design.md), of clips those that they have: `emotion`,
-          `p_<class>`, `au_p_<unit>`, `nearest_1`, `similarity_1`, ... `attrs['notices']` says
-          what must be known before.
+          `p_<class>`, `au_p_<unit>`, `au_intensity_<unit>`, `nearest_1`, `similarity_1`, ...
+          `attrs['notices']` says what must be known before.
 
         Raises:
           ConfigError: there is no such video.
@@ -155,6 +155,8 @@ class Pretrained:
             columns["emotion"] = [self.classes[best] for best in shares.argmax(1)]
         columns |= {f"p_{name}": p for name, p in zip(self.classes, shares.T, strict=True)}
         columns |= {f"au_p_{unit}": p for unit, p in zip(self.units, reading.units.T, strict=True)}
+        for unit in self.units:
+            columns[f"au_intensity_{unit}"] = [*map(timeline.intensity, columns[f"au_p_{unit}"])]
         order = np.argsort(-alike, axis=1, kind="stable")[:, : inference.NEAREST]
         for rank, best in enumerate(order.T, start=1):
             columns[f"nearest_{rank}"] = [info.sentences[row] for row in best]

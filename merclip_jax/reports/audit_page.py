@@ -3,6 +3,7 @@
 from collections import Counter
 
 from merclip_jax import templates
+from merclip_jax.facs import muscles
 
 STOPPING, OTHERS = 12, 3  # faults and notes of a kind that the terminal shows; the page has all
 
@@ -38,7 +39,12 @@ def html(values: dict) -> str:
     }
     kinds = {part: Counter(one["kind"] for one in listed) for part, listed in parts.items()}
     return templates.fill(
-        "reports/audit.html", **values, kinds=kinds, listed=parts, stopping=len(parts["Faults"])
+        "reports/audit.html",
+        **values,
+        kinds=kinds,
+        listed=parts,
+        stopping=len(parts["Faults"]),
+        glossary=muscles.glossary(map(int, values["aus"])),
     )
 
 

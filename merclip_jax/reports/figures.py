@@ -1,7 +1,8 @@
 """The report's pictures: numbers in, a chart out, for a page or for a paper.
 
-In a page, colours are names of its CSS variables and letters are real text, so that a picture
-follows the reader's light or dark setting and fonts. Every picture carries a description.
+In a page, colours and sizes are names of its CSS variables and letters are real text, so that a
+picture fills its column in the reader's light or dark setting and fonts, with letters as large as
+those around it. Every picture carries a description.
 """
 
 import io
@@ -40,6 +41,8 @@ _STYLE: dict[Any, Any] = {
     "xtick.labelcolor": MUTED,
     "ytick.labelcolor": MUTED,
 }
+SMALL = 8  # points
+LEADING = 0.3  # from line to line in a cell, over its side
 _WIDTH = 4.2  # inches: narrow, so that letters stay readable on a phone
 
 
@@ -69,9 +72,21 @@ class Chart:
         text = re.sub(r' id="[^"]*_\d+"', "", text)  # names repeat in others; nothing refers
         for color, name in _VARIABLES.items():
             text = text.replace(color, f"var(--{name})")
+        text = re.sub(r"(font-size: |stroke-width: )([\d.]+)(?:px)?", _sized, text)
         text = re.sub(rf'<g id="{SAID}([^"]*)">', r"<g><title>\1</title>", text)
         label = escape(self.description)
         return text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+
+
+def _sized(found: re.Match[str]) -> str:
+    """A size that the page scales: `--letters` and `--strokes` are below 1 in a wide column.
+
+    Letters that were made small for want of room grow with the picture.
+    """
+    name, size = found.groups()
+    if "font" in name and float(size) < SMALL:
+        return f"{name}{size}px"
+    return f"{name}calc({size}px * var(--{'letters' if 'font' in name else 'strokes'}, 1))"
 
 
 @dataclass(frozen=True)
@@ -93,7 +108,7 @@ def score_chart(marks: Sequence[Mark], description: str) -> Chart:
         color = ACCENT if mark.interval else MUTED
         if mark.interval:
             axes.plot(mark.interval, (row, row), color=color, lw=2.5, solid_capstyle="round")
-        axes.plot(mark.value, row, "o", color=color, ms=7 if mark.interval else 5)
+        axes.plot(mark.value, row, "o", color=color, ms=6 if mark.interval else 4)
         ends = f", {mark.interval[0]:.3f} to {mark.interval[1]:.3f}" if mark.interval else ""
         speaking(axes, (mark.value, row), f"{mark.name}: {mark.value:.3f}{ends}")
         right = mark.interval[1] if mark.interval else mark.value
@@ -102,7 +117,7 @@ def score_chart(marks: Sequence[Mark], description: str) -> Chart:
             (right, row),
             (7, 0),
             textcoords="offset points",
-            va="center",
+            va="center_baseline",
             color=INK,
         )
     axes.set_yticks(rows, [mark.name for mark in marks])
@@ -165,20 +180,22 @@ def grid(
                 0.96,
                 0.96,
                 color=ACCENT,
-                alpha=0.72 + 0.28 * part if dark else 0.04 + 0.8 * part,
+                alpha=0.72 + 0.28 * part if dark else 0.04 + 0.44 * (2 * part) ** 0.5,
                 lw=0,
             )
         )
-        axes.text(
-            column,
-            row,
-            cells[row][column],
-            ha="center",
-            va="center",
-            color=PAPER if dark else INK,
-            fontsize=None if size <= 8 else 6,
-            rotation=0 if size <= 20 else 90,  # many cells are narrow and high
-        )
+        lines = cells[row][column].split("\n")
+        for place, line in enumerate(lines):  # each by itself: it stays in the middle at any size
+            axes.text(
+                column,
+                row + LEADING * (place - (len(lines) - 1) / 2),
+                line,
+                ha="center",
+                va="center",
+                color=PAPER if dark else INK,
+                fontsize=None if size <= 8 else 6,
+                rotation=0 if size <= 20 else 90,  # many cells are narrow and high
+            )
     axes.set(xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5))
     slant = 0 if size <= 4 else 30 if size <= 8 else 90
     axes.set_xticks(range(size), names, rotation=slant, ha="right" if slant == 30 else "center")
@@ -189,7 +206,11 @@ def grid(
 
 
 def learning_curves(history: pd.DataFrame) -> Chart:
-    """Training loss and accuracy by epoch: thin lines for folds and seeds, thick for the mean."""
+    """Training loss and accuracy by epoch: thin lines for folds and seeds, thick for the mean.
+
+    Epochs are counted from 1, as the progress of a run does; tables count from 0.
+    """
+    history = history.assign(epoch=history["epoch"] + 1)
     figure, panels = canvas(4.2, 2)
     for axes, column in zip(panels, ("loss", "accuracy"), strict=True):
         for _, fold in history.groupby(["seed", "fold"], sort=False):

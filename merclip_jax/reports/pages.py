@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from merclip_jax import templates
+from merclip_jax.facs import muscles
 from merclip_jax.reports import au_pictures, clips, figures, paired, tables
 from merclip_jax.reports.figures import Chart, Mark
 from merclip_jax.reports.results import Results
@@ -56,6 +57,7 @@ def render(template: str, run: Results, words: dict, charts: Mapping[str, Chart]
         seen=au_pictures.words(run),
         film_strip=partial(clips.picture, run),
         clips=clips.of_run(run) if charts else [],
+        glossary=muscles.glossary(n for clip in run.clips["action_units"] for n in clip.numbers),
         config=json.dumps(run.run["config"], indent=2),
     )
 

@@ -162,7 +162,7 @@ FIELDS = (
     Field("recipe.balanced", True, "class-balanced batches; False: plain shuffle"),
     Field("recipe.curriculum", 0,
           "steps in which a growing training side doubles; 0: all at once", low=0),
-    Field("recipe.alignment_start", 2.0, "weight of the alignment loss in epoch 0", low=0),
+    Field("recipe.alignment_start", 2.0, "weight of the alignment loss in the first epoch", low=0),
     Field("recipe.alignment_end", 1.0, "where it tends to; the emotion loss gets the rest", low=0),
     Field("recipe.alignment_total", 2.0, "what the two weights sum to", above=0),
     Field("recipe.alignment_positives", "same_sentence",

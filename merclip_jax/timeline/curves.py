@@ -1,25 +1,28 @@
 """Curves over a video's time axis as SVG paths: one row per quantity, stretched to any width.
 
 The chart holds no letters, since it is stretched to the width of the screen; names and times
-stand beside it as text of the page.
+stand beside it as text of the page. A script reads values back from the paths.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
+from merclip_jax.facs import muscles
 from merclip_jax.timeline.findings import Finding
 from merclip_jax.video.gaps import NO_FRAMES, Gap
 from merclip_jax.video.journal import Row
 from merclip_jax.video.model_info import ModelInfo
 
 COLUMNS = 300  # points of a curve at most; each is the highest value in its span
-WIDTH, HEIGHT = 1000.0, 100.0  # of a row, in units of the drawing
-TOP, BASE = 46.0, 96.0  # of a curve within its row; the name stands above
+WIDTH, HEIGHT, LOW = 1000.0, 100.0, 44.0  # of a row, and of one of spans: units of the drawing
+TOP, BASE = 26.0, 96.0  # of a curve within its row; the name stands above
 TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)  # seconds apart
 MOST_TICKS = 6
+MOTION = "motion, pixels of a face 224 wide"
 APART = 0.07 * WIDTH  # between the numbers of two events, that both can be read on a phone
 
 
@@ -29,16 +32,24 @@ class Curve:
 
     Attributes:
       name: what is drawn.
-      top: what the upper edge of the row stands for, in words; '' for spans.
+      most: what the upper edge of the row stands for; 0 for spans.
       area, line: SVG paths.
-      spans: left and right ends of bars, in units of the drawing.
+      bars: left and right ends in units of the drawing, and values from 0 to 1: what is told at
+        events only.
+      spans: left and right ends, where something holds.
     """
 
     name: str
-    top: str
+    most: float = 0.0
     area: str = ""
     line: str = ""
+    bars: tuple[tuple[float, float, float], ...] = ()
     spans: tuple[tuple[float, float], ...] = ()
+
+    @property
+    def height(self) -> float:
+        """Of the row, in units of the drawing."""
+        return HEIGHT if self.most else LOW
 
 
 @dataclass(frozen=True)
@@ -68,6 +79,17 @@ class Chart:
     ticks: tuple[tuple[float, str], ...]
     description: str
 
+    @property
+    def height(self) -> float:
+        """Of all rows, in units of the drawing."""
+        return sum(curve.height for curve in self.curves)
+
+    @property
+    def placed(self) -> list[tuple[float, Curve]]:
+        """The rows with where each begins."""
+        heights = [curve.height for curve in self.curves]
+        return list(zip(itertools.accumulate([0.0, *heights]), self.curves, strict=False))
+
 
 def clock(ms: float, digits: int = 2) -> str:
     """A time in words: '3.24 s', or from a minute on '1:03.24'."""
@@ -87,35 +109,38 @@ def chart(
 ) -> Chart:
     """The chart of one person: motion, emotions, action units, and what makes windows doubtful.
 
+    Emotions are drawn at events only: a model without a neutral class names one for a still face.
+
     Args:
       rows: of this person.
       events: this person's by their numbers.
       duration_ms: the right end of the axis.
-      gaps: where time is missing: no curve goes over them.
+      gaps: where time is missing: no curve goes over them, nor where this person is away.
     """
     middles = np.array([row.middle_ms for row in rows])
     x, unit_ms = WIDTH * middles / duration_ms, WIDTH / duration_ms
-    holes = np.array([unit_ms * (start + end) / 2 for start, end in gaps])
+    absent = [(a.end_ms, b.start_ms) for a, b in itertools.pairwise(rows) if a.end_ms < b.start_ms]
+    holes = np.array([unit_ms * (start + end) / 2 for start, end in sorted({*gaps, *absent})])
     motion = np.array([row.motion if row.is_read else np.nan for row in rows])
     most = float(np.nanmax(motion)) if np.isfinite(motion).any() else 0.0
-    curves = [_curve("motion", f"{most:.2g}", x, motion / (most or 1.0), holes)]
-    for i, name in enumerate(info.classes):
-        values = [row.probabilities[i] if row.probabilities else np.nan for row in rows]
-        curves.append(_curve(name, "1", x, np.array(values), holes))
+    curves = [_curve(MOTION, most or 1.0, x, motion / (most or 1.0), holes)]
+    bands = _bands(events, unit_ms)
+    for i, name in enumerate(info.classes if events else ()):
+        told = [one.row.probabilities for one in events.values()]
+        bars = [
+            (band.left, band.right, values[i])
+            for band, values in zip(bands, told, strict=True)
+            if values
+        ]
+        curves.append(Curve(name, 1.0, bars=tuple(bars)))
     for i, unit in enumerate(info.units):
         values = [row.units[i] if row.units else np.nan for row in rows]
-        curves.append(_curve(f"AU{unit}", "1", x, np.array(values), holes))
+        curves.append(_curve(muscles.named(unit), 1.0, x, np.array(values), holes))
     for flag in sorted({flag for row in rows for flag in row.flags}):
-        curves.append(Curve(flag, "", spans=_spans(rows, flag, duration_ms)))
+        curves.append(Curve(flag, spans=_spans(rows, flag, duration_ms)))
     if gaps:
         spans = [(unit_ms * start, max(unit_ms * end, unit_ms * start + 2)) for start, end in gaps]
-        curves.append(Curve(NO_FRAMES, "", spans=tuple(spans)))
-    bands: list[Band] = []
-    room = 0.0  # where the next number may stand
-    for number, one in events.items():
-        left, right = (WIDTH * t / duration_ms for t in (one.event.onset_ms, one.event.offset_ms))
-        bands.append(Band(number, left, right, (left + right) / 2 >= room))
-        room = (left + right) / 2 + APART if bands[-1].numbered else room
+        curves.append(Curve(NO_FRAMES, spans=tuple(spans)))
     names = ", ".join(curve.name for curve in curves)
     return Chart(
         rows[0].person,
@@ -127,9 +152,20 @@ def chart(
     )
 
 
+def _bands(events: Mapping[int, Finding], unit_ms: float) -> list[Band]:
+    """Where the events stand; a number that would touch the one before is left out."""
+    bands: list[Band] = []
+    room = 0.0  # where the next number may stand
+    for number, one in events.items():
+        left, right = (unit_ms * t for t in (one.event.onset_ms, one.event.offset_ms))
+        bands.append(Band(number, left, right, (left + right) / 2 >= room))
+        room = (left + right) / 2 + APART if bands[-1].numbered else room
+    return bands
+
+
 def _curve(
     name: str,
-    top: str,
+    most: float,
     x: Float[np.ndarray, " n"],
     values: Float[np.ndarray, " n"],
     holes: Float[np.ndarray, " h"],
@@ -145,7 +181,7 @@ def _curve(
             points = "L".join(f"{x[i]:.1f} {y[i]:.1f}" for i in part)
             lines.append(f"M{points}")
             areas.append(f"M{x[part[0]]:.1f} {BASE}L{points}L{x[part[-1]]:.1f} {BASE}Z")
-    return Curve(name, top, "".join(areas), "".join(lines))
+    return Curve(name, most, "".join(areas), "".join(lines))
 
 
 def _thinned(

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from tqdm import tqdm
 
+from merclip_jax import progress
 from merclip_jax.data import inputs
 from merclip_jax.faces import crops
 from merclip_jax.faces import face as faces
@@ -85,7 +85,9 @@ def look_again(
     strips, films = _taken(shown, source, reader.info)
     for i, strip in zip(ranked, strips, strict=False):
         explained[i] = replace(findings[i], strip=strip)
-    bar = tqdm(films, desc="events", unit="event", disable=None)
+    if films:
+        progress.say("compiling what explains events, once")
+    bar = progress.bar(films, "explaining", "event")
     for i, film in zip(ranked, bar, strict=False):
         explained[i] = _explained(explained[i], film, reader)
     return explained

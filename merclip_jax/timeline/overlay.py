@@ -1,4 +1,4 @@
-"""overlay.mp4: the video with the cut of the face and the leading class of the current window."""
+"""overlay.mp4: the video with the cut of the face, and at events what the model says of them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,8 +6,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 from jaxtyping import UInt8
-from tqdm import tqdm
 
+from merclip_jax import progress
+from merclip_jax.timeline.findings import Finding
 from merclip_jax.timeline.timeline import leading
 from merclip_jax.video import decode, writing
 from merclip_jax.video.journal import Row
@@ -16,7 +17,13 @@ from merclip_jax.video.model_info import ModelInfo
 WHITE, BLACK, ORANGE = (255, 255, 255), (0, 0, 0), (255, 150, 40)  # RGB
 
 
-def write(source: decode.Source, rows: Sequence[Row], info: ModelInfo, path: Path) -> None:
+def write(
+    source: decode.Source,
+    rows: Sequence[Row],
+    findings: Sequence[Finding],
+    info: ModelInfo,
+    path: Path,
+) -> None:
     """Write the video; one frame is in memory at a time, and is shown when the source shows it.
 
     Raises:
@@ -26,19 +33,28 @@ def write(source: decode.Source, rows: Sequence[Row], info: ModelInfo, path: Pat
     for row in rows:
         persons.setdefault(row.person, []).append(row)
     middles = {person: np.array([row.middle_ms for row in own]) for person, own in persons.items()}
-    bar = tqdm(
-        decode.frames(source), desc=path.name, total=source.n_frames, unit="frame", disable=None
-    )
+    bar = progress.bar(decode.frames(source), path.name, "frame", source.n_frames)
     with writing.film(path, writing.FOR_BROWSERS, source.fps) as put:
         for frame in bar:
             image = frame.image.copy()
             for person, own in persons.items():
                 nearest = own[int(np.abs(middles[person] - frame.time_ms).argmin())]
-                _draw(image, nearest, frame.time_ms, info)
+                told = _told(findings, person, frame.time_ms, info)
+                _draw(image, nearest, frame.time_ms, info, told)
             put(image, frame.time_ms)
 
 
-def _draw(image: UInt8[np.ndarray, "h w 3"], row: Row, time_ms: float, info: ModelInfo) -> None:
+def _told(findings: Sequence[Finding], person: int, time_ms: float, info: ModelInfo) -> str:
+    """What is said of a person at a time: of the event that lies there, or nothing."""
+    for one in findings:
+        if one.person == person and one.event.onset_ms <= time_ms <= one.event.offset_ms:
+            return _words(one.row, info)
+    return ""
+
+
+def _draw(
+    image: UInt8[np.ndarray, "h w 3"], row: Row, time_ms: float, info: ModelInfo, told: str
+) -> None:
     """Box and label of one person, drawn into the picture."""
     if not row.is_read or not row.start_ms <= time_ms < row.end_ms:
         return
@@ -49,7 +65,8 @@ def _draw(image: UInt8[np.ndarray, "h w 3"], row: Row, time_ms: float, info: Mod
         box = (square @ back[:, :2].T + back[:, 2]).round().astype(np.int32)
         cv2.polylines(image, [box], True, ORANGE, 2, cv2.LINE_AA)
         corner = tuple(np.clip(box.min(axis=0), 8, None).tolist())
-    _label(image, _words(row, info), corner)
+    if told:
+        _label(image, told, corner)
 
 
 def _words(row: Row, info: ModelInfo) -> str:

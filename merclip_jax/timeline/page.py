@@ -9,8 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from merclip_jax import templates
-from merclip_jax.facs import phrases
-from merclip_jax.facs.notation import number_and_side
+from merclip_jax.facs import muscles
 from merclip_jax.timeline import curves, findings, heat, timeline
 from merclip_jax.timeline.findings import Finding
 from merclip_jax.timeline.timeline import Timeline
@@ -24,8 +23,12 @@ MISSING = 20  # gaps that are listed; the tables have all
 NAMED = 0.5  # probability from which an action unit is named at an event
 
 
-def render(result: Timeline) -> str:
-    """The page of one video."""
+def render(result: Timeline, film: str = "") -> str:
+    """The page of one video.
+
+    Args:
+      film: where a browser finds the video itself, see `playable.address`; '' leaves it out.
+    """
     charts = [
         curves.chart(
             rows, _events(result, rows), result.info, result.end.duration_ms, result.end.gaps
@@ -36,6 +39,8 @@ def render(result: Timeline) -> str:
     return templates.fill(
         "timeline/timeline.html",
         name=result.source.name,
+        film=film,
+        seconds=result.end.duration_ms / 1000,
         duration=curves.clock(result.end.duration_ms, 1),
         fps=result.source.fps,
         n_frames=result.end.frames,
@@ -52,7 +57,6 @@ def render(result: Timeline) -> str:
         n_windows=len(result.rows),
         n_read=sum(row.is_read for row in result.rows),
         width=curves.WIDTH,
-        height=curves.HEIGHT,
         top=curves.TOP,
         base=curves.BASE,
     )
@@ -62,9 +66,12 @@ def render_index(summaries: Sequence[dict[str, Any]]) -> str:
     """The page that leads to those of several videos.
 
     Args:
-      summaries: of each its name, and either fault, or duration_ms, fps, events and emotions.
+      summaries: of each its name, and either fault, or duration_ms, fps, emotions, and events,
+        None where no face was found.
     """
-    return templates.fill("timeline/timelines.html", told=summaries, clock=curves.clock)
+    return templates.fill(
+        "timeline/timelines.html", told=summaries, clock=curves.clock, no_face=timeline.NO_FACE
+    )
 
 
 def _events(result: Timeline, rows: Sequence[Row]) -> dict[int, Finding]:
@@ -78,7 +85,7 @@ def _card(number: int, one: Finding, info: ModelInfo) -> dict[str, Any]:
     row, event = one.row, one.event
     likeliest = sorted(zip(row.probabilities, info.classes, strict=False), reverse=True)
     moved = [
-        (unit, _unit_name(unit), p)
+        (muscles.named(unit), muscles.of(unit), p, timeline.intensity(p))
         for unit, p in zip(info.units, row.units, strict=False)
         if p >= NAMED
     ]
@@ -86,7 +93,7 @@ def _card(number: int, one: Finding, info: ModelInfo) -> dict[str, Any]:
     if timeline.undecided(row.probabilities):
         title = " or ".join(name for _, name in likeliest[:2])
     if not title:
-        title = "+".join(f"AU{unit}" for unit, _, _ in moved) or "movement"
+        title = "+".join(named.split()[0] for named, *_ in moved) or "movement"
     return {
         "number": number,
         "person": one.person,
@@ -96,6 +103,8 @@ def _card(number: int, one: Finding, info: ModelInfo) -> dict[str, Any]:
         "moved": sorted(moved, key=lambda told: -told[2]),
         "nearest": row.nearest,
         "flags": row.flags,
+        "from_s": event.onset_ms / 1000,
+        "to_s": event.offset_ms / 1000,
         "onset": curves.clock(event.onset_ms),
         "apex": curves.clock(event.apex_ms),
         "offset": curves.clock(event.offset_ms),
@@ -106,11 +115,6 @@ def _card(number: int, one: Finding, info: ModelInfo) -> dict[str, Any]:
         else "",
         "evidence": _evidence(one) if one.explanation else None,
     }
-
-
-def _unit_name(unit: str) -> str:
-    number, side = number_and_side(unit)
-    return {"L": "Left ", "R": "Right "}.get(side, "") + phrases.NAMES[number]
 
 
 def _small(picture: UInt8[np.ndarray, "s s 3"]) -> UInt8[np.ndarray, "q q 3"]:

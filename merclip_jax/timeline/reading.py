@@ -9,8 +9,8 @@ from typing import Any
 from merclip_jax import workdir
 from merclip_jax.errors import DataError
 from merclip_jax.tfds_builders.folders import shown
-from merclip_jax.timeline import findings, folders, overlay, page, timeline
-from merclip_jax.timeline.timeline import Timeline
+from merclip_jax.timeline import findings, folders, overlay, page, playable, timeline
+from merclip_jax.timeline.timeline import NO_FACE, Timeline
 from merclip_jax.towers import files
 from merclip_jax.video import camera, decode
 from merclip_jax.video.gaps import NO_FRAMES
@@ -90,14 +90,13 @@ def _one(
     identity = folders.opened(folder, folders.identity(directory, reader, source, settings))
     watch, journal = Stopwatch(), Journal(folder / folders.ROWS, identity)
     resumed = bool(journal.rows)
-    warning = timeline.too_slow(source.fps)
-    if warning:
-        sys.stderr.write(f"{source.name}: {warning}\n")
     record(source, reader, settings, journal, watch)
     assert journal.end is not None  # `record` has closed it
     events = findings.find(journal.rows, settings.face)
     with watch.on("explain"):
         events = findings.look_again(events, source, reader)
+    with watch.on("film"):
+        video = playable.address(source, folder)
     whole = Timeline(
         source=source,
         end=journal.end,
@@ -109,9 +108,9 @@ def _one(
         seconds={} if resumed else dict(watch.seconds),
     )
     timeline.write(whole, folder)
-    workdir.write(folder / "timeline.html", page.render(whole))
+    workdir.write(folder / "timeline.html", page.render(whole, video))
     if with_overlay:
-        overlay.write(source, journal.rows, reader.info, folder / "overlay.mp4")
+        overlay.write(source, journal.rows, events, reader.info, folder / "overlay.mp4")
     return whole
 
 
@@ -125,7 +124,7 @@ def _in_short(result: Timeline) -> dict[str, Any]:
         "fault": "",
         "duration_ms": result.end.duration_ms,
         "fps": result.source.fps,
-        "events": len(result.findings),
+        "events": len(result.findings) if result.is_read else None,
         "emotions": ", ".join(f"{name} {count}" for name, count in names.most_common() if name),
     }
 
@@ -133,7 +132,8 @@ def _in_short(result: Timeline) -> dict[str, Any]:
 def summary(result: Timeline, folder: Path) -> str:
     """What the terminal says of one video."""
     length = result.end.duration_ms / 1000
-    lines = [f"{result.source.name}: {len(result.findings)} events in {length:.1f} s of video"]
+    found = f"{len(result.findings)} events" if result.is_read else NO_FACE
+    lines = [f"{result.source.name}: {found} in {length:.1f} s of video"]
     for one in result.findings:
         event = one.event
         name = timeline.leading(one.row.probabilities, result.info.classes)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from merclip_jax import workdir
 from merclip_jax.facs import emotion_rules
@@ -22,6 +23,8 @@ from merclip_jax.video.model_info import ModelInfo
 from merclip_jax.video.spotting import LONGEST_MS, SHORTEST_MS
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a formula begins with, as spreadsheets see it
+CERTAIN = 1e-15  # a probability of 0 or 1 has no finite log-odds
+NO_FACE = "no face found"  # of a whole video: that is not "no events"
 ENOUGH_FPS = 100.0  # frames per second, below which a micro-expression has few of them
 
 
@@ -47,6 +50,11 @@ class Timeline:
     rows: Sequence[Row]
     findings: Sequence[Finding]
     seconds: dict[str, float]
+
+    @property
+    def is_read(self) -> bool:
+        """Whether any window was read; without a face nothing is known of events."""
+        return any(row.is_read for row in self.rows)
 
     @property
     def notices(self) -> list[str]:
@@ -96,6 +104,15 @@ def too_slow(fps: float) -> str:
     )
 
 
+def intensity(probability: float) -> float:
+    """How strongly an action unit is seen: the log-odds of its probability, 0 at one half.
+
+    It grows with the probability and goes on where that has come near to 1, so that two strong
+    movements of a unit can be compared. It is no intensity of FACS, which people grade from A to E.
+    """
+    return float(special.logit(np.clip(probability, CERTAIN, 1 - CERTAIN)))
+
+
 def leading(probabilities: Sequence[float], classes: Sequence[str]) -> str:
     """The likeliest class; '' where nothing was read."""
     return classes[int(np.argmax(probabilities))] if probabilities else ""
@@ -131,6 +148,7 @@ def _columns(timeline: Timeline) -> list[str]:
         *("person", "start_ms", "end_ms", "event", "emotion"),
         *(f"p_{name}" for name in info.classes),
         *(f"au_p_{unit}" for unit in info.units),
+        *(f"au_intensity_{unit}" for unit in info.units),
         *(f"{kind}_{rank}" for rank in ranks for kind in ("nearest", "similarity")),
         *("motion", "face", "head_motion", "blink", "blur", "flags"),
     ]
@@ -153,7 +171,8 @@ def _cells(row: Row, timeline: Timeline) -> dict[str, Any]:
     }
     # Of a window that was not read, these are empty: the columns stay blank.
     cells |= {f"p_{name}": p for name, p in zip(info.classes, row.probabilities, strict=False)}
-    cells |= {f"au_p_{unit}": p for unit, p in zip(info.units, row.units, strict=False)}
+    for unit, p in zip(info.units, row.units, strict=False):
+        cells |= {f"au_p_{unit}": p, f"au_intensity_{unit}": intensity(p)}
     for rank, (sentence, similarity) in enumerate(row.nearest, start=1):
         cells |= {f"nearest_{rank}": _cell(sentence), f"similarity_{rank}": similarity}
     return cells
@@ -254,6 +273,7 @@ def _said(row: Row, info: ModelInfo) -> dict[str, Any]:
         "emotion": leading(row.probabilities, info.classes) or None,
         "probabilities": dict(zip(info.classes, row.probabilities, strict=False)),
         "units": dict(zip(info.units, row.units, strict=False)),
+        "intensities": dict(zip(info.units, map(intensity, row.units), strict=False)),
         "nearest": [
             {"sentence": sentence, "similarity": cosine} for sentence, cosine in row.nearest
         ],

@@ -101,7 +101,7 @@ def _train_group(context: RunContext, group: list[FoldState], done: int, bar: tq
     for epoch in range(done // context.learner.steps_per_epoch, config.recipe.epochs):
         state, means = _train_epoch(context, slots, state, bar)
         for writer, member in zip(writers, group, strict=False):
-            _draw(writer, member.history[-1], epoch)
+            _draw(writer, member.history[-1], epoch + 1)
         _choose(context, group, slots, state, epoch)
         bar.set_postfix_str(f"fold {names}, epoch {epoch + 1}, loss {means['loss'].mean():.3f}")
         if (epoch + 1) % config.checkpoint.every_epochs == 0 or epoch + 1 == config.recipe.epochs:
@@ -231,6 +231,7 @@ def _log(context: RunContext, member: FoldState, scalars: dict, seconds: float) 
 
 
 def _draw(writer: SummaryWriter, row: dict, epoch: int) -> None:
+    """The curves of TensorBoard; epochs are counted from 1 for people, from 0 in tables."""
     for name in row.keys() - {"fold", "seed", "epoch"}:
         writer.add_scalar(name, row[name], epoch)
     writer.flush()

@@ -18,6 +18,7 @@ import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from ml_collections import ConfigDict
 
+from merclip_jax import progress
 from merclip_jax.errors import ConfigError
 from merclip_jax.training.batch import Batch, Shared, State
 from merclip_jax.training.processes import fetch
@@ -99,6 +100,8 @@ class Engine:
         """One step of every fold; `state` is used up."""
         if self.compile_s:
             return self._train(state, batch, shared)
+        if is_first():
+            progress.say("compiling the training step, once")
         began = time.monotonic()
         stepped = jax.block_until_ready(self._train(state, batch, shared))
         self.compile_s = time.monotonic() - began

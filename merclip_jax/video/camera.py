@@ -4,8 +4,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from tqdm import tqdm
-
+from merclip_jax import progress
 from merclip_jax.errors import DataError
 from merclip_jax.tfds_builders.folders import shown
 from merclip_jax.video import decode, writing
@@ -32,7 +31,7 @@ def _record(source: decode.Source, film: Path, seconds: float) -> None:
     count, last_ms = 0, 0.0
     with (
         writing.film(film, writing.FRAME_BY_FRAME, source.fps) as put,
-        tqdm(total=seconds, desc=source.name, unit="s", disable=None) as bar,
+        progress.bar(None, source.name, "s", seconds) as bar,
     ):
         try:
             for frame in decode.frames(source):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from tqdm import tqdm
 
+from merclip_jax import progress
 from merclip_jax.errors import DataError
 from merclip_jax.video import decode, gaps, windows
 from merclip_jax.video.journal import End, Journal, Row
@@ -112,7 +112,7 @@ class _Tape:
 
     def frames(self) -> Iterator[decode.Frame]:
         total, name = self._source.n_frames, self._source.name
-        with tqdm(total=total, desc=name, unit="frame", mininterval=0.5, disable=None) as bar:
+        with progress.bar(None, name, "frame", total) as bar:
             for behind_gap, frame in gaps.marked(self._decoded(), self._window_ms):
                 if behind_gap:
                     self.gaps.append((self.last_ms, frame.time_ms))

@@ -13,7 +13,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 from scipy import special
 
-from merclip_jax import systems
+from merclip_jax import progress, systems
 from merclip_jax.data import inputs
 from merclip_jax.data.inputs import Stored
 from merclip_jax.facs import emotion_rules
@@ -67,6 +67,7 @@ class Predictor:
     def compile(self) -> None:
         """Compile the model for one batch, once; `read` does so by itself if nobody has."""
         if self._compiled is None:
+            progress.say("compiling the model, once")
             lowered = jax.jit(_scores, static_argnums=0).lower(
                 self._graph, self._state, self._blank(), self._texts
             )

@@ -1,18 +1,23 @@
 """Who is where in a video: one mesh per face and look, followed from look to look.
 
 A face is detected once and then followed by the mesh network, which also says when it is lost. A
-person is a place: a face that comes back where one was lost a short while ago is the same person.
+person is first of all a place: a face that comes back where one was lost a short while ago is the
+same. Who comes back later or elsewhere is known by likeness to those who are gone (`likeness`).
 """
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from merclip_jax.faces import face as faces
+from merclip_jax.faces import likeness
 
 SEARCH_MS = 1000.0  # a search for faces that are new, or larger than the one that is followed
-MEMORY_MS = 2000.0  # a face that is gone for longer comes back as another person
+MEMORY_MS = 2000.0  # a face that is gone for longer is known by its likeness alone
+LOOKS = 8  # of a person, one per search, that are remembered
+PEOPLE = 64  # who are remembered when they are gone
 LARGER = 1.5  # times the area of the face that is followed, to leave it for another one
 SAME_FACE = 0.5  # share of the smaller of two boxes that both cover, if they are of one face
 
@@ -20,12 +25,13 @@ SAME_FACE = 0.5  # share of the smaller of two boxes that both cover, if they ar
 Mesh = Float[np.ndarray, "468 3"]
 
 
-@dataclass
+@dataclass(eq=False)
 class _Track:
     person: int
     mesh: np.ndarray  # the last one
     seen_ms: float  # when that was
     found: bool = True
+    looks: deque[likeness.Look] = field(default_factory=lambda: deque(maxlen=LOOKS))
 
 
 class Tracker:
@@ -35,15 +41,16 @@ class Tracker:
         """Follow every face, or the largest alone."""
         self._largest = largest
         self._tracks: list[_Track] = []
+        self._gone: deque[_Track] = deque(maxlen=PEOPLE)
         self._searched_ms = -np.inf
         self._persons = 0
 
     def look(self, image: UInt8[np.ndarray, "h w 3"], time_ms: float) -> dict[int, Mesh | None]:
         """The mesh of each person in the picture; None for a face lost a short while ago."""
-        self._tracks = [t for t in self._tracks if time_ms - t.seen_ms <= MEMORY_MS]
+        self._keep([t for t in self._tracks if time_ms - t.seen_ms <= MEMORY_MS])
         for track in self._tracks:
             self._place(track, faces.follow(image, track.mesh) if track.found else None, time_ms)
-        self._tracks = _apart(self._tracks)
+        self._keep(_apart(self._tracks))
         lost = not self._tracks or not all(track.found for track in self._tracks)
         if lost or time_ms - self._searched_ms >= SEARCH_MS:
             self._searched_ms = time_ms
@@ -62,15 +69,36 @@ class Tracker:
             mesh = faces.landmarks(image, each)
             if mesh is None:
                 continue
+            seen = likeness.look(image, mesh)
             lost = (t for t in self._tracks if not t.found and _same(_box(t.mesh), each.box))
-            track = next(lost, None)
+            track = next(lost, None) or self._back(seen)
             if track is None:
                 track = _Track(self._persons, mesh, time_ms)
                 self._persons += 1
+            if track not in self._tracks:
                 self._tracks.append(track)
             self._place(track, mesh, time_ms)
             if self._largest:
-                self._tracks = [track]
+                self._keep([track])
+        for track in self._tracks:
+            if track.found:
+                track.looks.append(likeness.look(image, track.mesh))
+
+    def _back(self, seen: likeness.Look) -> _Track | None:
+        """Who of those that are not in the picture looks most like this face, if alike enough."""
+        absent = [*self._gone, *(track for track in self._tracks if not track.found)]
+        scores = [max(likeness.likeness(seen, look) for look in t.looks) for t in absent]
+        if not scores or max(scores) < likeness.ALIKE:
+            return None
+        track = absent[int(np.argmax(scores))]
+        if track in self._gone:
+            self._gone.remove(track)
+        return track
+
+    def _keep(self, tracks: list[_Track]) -> None:
+        """Follow these alone, and remember the others."""
+        self._gone.extend(track for track in self._tracks if track not in tracks)
+        self._tracks = tracks
 
     def _place(self, track: _Track, mesh: np.ndarray | None, time_ms: float) -> None:
         track.found = mesh is not None

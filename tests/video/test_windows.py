@@ -260,10 +260,31 @@ def test_a_lost_face_leaves_blank_windows_and_comes_back_as_the_same_person():
     assert found[1].quality.face == pytest.approx(0.5)  # 200 to 600 ms: five of ten frames
 
 
-def test_who_is_gone_for_long_comes_back_as_another():
-    gap = int(tracks.MEMORY_MS / 1000 * 25) + 5
-    found = aligned(person(5) + nobody(gap) + person(10), window_ms=200, stride_ms=200)
-    assert found[0].person == 0 and found[-1].person == 1
+def test_who_is_gone_for_long_keeps_the_number_and_another_gets_one():
+    away = nobody(int(tracks.MEMORY_MS / 1000 * 25) + 5)
+    film = person(5) + away + person(10, 1) + away + person(10) + away + person(10, 1)
+    found = aligned(film, window_ms=200, stride_ms=200, face="all")
+    seen = [window.person for window in found if LOST not in window.quality.flags]
+    assert [who for who, _ in itertools.groupby(seen)] == [0, 1, 0, 1]
+
+
+def test_who_changes_places_keeps_the_number():
+    def scene(left, right):
+        return np.hstack([left, right])
+
+    here, there = person(10, 1), person(10, 2)
+    film = list(map(scene, here, there)) + nobody(60) + list(map(scene, there, here))
+    film = [cv2.resize(picture, (2 * SIZE, SIZE)) for picture in film]
+    found = aligned(film, window_ms=200, stride_ms=200, face="all")
+    middle = {
+        (window.person, window.start_ms > 2000): np.linalg.inv(window.matrix[:, :2])
+        @ (31.5 - window.matrix[:, 2])
+        for window in found
+        if window.matrix is not None
+    }
+    assert {person for person, _ in middle} == {0, 1}
+    for who in (0, 1):
+        assert abs(middle[who, True][0] - middle[who, False][0]) > 0.7 * SIZE
 
 
 def test_of_two_people_the_larger_or_both():

@@ -1,0 +1,1 @@
+"""What is read in videos: who comes back, and how strong a movement is."""
