@@ -10,7 +10,7 @@ import itertools
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -94,7 +94,8 @@ def check(config: ConfigDict) -> None:
     asked, there = config.parallel.devices, len(jax.devices())
     if asked > there:
         raise ConfigError(f"--config.parallel.devices={asked}: there are {there} here")
-    batch_size, over_data = config.recipe.batch_size, _spread(config, _folds(config))[1]
+    over_data = _spread(config, _folds(config), _devices(config))[1]
+    batch_size = config.recipe.batch_size
     if batch_size % over_data:
         raise ConfigError(
             f"--config.recipe.batch_size={batch_size} does not divide over {over_data} devices; "
@@ -105,7 +106,7 @@ def check(config: ConfigDict) -> None:
 def folds_at_once(config: ConfigDict, pending: int) -> int:
     """How many folds train at once: no more than are left, where that divides over the devices."""
     fewer = min(_folds(config), pending)
-    fits = config.recipe.batch_size % _spread(config, fewer)[1] == 0
+    fits = config.recipe.batch_size % _spread(config, fewer, _devices(config))[1] == 0
     return fewer if fits else _folds(config)
 
 
@@ -119,19 +120,21 @@ def _devices(config: ConfigDict) -> list[jax.Device]:
     return jax.devices()[: config.parallel.devices or None]
 
 
-def _spread(config: ConfigDict, folds: int) -> tuple[int, int]:
+def _spread(config: ConfigDict, folds: int, devices: Sequence[jax.Device]) -> tuple[int, int]:
     """Over how many devices folds are spread, and each fold's batch."""
-    devices = len(_devices(config))
-    over_folds = math.gcd(folds, devices) if config.parallel.form == "jit" else 1
-    return over_folds, devices // over_folds
+    over_folds = math.gcd(folds, len(devices)) if config.parallel.form == "jit" else 1
+    return over_folds, len(devices) // over_folds
 
 
 class Engine:
-    """A learner's step, compiled once for `folds` folds on the devices in use."""
+    """A learner's step, compiled once for `folds` folds on the devices in use.
 
-    def __init__(self, learner: Learner, folds: int):
-        settings, devices = learner.config.parallel, _devices(learner.config)
-        over_folds, over_data = _spread(learner.config, folds)
+    Other `devices` may be such as are only compiled for. `step` is what `train` runs.
+    """
+
+    def __init__(self, learner: Learner, folds: int, devices: Sequence[jax.Device] = ()):
+        settings, devices = learner.config.parallel, devices or _devices(learner.config)
+        over_folds, over_data = _spread(learner.config, folds, devices)
         self.folds = folds
         self.form = settings.form
         # Explicit axes, the default of make_mesh, would need shardings on every operation.
@@ -143,29 +146,33 @@ class Engine:
             _on_folds(learner.choose_rows, folds, (0, 0, 0, 0, None)), static_argnums=4
         )
         self.compile_s = 0.0  # the first step's time: compilation and one execution
-        self._train: Callable[..., Any]
+        self.step: Callable[..., Any]
         if self.form == "jit":
-            self._train = jax.jit(_on_folds(learner.train, folds, (0, 0, None)), donate_argnums=0)
+            self.step = jax.jit(_on_folds(learner.train, folds, (0, 0, None)), donate_argnums=0)
         else:
-            self._train = _pmapped(
+            self.step = _pmapped(
                 learner, devices, NamedSharding(self._mesh, PartitionSpec("data"))
             )
 
     def train(self, state: State, batch: Batch, shared: Shared) -> tuple[State, dict]:
         """One step of every fold; `state` is used up."""
         if self.compile_s:
-            return self._train(state, batch, shared)
+            return self.step(state, batch, shared)
         began = time.monotonic()
-        stepped = jax.block_until_ready(self._train(state, batch, shared))
+        stepped = jax.block_until_ready(self.step(state, batch, shared))
         self.compile_s = time.monotonic() - began
         return stepped
+
+    def sharding(self, *axes: str) -> NamedSharding:
+        """Of arrays whose first dimensions are spread over the named mesh axes."""
+        return NamedSharding(self._mesh, PartitionSpec(*axes))
 
     def put(self, tree: Any, *axes: str) -> Any:
         """Place arrays on the devices, their first dimensions spread over the named mesh axes.
 
         With several processes all must give the same values.
         """
-        sharding = NamedSharding(self._mesh, PartitionSpec(*axes))
+        sharding = self.sharding(*axes)
         if jax.process_count() == 1:
             return jax.device_put(tree, sharding)
         return jax.tree.map(partial(_put_everywhere, sharding), tree)
@@ -193,7 +200,7 @@ def _on_folds(function: Callable, folds: int, in_axes: tuple) -> Callable:
     return alone
 
 
-def _pmapped(learner: Learner, devices: list[jax.Device], over_data: NamedSharding) -> Callable:
+def _pmapped(learner: Learner, devices: Sequence[jax.Device], over_data: NamedSharding) -> Callable:
     """The training step of a single fold with its batch spread over `devices` by pmap."""
 
     @partial(jax.jit, out_shardings=over_data)
