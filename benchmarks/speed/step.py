@@ -82,7 +82,7 @@ def run_times(
     texts = jnp.ones((1, 7, model.cfg.text.output_dim))
     shared = engine.put(Shared(Stored(pixels, None), texts, frozen))
     state = learner.start(params, model_state, jax.random.key(0))
-    state = engine.put(parallel.stack([state] * folds), "fold")
+    state = engine.put(jax.tree.map(lambda x: jnp.stack([x] * folds), state), "fold")
 
     def once() -> dict:
         nonlocal state
@@ -91,6 +91,7 @@ def run_times(
         return scalars
 
     train_s = timed(once, repeats)
+    rows = engine.put(rows, "fold", "data")
     predict_s = timed(lambda: engine.predict(state, rows, shared), repeats)
     return {"first_step_s": engine.compile_s, "train_step_s": train_s, "predict_s": predict_s}
 

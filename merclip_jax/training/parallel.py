@@ -19,7 +19,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
-from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.stages import Wrapped
 from ml_collections import ConfigDict
 from orbax.checkpoint import multihost
 
@@ -146,13 +147,7 @@ class Engine:
             _on_folds(learner.choose_rows, folds, (0, 0, 0, 0, None)), static_argnums=4
         )
         self.compile_s = 0.0  # the first step's time: compilation and one execution
-        self.step: Callable[..., Any]
-        if self.form == "jit":
-            self.step = jax.jit(_on_folds(learner.train, folds, (0, 0, None)), donate_argnums=0)
-        else:
-            self.step = _pmapped(
-                learner, devices, NamedSharding(self._mesh, PartitionSpec("data"))
-            )
+        self.step = (_jitted if self.form == "jit" else _pmapped)(learner, folds, self._mesh)
 
     def train(self, state: State, batch: Batch, shared: Shared) -> tuple[State, dict]:
         """One step of every fold; `state` is used up."""
@@ -178,8 +173,11 @@ class Engine:
         return jax.tree.map(partial(_put_everywhere, sharding), tree)
 
     def put_batch(self, batch: Batch) -> Batch:
-        """Place a training batch `[folds, b, ...]`."""
-        return self.put(batch, "fold", "data") if self.form == "jit" else batch
+        """Place a training batch `[folds, b, ...]`; for pmap it is `[devices, 1, b, ...]`."""
+        if self.form == "jit":
+            return self.put(batch, "fold", "data")
+        devices = self._mesh.size
+        return jax.tree.map(lambda x: x.reshape(devices, 1, -1, *x.shape[2:]), batch)
 
 
 def _on_folds(function: Callable, folds: int, in_axes: tuple) -> Callable:
@@ -200,30 +198,42 @@ def _on_folds(function: Callable, folds: int, in_axes: tuple) -> Callable:
     return alone
 
 
-def _pmapped(learner: Learner, devices: Sequence[jax.Device], over_data: NamedSharding) -> Callable:
-    """The training step of a single fold with its batch spread over `devices` by pmap."""
+def _jitted(learner: Learner, folds: int, mesh: Mesh) -> Wrapped:
+    """The training step with its communication left to XLA.
 
-    @partial(jax.jit, out_shardings=over_data)
-    def shares(state: State, batch: Batch, shared: Shared) -> Any:
-        prepared = _on_folds(learner.prepare, 1, (0, 0, None))(state, batch, shared)
-        return jax.tree.map(
-            lambda x: x.reshape(len(devices), x.shape[1] // len(devices), *x.shape[2:]), prepared
-        )
-
-    update = jax.pmap(
-        partial(learner.update, axis_name="data"),
-        axis_name="data",
-        devices=devices,
-        in_axes=(None, 0, None),
-        out_axes=None,
+    But for augmentation, which goes clip by clip: each device prepares its own clips, where XLA
+    would let every device prepare all.
+    """
+    prepare = jax.shard_map(
+        _on_folds(
+            partial(learner.prepare, axis_name="data"), folds // mesh.shape["fold"], (0, 0, None)
+        ),
+        mesh=mesh,
+        in_specs=(PartitionSpec("fold"), PartitionSpec("fold", "data"), PartitionSpec()),
+        out_specs=PartitionSpec("fold", "data"),
+        check_vma=False,
     )
+    update = _on_folds(learner.update, folds, (0, 0, None))
+    by_fold = NamedSharding(mesh, PartitionSpec("fold"))
 
+    # A fold's state stays on its devices.
+    @partial(jax.jit, donate_argnums=0, out_shardings=(by_fold, None))
     def train(state: State, batch: Batch, shared: Shared) -> tuple[State, dict]:
-        alone = jax.tree.map(lambda x: x[0], state)
-        stepped = update(alone, shares(state, batch, shared), shared.frozen)
-        return jax.tree.map(lambda x: x[None], stepped)
+        return update(state, prepare(state, batch, shared), shared.frozen)
 
     return train
+
+
+def _pmapped(learner: Learner, folds: int, mesh: Mesh) -> Wrapped:
+    """The training step of a single fold with its batch spread over the devices by pmap."""
+    return jax.pmap(
+        _on_folds(partial(learner.train, axis_name="data"), folds, (0, 0, None)),
+        axis_name="data",
+        devices=list(mesh.devices.flat),
+        in_axes=(None, 0, None),
+        out_axes=None,
+        donate_argnums=0,
+    )
 
 
 def _put_everywhere(sharding: NamedSharding, x: Any) -> jax.Array:
