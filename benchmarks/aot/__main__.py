@@ -8,8 +8,8 @@ pip install '.[tpu]'. Without a TPU set JAX_PLATFORMS=cpu and TPU_SKIP_MDS_QUERY
 compiles for the devices at hand; XLA for CPU undoes rematerialisation, so its memory is too high.
 
 A row's memory is that of one device: arguments (state, clips, texts, frozen parameters; the new
-state takes the old one's place) and temporaries. Collectives are counted as often as a step runs
-them; their bytes are those of the results on one device.
+state takes the old one's place) and temporaries; so are the floating point operations, and the
+bytes of what collectives result in.
 """
 
 import itertools
@@ -62,8 +62,8 @@ def row(step: Step, compute: str, found: Compiled) -> str:
     gib = (found.arguments, found.temporaries, found.peak, found.memory)
     sent: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     for each in found.collectives:
-        sent[each.kind][0] += each.times
-        sent[each.kind][1] += each.times * each.bytes
+        sent[each.kind][0] += 1
+        sent[each.kind][1] += each.bytes
     cells = [
         *(step.topology, step.form, "{} x {}".format(*found.spread), step.kind, str(step.batch)),
         *(compute, f"{found.compile_s:.0f}", *(f"{part / GIB:.2f}" for part in gib)),
@@ -109,7 +109,7 @@ def main(given: flags.FlagValues) -> None:
             continue
         sys.stdout.write(f"{row(step, compute, found)}\n")
         sys.stdout.flush()
-        sent = [each._asdict() | {"dtypes": sorted(each.dtypes)} for each in found.collectives]
+        sent = [each._asdict() for each in found.collectives]
         named = {"topology": step.topology, "form": step.form, "step": step.kind}
         sizes = {"folds": step.folds, "batch": step.batch, "compute": compute}
         figures.append(named | sizes | asdict(found) | {"collectives": sent})

@@ -20,7 +20,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
-from jax.stages import Wrapped
 from ml_collections import ConfigDict
 from orbax.checkpoint import multihost
 
@@ -198,7 +197,7 @@ def _on_folds(function: Callable, folds: int, in_axes: tuple) -> Callable:
     return alone
 
 
-def _jitted(learner: Learner, folds: int, mesh: Mesh) -> Wrapped:
+def _jitted(learner: Learner, folds: int, mesh: Mesh) -> Callable[..., Any]:
     """The training step with its communication left to XLA.
 
     But for augmentation, which goes clip by clip: each device prepares its own clips, where XLA
@@ -224,7 +223,7 @@ def _jitted(learner: Learner, folds: int, mesh: Mesh) -> Wrapped:
     return train
 
 
-def _pmapped(learner: Learner, folds: int, mesh: Mesh) -> Wrapped:
+def _pmapped(learner: Learner, folds: int, mesh: Mesh) -> Callable[..., Any]:
     """The training step of a single fold with its batch spread over the devices by pmap."""
     return jax.pmap(
         _on_folds(partial(learner.train, axis_name="data"), folds, (0, 0, None)),

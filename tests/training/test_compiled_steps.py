@@ -57,25 +57,16 @@ def test_at_full_size_a_tpu_core_holds_its_share():
 
 PROGRAM = """HloModule step
 
-%add (x: f32[], y: f32[]) -> f32[] {
-  ROOT %sum = f32[] add(%x, %y)
-}
-
-%body (state: (s32[], f32[4,2])) -> (s32[], f32[4,2]) {
-  %piece = f32[4,2]{1,0} get-tuple-element(%state), index=1
-  %all = (f32[4,2]{1,0}, f32[8,2]{1,0}) all-gather-start(%piece), dimensions={0}
-  %done = f32[8,2]{1,0} all-gather-done(%all)
-}
-
 ENTRY %main (x: f32[4,2]) -> f32[4,2] {
-  %loop = (s32[], f32[4,2]) while(%x), body=%body, config={"known_trip_count":{"n":"3"}}
-  %both = (bf16[10]{0}, f32[]) all-reduce(%a, %b), to_apply=%add
+  %all = (f32[4,2]{1,0}, f32[8,2]{1,0:T(8,128)}) all-gather-start(%x), dimensions={0}
+  %done = f32[8,2]{1,0} all-gather-done(%all)
+  ROOT %both = (bf16[10]{0}, f32[], pred[3]{0}) all-reduce(%a, %all-gather-done), to_apply=%add
 }
 """
 
 
 def test_collectives_are_read_from_the_text_of_a_program():
-    assert sorted(collectives(PROGRAM)) == [
-        Collective("all-gather", frozenset({"f32"}), 64, 3),  # 8 x 2 numbers of 4 bytes, in a loop
-        Collective("all-reduce", frozenset({"bf16", "f32"}), 24, 1),
+    assert collectives(PROGRAM) == [
+        Collective("all-gather", ("f32",), 8 * 2 * 4),
+        Collective("all-reduce", ("bf16", "f32", "pred"), 10 * 2 + 4 + 3),
     ]
