@@ -4,8 +4,8 @@ python -m benchmarks.aot --topology=v5e:2x4 --form=jit,pmap --folds=1,4 [--json=
 
 B/16 with 16 frames of 224 px is compiled from shapes by the engine that trains, the packed frames
 of CASME II and the frozen text tower with it. No TPU and no weights are needed, but libtpu:
-pip install '.[tpu]'. Without a TPU set JAX_PLATFORMS=cpu and TPU_SKIP_MDS_QUERY=1. --topology=here
-compiles for the devices at hand; XLA for CPU undoes rematerialisation, so its memory is too high.
+pip install '.[tpu]'; without a TPU set JAX_PLATFORMS=cpu. --topology=here compiles for the devices
+at hand; XLA for CPU undoes rematerialisation, so its memory is too high.
 
 A row's memory is that of one device: arguments (state, clips, texts, frozen parameters; the new
 state takes the old one's place) and temporaries; so are the floating point operations, and the
@@ -14,7 +14,6 @@ bytes of what collectives result in.
 
 import itertools
 import json
-import os
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -97,7 +96,6 @@ def define(given: flags.FlagValues, arguments: Sequence[str]) -> None:
 
 def main(given: flags.FlagValues) -> None:
     """Print a row per program as it is compiled."""
-    os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")  # else libtpu asks the cloud where it is
     sys.stdout.write(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}\n")
     figures = []
     for compute, step in steps(given):

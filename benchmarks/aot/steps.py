@@ -1,5 +1,6 @@
 """A run's training step and prediction, compiled by its own engine from shapes alone."""
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -77,6 +78,8 @@ def devices_of(topology: str) -> Sequence[jax.Device]:
     """The devices of a topology, which need not be attached."""
     if topology == HERE:
         return jax.devices()
+    os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")  # else libtpu asks the cloud where it is
+    os.environ.setdefault("ALLOW_MULTIPLE_LIBTPU_LOAD", "1")  # no TPU is taken from anyone
     return topologies.get_topology_desc(topology, platform="tpu").devices
 
 
