@@ -80,7 +80,9 @@ def devices_of(topology: str) -> Sequence[jax.Device]:
         return jax.devices()
     os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")  # else libtpu asks the cloud where it is
     os.environ.setdefault("ALLOW_MULTIPLE_LIBTPU_LOAD", "1")  # no TPU is taken from anyone
-    return topologies.get_topology_desc(topology, platform="tpu").devices
+    # Both cores of a v4 chip are one device, as on a machine that has them.
+    options = {"chip_config_name": "megacore"} if topology.startswith("v4") else {}
+    return topologies.get_topology_desc(topology, platform="tpu", **options).devices
 
 
 def compiled(step: Step) -> Compiled:

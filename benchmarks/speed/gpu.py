@@ -18,7 +18,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -38,7 +38,7 @@ from merclip_jax.configs import casme2
 from merclip_jax.data import augment
 from merclip_jax.models import MerClip, weights
 from merclip_jax.towers.attention import attend
-from merclip_jax.towers.config import MerClipConfig
+from merclip_jax.towers.config import EmotionConfig, MerClipConfig, TextConfig, VisionConfig
 
 GOLDENS = Path(__file__).parents[2] / "tests" / "goldens" / "tiny"
 CLIPS, SUBJECTS = 249, 26  # of merclip/casme2/5
@@ -52,7 +52,9 @@ class Size:
     Attributes:
       gflop: of a clip in a training step; 0 if it was not counted.
       product: side of the yardstick's matrices.
+      recipe: clips in a step of a fold on CASME II.
       packed: clips that are packed.
+      augmix: whether augmentation has it; it is most of a compilation.
     """
 
     cfg: MerClipConfig
@@ -60,12 +62,23 @@ class Size:
     product: int
     batches: tuple[int, ...]
     folds: tuple[int, ...]
+    recipe: int
     repeats: int
     packed: int
+    augmix: bool = True
 
 
-FULL = Size(MerClipConfig.b16(5), STEP_GFLOP, 8192, (8, 32, 64), (1, 2, 4, 8), 10, inputs.CLIPS)
-SMALL = Size(MerClipConfig.tiny(5), 0.0, 256, (2,), (1, 2), 1, 20)
+# As small as every part still is one.
+NANO = MerClipConfig(
+    VisionConfig.tiny(
+        frames=4, image_size=16, width=16, layers=1, global_layers=(0,), output_dim=16,
+        local_width=8,
+    ),
+    TextConfig.tiny(width=16, layers=1, output_dim=16),
+    EmotionConfig(5, layers=1, heads=2),
+)  # fmt: skip
+FULL = Size(MerClipConfig.b16(5), STEP_GFLOP, 8192, (8, 32, 64), (1, 2, 4, 8), 16, 10, inputs.CLIPS)
+SMALL = Size(NANO, 0.0, 256, (2,), (1,), 2, 1, 30, augmix=False)
 
 
 def parity(size: Size) -> Figures:
@@ -111,7 +124,8 @@ def step(size: Size) -> Figures:
 def _config(size: Size, batch: int) -> ConfigDict:
     """The recipe for CASME II at a model's sizes."""
     config = casme2.get_config()
-    config.recipe.batch_size = batch
+    config.recipe.batch_size, config.parallel.devices = batch, 1
+    config.augment.augmix = size.augmix
     config.data.image_size, config.data.frames = size.cfg.vision.image_size, size.cfg.vision.frames
     return config
 
@@ -153,13 +167,13 @@ def _with_gradient(
 
 def folds(size: Size) -> Figures:
     """Folds trained at once by the recipe for CASME II, and the whole run that they make."""
-    config = _config(size, casme2.get_config().recipe.batch_size if size is FULL else 2)
-    steps = max(1, round(CLIPS * (1 - 1 / SUBJECTS) / config.recipe.batch_size))
+    config = _config(size, size.recipe)
+    steps = max(1, round(CLIPS * (1 - 1 / SUBJECTS) / size.recipe))
     for count in size.folds:
-        with _said(folds=count, batch=config.recipe.batch_size) as line:
+        with _said(folds=count, batch=size.recipe) as line:
             model = MerClip(size.cfg, rngs=nnx.Rngs(0))
             line |= run_times(model, config, count, size.repeats)
-            line["clips_per_s"] = count * config.recipe.batch_size / line["train_step_s"]
+            line["clips_per_s"] = count * size.recipe / line["train_step_s"]
             group_s = config.recipe.epochs * steps * line["train_step_s"] + line["predict_s"]
             whole_s = line["first_step_s"] + math.ceil(SUBJECTS / count) * group_s
             line["casme2_minutes"] = whole_s / 60
@@ -168,8 +182,9 @@ def folds(size: Size) -> Figures:
 
 def packing(size: Size) -> Figures:
     """Packing clips, drawing batches and reading their frames, on the host."""
-    with tempfile.TemporaryDirectory() as folder:
-        yield inputs.measure(Path(folder), size.packed)
+    with tempfile.TemporaryDirectory() as folder, redirect_stdout(sys.stderr):  # TFDS prints
+        found = inputs.measure(Path(folder), size.packed)
+    yield found
 
 
 PARTS = {part.__name__: part for part in (parity, step, attention, folds, packing)}

