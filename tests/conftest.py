@@ -39,6 +39,8 @@ SLOW = {
         "test_motion_runs.py",
         "test_third_system.py",
         "test_step.py",
+        "test_compiled_steps.py",
+        "test_accelerator_script.py",
     ),
     *(
         "test_recovery.py",

@@ -22,6 +22,7 @@ from merclip_jax import app
 from merclip_jax.data import pack, sampling
 from merclip_jax.protocols.folds import Fold
 from merclip_jax.tfds_builders import records
+from merclip_jax.tfds_builders.builder import CorpusConfig
 
 CLIPS, FRAMES, SIZE = 250, 60, (340, 280)
 
@@ -30,6 +31,8 @@ class Noise(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """Clips of smooth noise in the size of CASME II's crops."""
 
     VERSION = tfds.core.Version("1.0.0")
+    BUILDER_CONFIGS = (CorpusConfig(name="noise"),)
+    clips = CLIPS
 
     def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(builder=self, features=records.features())
@@ -42,7 +45,7 @@ class Noise(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         rng = np.random.default_rng(0)
         rough = rng.integers(0, 256, (20, 34, 28, 3), np.uint8)
         pool = [cv2.imencode(".jpg", cv2.resize(r, SIZE[::-1]))[1].tobytes() for r in rough]
-        for i in range(CLIPS):
+        for i in range(self.clips):
             frames = [pool[(i + j) % len(pool)] for j in range(FRAMES)]
             numbers = list(range(1, FRAMES + 1))
             yield records.Clip(
@@ -51,20 +54,21 @@ class Noise(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             ).example()  # fmt: skip
 
 
-def measure(folder: Path) -> dict[str, float]:
+def measure(folder: Path, clips: int = CLIPS) -> dict[str, float]:
     """Seconds and rates of packing, sampling and gathering."""
     builder = Noise(data_dir=folder, file_format="array_record")
+    builder.clips = clips
     builder.download_and_prepare()
     began = time.perf_counter()
     packed = pack.load([builder], 224, folder, "memmap")
     pack_s = time.perf_counter() - began
 
-    labels = np.arange(CLIPS) % 5
-    fold = Fold("01", np.arange(10, CLIPS), np.arange(10))
+    labels = np.arange(clips) % 5
+    fold = Fold("01", np.arange(10, clips), np.arange(10))
     iterator = sampling.iterate(sampling.batches(fold, labels, batch_size=8, balanced=True, seed=0))
     next(iterator)
     began = time.perf_counter()
-    drawn = [next(iterator) for _ in range(500)]
+    drawn = [next(iterator) for _ in range(2 * clips)]
     draw_s = (time.perf_counter() - began) / len(drawn)
 
     starts, lengths = pack.first_rows(packed.table)
@@ -75,8 +79,8 @@ def measure(folder: Path) -> dict[str, float]:
         np.array(packed.frames[rows.reshape(-1)])
     gather_s = (time.perf_counter() - began) / 20
     return {
-        "pack_clips_per_s": CLIPS / pack_s,
-        "pack_frames_per_s": CLIPS * FRAMES / pack_s,
+        "pack_clips_per_s": clips / pack_s,
+        "pack_frames_per_s": clips * FRAMES / pack_s,
         "draw_batch_ms": draw_s * 1e3,
         "draw_clips_per_s": 8 / draw_s,
         "gather_clips_per_s": 8 / gather_s,

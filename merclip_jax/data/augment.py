@@ -4,6 +4,7 @@ Everything can be jitted and vmapped over a leading fold axis. Clips are uint8 `
 RGB until `normalize`; truncation to uint8 between the operations is that of the MER-CLIP release
 @31037e9, whose order is AugMix, flip, colour jitter, normalisation, face mix. Each random function
 has a twin with explicit draws (`apply_color_jitter`, `mix_regions`), which the golden tests use.
+With `axis_name` the clips are one device's of a batch, and are drawn what they would be in it.
 """
 
 from typing import Literal
@@ -14,6 +15,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key, UInt8
 
 from merclip_jax.data.augmix import augmix as mix_chains
+from merclip_jax.data.augmix import own_draws
 
 MEAN = np.array([123.675, 116.28, 103.53], np.float32)  # ImageNet, RGB, 0..255
 STD = np.array([58.395, 57.12, 57.375], np.float32)
@@ -143,6 +145,7 @@ def color_jitter(
     saturation: float = 0.5,
     hue: float = 0.1,
     form: Literal["sound", "released"] = "sound",
+    axis_name: str | None = None,
 ) -> Clips:
     """Jitter the colours with one draw per clip: order, three factors from 1 +- range, hue.
 
@@ -151,18 +154,22 @@ def color_jitter(
     truncated towards zero to units of 2 degrees.
     """
     order_key, factor_key, hue_key = jax.random.split(key, 3)
-    b = len(clips)
-    order = jnp.argsort(jax.random.uniform(order_key, (b, 4)), axis=1)
     spread = jnp.array([brightness, contrast, saturation])
-    factors = jax.random.uniform(factor_key, (b, 3), minval=1.0 - spread, maxval=1.0 + spread)
     circle = 180 if form == "sound" else 255
-    offsets = circle * jax.random.uniform(hue_key, (b,), minval=-hue, maxval=hue)
-    return apply_color_jitter(clips, order, factors, offsets.astype(jnp.int32))
+
+    def draw(n: int) -> tuple[Array, Array, Array]:
+        order = jnp.argsort(jax.random.uniform(order_key, (n, 4)), axis=1)
+        factors = jax.random.uniform(factor_key, (n, 3), minval=1.0 - spread, maxval=1.0 + spread)
+        offsets = circle * jax.random.uniform(hue_key, (n,), minval=-hue, maxval=hue)
+        return order, factors, offsets.astype(jnp.int32)
+
+    return apply_color_jitter(clips, *own_draws(draw, len(clips), axis_name))
 
 
-def mirrored(key: Key[Array, ""], n: int) -> Bool[Array, " n"]:
+def mirrored(key: Key[Array, ""], n: int, axis_name: str | None = None) -> Bool[Array, " n"]:
     """Which of `n` clips `augment` mirrors with the same key."""
-    return jax.random.bernoulli(jax.random.split(key, 4)[1], 0.5, (n,))
+    flip_key = jax.random.split(key, 4)[1]
+    return own_draws(lambda n: jax.random.bernoulli(flip_key, 0.5, (n,)), n, axis_name)
 
 
 def flip(clips: Clips, chosen: Bool[Array, " b"]) -> Clips:
@@ -192,6 +199,7 @@ def mix_regions(
     regions: Int[Array, " b"],
     chosen: Bool[Array, " b"],
     alpha: float = 0.5,
+    axis_name: str | None = None,
 ) -> Normalized:
     """Blend one region of the `chosen` clips with frame 0 of their partners.
 
@@ -199,8 +207,11 @@ def mix_regions(
     read from the batch as it came in, so the order of the clips does not matter.
     """
     inside = jnp.asarray(region_masks(*clips.shape[2:4]))[regions] & chosen[:, None, None]
-    still = clips[partners, :1]
-    return jnp.where(inside[:, None, ..., None], alpha * clips + (1.0 - alpha) * still, clips)
+    firsts = clips[:, :1]
+    if axis_name is not None:
+        firsts = jax.lax.all_gather(firsts, axis_name, tiled=True)
+    blend = alpha * clips + (1.0 - alpha) * firsts[partners]
+    return jnp.where(inside[:, None, ..., None], blend, clips)
 
 
 def local_static_face_mix(
@@ -209,6 +220,7 @@ def local_static_face_mix(
     alpha: float = 0.5,
     prob: float = 0.5,
     with_itself: bool = False,
+    axis_name: str | None = None,
 ) -> Normalized:
     """LocalStaticFaceMix (MER-CLIP, section on augmentation) with one draw per clip.
 
@@ -216,14 +228,18 @@ def local_static_face_mix(
     another clip: the release may draw the clip itself, which only damps its motion, and so does
     `with_itself`.
     """
-    b = len(clips)
-    if b < 2:
+    devices = 1 if axis_name is None else jax.lax.axis_size(axis_name)
+    if len(clips) * devices < 2:
         return clips
     partner_key, region_key, prob_key = jax.random.split(key, 3)
-    partners = (jnp.arange(b) + jax.random.randint(partner_key, (b,), not with_itself, b)) % b
-    regions = jax.random.randint(region_key, (b,), 0, len(REGIONS))
-    chosen = jax.random.bernoulli(prob_key, prob, (b,))
-    return mix_regions(clips, partners, regions, chosen, alpha)
+
+    def draw(n: int) -> tuple[Array, Array, Array]:
+        partners = (jnp.arange(n) + jax.random.randint(partner_key, (n,), not with_itself, n)) % n
+        regions = jax.random.randint(region_key, (n,), 0, len(REGIONS))
+        return partners, regions, jax.random.bernoulli(prob_key, prob, (n,))
+
+    partners, regions, chosen = own_draws(draw, len(clips), axis_name)
+    return mix_regions(clips, partners, regions, chosen, alpha, axis_name)
 
 
 def augment(
@@ -237,6 +253,7 @@ def augment(
     face_mix_alpha: float = 0.5,
     face_mix_self: bool = False,
     hue: Literal["sound", "released"] = "sound",
+    axis_name: str | None = None,
 ) -> Normalized:
     """Augment and normalise a training batch.
 
@@ -244,14 +261,14 @@ def augment(
     """
     keys = jax.random.split(key, 4)
     if augmix:
-        clips = mix_chains(keys[0], clips)
+        clips = mix_chains(keys[0], clips, axis_name=axis_name)
     if mirror:
-        clips = flip(clips, mirrored(key, len(clips)))
+        clips = flip(clips, mirrored(key, len(clips), axis_name))
     if color:
-        clips = color_jitter(keys[2], clips, form=hue)
+        clips = color_jitter(keys[2], clips, form=hue, axis_name=axis_name)
     frames = normalize(clips)
     if face_mix > 0:
         frames = local_static_face_mix(
-            keys[3], frames, face_mix_alpha, face_mix, with_itself=face_mix_self
+            keys[3], frames, face_mix_alpha, face_mix, face_mix_self, axis_name
         )
     return frames

@@ -8,6 +8,7 @@ frames to uint8 frames: blends truncate, warps and the blur round half to even.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -235,12 +236,27 @@ def _draw(key: Key[Array, ""], magnitude: float) -> tuple[Array, Array, Array, A
 
 
 def augmix(
-    key: Key[Array, ""], clips: UInt8[Array, "b t h w c"], magnitude: float = 1.0
+    key: Key[Array, ""],
+    clips: UInt8[Array, "b t h w c"],
+    magnitude: float = 1.0,
+    axis_name: str | None = None,
 ) -> UInt8[Array, "b t h w c"]:
     """Draw and apply one AugMix per clip.
 
     Three chains of 1 to 3 operations drawn uniformly, levels from U(0.1, `magnitude`) out of 10,
     weights from Dirichlet(1, 1, 1), the kept share from U(0, 1).
     """
-    draws = jax.vmap(_draw, in_axes=(0, None))(jax.random.split(key, len(clips)), magnitude)
+    keys = own_draws(partial(jax.random.split, key), len(clips), axis_name)
+    draws = jax.vmap(_draw, in_axes=(0, None))(keys, magnitude)
     return jax.vmap(apply_augmix)(clips, *draws)
+
+
+def own_draws(draw: Callable[[int], Any], b: int, axis_name: str | None) -> Any:
+    """What `draw(n)` gives to the `b` clips of this device, n being those of all devices.
+
+    What is drawn for a clip depends on its place in the whole batch alone.
+    """
+    if axis_name is None:
+        return draw(b)
+    drawn, first = draw(b * lax.axis_size(axis_name)), b * lax.axis_index(axis_name)
+    return jax.tree.map(lambda x: lax.dynamic_slice_in_dim(x, first, b), drawn)

@@ -40,8 +40,13 @@ def seen(stored: Stored) -> ModelInput:
     return _joined(frames, moved)
 
 
-def augmented(key: Key[Array, ""], stored: Stored, settings: ConfigDict) -> ModelInput:
-    """What a model sees of clips [b, t, ...] in training; `settings` are `config.augment`."""
+def augmented(
+    key: Key[Array, ""], stored: Stored, settings: ConfigDict, axis_name: str | None = None
+) -> ModelInput:
+    """What a model sees of clips [b, t, ...] in training; `settings` are `config.augment`.
+
+    With `axis_name` they are one device's of a batch.
+    """
     frames = moved = None
     if stored.frames is not None:
         frames = augment.augment(
@@ -54,11 +59,12 @@ def augmented(key: Key[Array, ""], stored: Stored, settings: ConfigDict) -> Mode
             face_mix_alpha=settings.face_mix_alpha,
             face_mix_self=settings.face_mix_self,
             hue=settings.hue,
+            axis_name=axis_name,
         )
     if stored.motion is not None:
         fields = motion.decode(stored.motion)
         if settings.flip:
-            chosen = augment.mirrored(key, len(fields))[:, None, None, None, None]
+            chosen = augment.mirrored(key, len(fields), axis_name)[:, None, None, None, None]
             fields = jnp.where(chosen, motion.mirror(fields), fields)
         moved = motion.shown(fields, _side(stored))
     return _joined(frames, moved)

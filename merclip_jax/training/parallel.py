@@ -15,13 +15,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from ml_collections import ConfigDict
 
 from merclip_jax import progress
 from merclip_jax.errors import ConfigError
 from merclip_jax.training.batch import Batch, Shared, State
-from merclip_jax.training.processes import fetch
+from merclip_jax.training.processes import fetch, is_first
 from merclip_jax.training.step import Learner
 
 
@@ -34,7 +34,8 @@ def check(config: ConfigDict) -> None:
     asked, there = config.parallel.devices, len(jax.devices())
     if asked > there:
         raise ConfigError(f"--config.parallel.devices={asked}: there are {there} here")
-    batch_size, over_data = config.recipe.batch_size, _spread(config, _folds(config))[1]
+    over_data = _spread(config, _folds(config), _devices(config))[1]
+    batch_size = config.recipe.batch_size
     if batch_size % over_data:
         raise ConfigError(
             f"--config.recipe.batch_size={batch_size} does not divide over {over_data} devices; "
@@ -45,7 +46,7 @@ def check(config: ConfigDict) -> None:
 def folds_at_once(config: ConfigDict, pending: int) -> int:
     """How many folds train at once: no more than are left, where that divides over the devices."""
     fewer = min(_folds(config), pending)
-    fits = config.recipe.batch_size % _spread(config, fewer)[1] == 0
+    fits = config.recipe.batch_size % _spread(config, fewer, _devices(config))[1] == 0
     return fewer if fits else _folds(config)
 
 
@@ -59,67 +60,65 @@ def _devices(config: ConfigDict) -> list[jax.Device]:
     return jax.devices()[: config.parallel.devices or None]
 
 
-def _spread(config: ConfigDict, folds: int) -> tuple[int, int]:
+def _spread(config: ConfigDict, folds: int, devices: Sequence[jax.Device]) -> tuple[int, int]:
     """Over how many devices folds are spread, and each fold's batch."""
-    devices = len(_devices(config))
-    over_folds = math.gcd(folds, devices) if config.parallel.form == "jit" else 1
-    return over_folds, devices // over_folds
+    over_folds = math.gcd(folds, len(devices)) if config.parallel.form == "jit" else 1
+    return over_folds, len(devices) // over_folds
 
 
 class Engine:
-    """A learner's step, compiled once for `folds` folds on the devices in use."""
+    """A learner's step, compiled once for `folds` folds on the devices in use.
 
-    def __init__(self, learner: Learner, folds: int):
-        settings, devices = learner.config.parallel, _devices(learner.config)
-        over_folds, self.over_data = _spread(learner.config, folds)
+    Other `devices` may be such as are only compiled for. `step` is what `train` runs.
+    """
+
+    def __init__(self, learner: Learner, folds: int, devices: Sequence[jax.Device] = ()):
+        settings, devices = learner.config.parallel, devices or _devices(learner.config)
+        over_folds, self.over_data = _spread(learner.config, folds, devices)
         self.folds = folds
         self.form = settings.form
         # Explicit axes, the default of make_mesh, would need shardings on every operation.
         self._mesh = jax.make_mesh(
             (over_folds, self.over_data), ("fold", "data"), (AxisType.Auto,) * 2, devices=devices
         )
-        self._by_fold = NamedSharding(self._mesh, PartitionSpec("fold"))
         self.predict = jax.jit(_on_folds(learner.predict, folds, (0, 0, None)))
         self.choose_rows = jax.jit(
             _on_folds(learner.choose_rows, folds, (0, 0, 0, 0, None)), static_argnums=4
         )
         self.compile_s = 0.0  # the first step's time: compilation and one execution
-        self._train: Callable[..., Any]
-        if self.form == "jit":
-            self._train = jax.jit(
-                _on_folds(learner.train, folds, (0, 0, None)),
-                donate_argnums=0,
-                out_shardings=(self._by_fold, None),  # a fold's state stays on its devices
-            )
-        else:
-            self._train = _pmapped(
-                learner, devices, NamedSharding(self._mesh, PartitionSpec("data"))
-            )
+        self.step = (_jitted if self.form == "jit" else _pmapped)(learner, folds, self._mesh)
 
     def train(self, state: State, batch: Batch, shared: Shared) -> tuple[State, dict]:
         """One step of every fold; `state` is used up."""
         if self.compile_s:
-            return self._train(state, batch, shared)
+            return self.step(state, batch, shared)
         if is_first():
             progress.say("compiling the training step, once")
         began = time.monotonic()
-        stepped = jax.block_until_ready(self._train(state, batch, shared))
+        stepped = jax.block_until_ready(self.step(state, batch, shared))
         self.compile_s = time.monotonic() - began
         return stepped
+
+    def sharding(self, *axes: str) -> NamedSharding:
+        """Of arrays whose first dimensions are spread over the named mesh axes."""
+        return NamedSharding(self._mesh, PartitionSpec(*axes))
 
     def put(self, tree: Any, *axes: str) -> Any:
         """Place arrays on the devices, their first dimensions spread over the named mesh axes.
 
         With several processes all must give the same values.
         """
-        sharding = NamedSharding(self._mesh, PartitionSpec(*axes))
+        sharding = self.sharding(*axes)
         if jax.process_count() == 1:
             return jax.device_put(tree, sharding)
         return jax.tree.map(partial(_put_everywhere, sharding), tree)
 
     def put_batch(self, batch: Batch) -> Batch:
-        """Place a training batch `[folds, b, ...]`."""
-        return self.put(batch, "fold", "data") if self.form == "jit" else batch
+        """Place a training batch `[folds, b, ...]`; for pmap it is `[devices, 1, b, ...]`."""
+        if self.form == "jit":
+            return self.put(batch, "fold", "data")
+        devices = self._mesh.size
+        return jax.tree.map(lambda x: x.reshape(devices, 1, -1, *x.shape[2:]), batch)
 
     def holds(self, slot: int) -> bool:
         """Whether devices of this process train the fold in `slot`."""
@@ -149,7 +148,7 @@ class Engine:
                 return np.stack([there[slots.index(slot)] for slot in range(self.folds)[index[0]]])
 
             shape = (self.folds, *there[0].shape)
-            return jax.make_array_from_callback(shape, self._by_fold, share)
+            return jax.make_array_from_callback(shape, self.sharding("fold"), share)
 
         return jax.tree.map(together, *held.values())
 
@@ -185,30 +184,42 @@ def _on_folds(function: Callable, folds: int, in_axes: tuple) -> Callable:
     return alone
 
 
-def _pmapped(learner: Learner, devices: list[jax.Device], over_data: NamedSharding) -> Callable:
-    """The training step of a single fold with its batch spread over `devices` by pmap."""
+def _jitted(learner: Learner, folds: int, mesh: Mesh) -> Callable[..., Any]:
+    """The training step with its communication left to XLA.
 
-    @partial(jax.jit, out_shardings=over_data)
-    def shares(state: State, batch: Batch, shared: Shared) -> Any:
-        prepared = _on_folds(learner.prepare, 1, (0, 0, None))(state, batch, shared)
-        return jax.tree.map(
-            lambda x: x.reshape(len(devices), x.shape[1] // len(devices), *x.shape[2:]), prepared
-        )
-
-    update = jax.pmap(
-        partial(learner.update, axis_name="data"),
-        axis_name="data",
-        devices=devices,
-        in_axes=(None, 0, None),
-        out_axes=None,
+    But for augmentation, which goes clip by clip: each device prepares its own clips, where XLA
+    would let every device prepare all.
+    """
+    prepare = jax.shard_map(
+        _on_folds(
+            partial(learner.prepare, axis_name="data"), folds // mesh.shape["fold"], (0, 0, None)
+        ),
+        mesh=mesh,
+        in_specs=(PartitionSpec("fold"), PartitionSpec("fold", "data"), PartitionSpec()),
+        out_specs=PartitionSpec("fold", "data"),
+        check_vma=False,
     )
+    update = _on_folds(learner.update, folds, (0, 0, None))
+    by_fold = NamedSharding(mesh, PartitionSpec("fold"))
 
+    # A fold's state stays on its devices.
+    @partial(jax.jit, donate_argnums=0, out_shardings=(by_fold, None))
     def train(state: State, batch: Batch, shared: Shared) -> tuple[State, dict]:
-        alone = jax.tree.map(lambda x: x[0], state)
-        stepped = update(alone, shares(state, batch, shared), shared.frozen)
-        return jax.tree.map(lambda x: x[None], stepped)
+        return update(state, prepare(state, batch, shared), shared.frozen)
 
     return train
+
+
+def _pmapped(learner: Learner, folds: int, mesh: Mesh) -> Callable[..., Any]:
+    """The training step of a single fold with its batch spread over the devices by pmap."""
+    return jax.pmap(
+        _on_folds(partial(learner.train, axis_name="data"), folds, (0, 0, None)),
+        axis_name="data",
+        devices=list(mesh.devices.flat),
+        in_axes=(None, 0, None),
+        out_axes=None,
+        donate_argnums=0,
+    )
 
 
 def _put_everywhere(sharding: NamedSharding, x: Any) -> jax.Array:

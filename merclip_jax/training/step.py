@@ -15,6 +15,7 @@ from jaxtyping import Array, Int, Key
 from ml_collections import ConfigDict
 
 from merclip_jax.data import augment, inputs
+from merclip_jax.data.augmix import own_draws
 from merclip_jax.training import optim
 from merclip_jax.training.batch import AugmentedBatch, Batch, Predicted, Shared, State
 from merclip_jax.training.task import Task
@@ -69,19 +70,34 @@ class Learner:
         """The state before the first step."""
         return State(params, model_state, self.optimizer.init(params), jnp.int32(0), key)
 
-    def train(self, state: State, batch: Batch, shared: Shared) -> tuple[State, dict[str, Array]]:
-        """One step: (state, batch) -> (state, scalars to log)."""
-        return self.update(state, self.prepare(state, batch, shared), shared.frozen)
+    def train(
+        self, state: State, batch: Batch, shared: Shared, axis_name: str | None = None
+    ) -> tuple[State, dict[str, Array]]:
+        """One step: (state, batch) -> (state, scalars to log).
 
-    def prepare(self, state: State, batch: Batch, shared: Shared) -> AugmentedBatch:
-        """Gather and augment the frames; draw one template for every clip's sentence."""
+        With `axis_name`, `batch` is one device's share and the result is that of the whole batch.
+        """
+        prepared = self.prepare(state, batch, shared, axis_name)
+        return self.update(state, prepared, shared.frozen, axis_name)
+
+    def prepare(
+        self, state: State, batch: Batch, shared: Shared, axis_name: str | None = None
+    ) -> AugmentedBatch:
+        """Gather and augment the frames; draw one template for every clip's sentence.
+
+        With `axis_name`, `batch` and the result are one device's share of a batch.
+        """
         augment_key, template_key, _ = self._keys(state)
-        frames = inputs.augmented(augment_key, shared.stored.rows(batch.rows), self.config.augment)
-        sentences = batch.sentences
+        stored, sentences = shared.stored.rows(batch.rows), batch.sentences
+        frames = inputs.augmented(augment_key, stored, self.config.augment, axis_name)
         if self.config.augment.flip:
-            turned = augment.mirrored(augment_key, len(sentences))
+            turned = augment.mirrored(augment_key, len(sentences), axis_name)
             sentences = jnp.where(turned, batch.mirrored, sentences)
-        template = jax.random.randint(template_key, sentences.shape, 0, shared.texts.shape[1])
+
+        def draw(n: int) -> Array:
+            return jax.random.randint(template_key, (n,), 0, shared.texts.shape[1])
+
+        template = own_draws(draw, len(sentences), axis_name)
         texts = shared.texts[jnp.maximum(sentences, 0), template]
         return AugmentedBatch(frames, batch.labels, sentences, texts)
 

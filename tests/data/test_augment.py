@@ -1,4 +1,5 @@
 import json
+from functools import partial
 from itertools import permutations
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jax.sharding import AxisType, PartitionSpec
 
 from merclip_jax.data import augment, augmix
 
@@ -374,3 +376,17 @@ class TestAugment:
         for seed in range(5):
             frames = np.asarray(run_folds(jax.random.split(jax.random.key(seed), 2), still))
             np.testing.assert_array_equal(frames, np.broadcast_to(frames[:, :, :1], frames.shape))
+
+
+def test_devices_that_share_a_batch_augment_it_as_one():
+    clips = jax.random.randint(KEY, (8, 2, 16, 16, 3), 0, 256, jnp.uint8)
+    one = jax.jit(partial(augment.augment, mirror=True))(KEY, clips)
+    mesh = jax.make_mesh((4,), ("data",), (AxisType.Auto,))
+    four = jax.shard_map(
+        partial(augment.augment, mirror=True, axis_name="data"),
+        mesh=mesh,
+        in_specs=(PartitionSpec(), PartitionSpec("data")),
+        out_specs=PartitionSpec("data"),
+        check_vma=False,
+    )
+    np.testing.assert_array_equal(jax.jit(four)(KEY, clips), one)

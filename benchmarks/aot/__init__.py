@@ -1,0 +1,1 @@
+"""Steps compiled from shapes, for devices that need not be here."""
