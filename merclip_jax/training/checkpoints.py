@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,8 +42,9 @@ class FoldCheckpoints:
 
     def __init__(self, directory: Path, keep: int):
         self._directory, self._keep = directory.resolve(), keep
-        self._writer: ocp.AsyncCheckpointer | None = None
-        self._writing: int | None = None  # the step that is being written
+        self._thread = ThreadPoolExecutor(1)
+        self._writer: ocp.Checkpointer | None = None
+        self._writing: Future | None = None
 
     def save(self, step: int, state: Any, position: dict) -> None:
         """Save a state (any tree of arrays) and a JSON-able sampler position after `step` steps.
@@ -53,21 +55,27 @@ class FoldCheckpoints:
           OSError: this one or the one before it cannot be written; those before that stay.
         """
         self._written()
-        leaves = _leaves(state)
         text = json.dumps({"step": step, "position": position}).encode()
+        self._writing = self._thread.submit(self._write, step, _leaves(state), text)
+
+    def _write(self, step: int, leaves: dict[str, Any], text: bytes) -> None:
         # As one array of bytes: Orbax would store each number of a position, predictions among
         # them, as a leaf of its own, which takes longer than the epoch.
         written = np.frombuffer(_digest(leaves, text) + text, np.uint8)
         parts = {"state": leaves, "about": {"json": written}}
+        save = {name: ocp.args.PyTreeSave(part) for name, part in parts.items()}
         with self._named(step):
-            if self._writer is None:
-                self._writer = self._begun()
-            save = {name: ocp.args.PyTreeSave(part) for name, part in parts.items()}
+            self._writer = self._writer or self._begun()
             self._writer.save(self._directory / str(step), ocp.args.Composite(**save))
-        self._writing = step
+            for old in sorted(self._steps())[: -self._keep]:
+                _remove(self._directory / str(old))
 
-    def _begun(self) -> ocp.AsyncCheckpointer:
-        """What writes into the folder, rid of what a killed process left half written in it."""
+    def _begun(self) -> ocp.Checkpointer:
+        """What writes into the folder, rid of what a killed process left half written in it.
+
+        It waits for no other process. Orbax's own asynchronous form would take the word of another
+        process's folders for that of its own.
+        """
         self._directory.mkdir(parents=True, exist_ok=True)
         for path in self._directory.glob(f"*{PARTIAL}*"):
             _remove(path)
@@ -75,16 +83,13 @@ class FoldCheckpoints:
         parts = {name: ocp.PyTreeCheckpointHandler(multiprocessing_options=alone) for name in PARTS}
         together = ocp.CompositeOptions(multiprocessing_options=alone)
         handler = ocp.CompositeCheckpointHandler(composite_options=together, **parts)
-        return ocp.AsyncCheckpointer(handler, multiprocessing_options=alone)
+        return ocp.Checkpointer(handler, multiprocessing_options=alone)
 
     def _written(self) -> None:
-        """Wait until what was begun is on the disk; then the oldest may go."""
-        if self._writing is not None and self._writer:
-            step, self._writing = self._writing, None
-            with self._named(step):
-                self._writer.wait_until_finished()
-                for old in sorted(self._steps())[: -self._keep]:
-                    _remove(self._directory / str(old))
+        """Wait until what was begun is on the disk."""
+        if self._writing:
+            writing, self._writing = self._writing, None
+            writing.result()
 
     @contextmanager
     def _named(self, step: int) -> Iterator[None]:
@@ -137,8 +142,7 @@ class FoldCheckpoints:
           OSError: it cannot be written.
         """
         self._written()
-        if self._writer:
-            self._writer.close()
+        self._thread.shutdown()
 
     def _steps(self) -> list[int]:
         """Those that have a folder, or whatever has taken its name: Orbax lists only good ones."""

@@ -16,6 +16,8 @@ from orbax.checkpoint import multihost
 from merclip_jax.errors import ConfigError
 
 PATIENCE_MS = 7 * 24 * 3600 * 1000  # packing a large corpus may take hours
+START_S = 3600  # a cluster may start the last process long after the first
+END_S = 10  # one that ends early waits so long for the others, and then ends them
 SAID_AFTER_S = 5
 _BARRIERS = itertools.count()  # every process comes to the same ones in the same order
 
@@ -38,7 +40,11 @@ def join(settings: ConfigDict) -> None:
             "process_id": settings.process,
         }
     try:
-        jax.distributed.initialize(**given)
+        jax.distributed.initialize(
+            **given,
+            initialization_timeout=START_S,
+            shutdown_timeout_seconds=END_S,
+        )
     except (RuntimeError, ValueError) as error:
         raise ConfigError(
             f"--config.parallel.coordinator={settings.coordinator!r}: {error}"
