@@ -16,7 +16,7 @@ from merclip_jax.faces import likeness
 
 SEARCH_MS = 1000.0  # a search for faces that are new, or larger than the one that is followed
 MEMORY_MS = 2000.0  # a face that is gone for longer is known by its likeness alone
-LOOKS = 8  # of a person, one per search, that are remembered
+LOOKS = 8  # of a person that are remembered, a second or more apart
 PEOPLE = 64  # who are remembered when they are gone
 LARGER = 1.5  # times the area of the face that is followed, to leave it for another one
 SAME_FACE = 0.5  # share of the smaller of two boxes that both cover, if they are of one face
@@ -32,6 +32,7 @@ class _Track:
     seen_ms: float  # when that was
     found: bool = True
     looks: deque[likeness.Look] = field(default_factory=lambda: deque(maxlen=LOOKS))
+    remembered_ms: float = -np.inf  # when the last of them was taken
 
 
 class Tracker:
@@ -81,8 +82,9 @@ class Tracker:
             if self._largest:
                 self._keep([track])
         for track in self._tracks:
-            if track.found:
+            if track.found and time_ms - track.remembered_ms >= SEARCH_MS:
                 track.looks.append(likeness.look(image, track.mesh))
+                track.remembered_ms = time_ms
 
     def _back(self, seen: likeness.Look) -> _Track | None:
         """Who of those that are not in the picture looks most like this face, if alike enough."""

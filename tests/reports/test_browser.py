@@ -147,6 +147,11 @@ def test_figures_are_drawn_and_every_word_in_them_can_be_read(opened):
         assert figure["cut"] == figure["collisions"] == []
 
 
+def test_figures_fill_their_column(opened):
+    free = "all => all.map(svg => svg.parentElement.clientWidth - svg.clientWidth)"
+    assert not any(opened.page.locator("figure svg:visible").evaluate_all(free))
+
+
 def test_nothing_is_wider_than_the_window(opened):
     assert opened.overflow() == 0
 

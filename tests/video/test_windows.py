@@ -268,6 +268,15 @@ def test_who_is_gone_for_long_keeps_the_number_and_another_gets_one():
     assert [who for who, _ in itertools.groupby(seen)] == [0, 1, 0, 1]
 
 
+def test_looks_that_are_remembered_lie_apart_while_another_is_sought():
+    tracker, here = tracks.Tracker(largest=False), person(1, 1)[0]
+    both, alone = np.hstack([here, person(1, 2)[0]]), np.hstack([here, nobody(1)[0]])
+    for i in range(40):  # from 200 to 1600 ms the second one is missing, and sought at each look
+        tracker.look(both if i < 5 else alone, 40.0 * i)
+    (followed,) = [track for track in tracker._tracks if track.found]
+    assert len(followed.looks) == 2
+
+
 def test_who_changes_places_keeps_the_number():
     def scene(left, right):
         return np.hstack([left, right])
