@@ -53,7 +53,7 @@ def steps(given: flags.FlagValues) -> Iterator[tuple[str, Step]]:
     for topology, form, folds, kind, batch, compute in itertools.product(*choices):
         if form == "jit" or (kind, folds) == ("train", "1"):
             cfg = model(given.size, compute)
-            yield compute, Step(topology, form, int(folds), kind, int(batch), cfg)
+            yield compute, Step(topology, form, int(folds), kind, int(batch), cfg, given.devices)
 
 
 def row(step: Step, compute: str, found: Compiled) -> str:
@@ -87,6 +87,7 @@ def define(given: flags.FlagValues, arguments: Sequence[str]) -> None:
     flags.DEFINE_list("topology", TOPOLOGIES, f"of TPUs, or {HERE!r}", flag_values=given)
     flags.DEFINE_list("form", ["jit", "pmap"], "parallel.form", flag_values=given)
     flags.DEFINE_list("folds", ["1", "4"], "folds that train at once", flag_values=given)
+    flags.DEFINE_integer("devices", 0, "of each topology; 0: all", flag_values=given)
     flags.DEFINE_list("step", ["train", "predict"], "which programs", flag_values=given)
     flags.DEFINE_list("batch", ["8"], "clips of a fold in a step", flag_values=given)
     flags.DEFINE_list("compute", ["bfloat16"], f"of {', '.join(COMPUTE)}", flag_values=given)

@@ -42,6 +42,7 @@ class Step:
       kind: 'train' or 'predict'.
       batch: clips of a fold in a step.
       cfg: the model.
+      devices: of the topology, the first ones; 0: all.
     """
 
     topology: str
@@ -50,6 +51,7 @@ class Step:
     kind: str
     batch: int
     cfg: MerClipConfig
+    devices: int = 0
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def devices_of(topology: str) -> Sequence[jax.Device]:
 
 def compiled(step: Step) -> Compiled:
     """Compile a step; no array is made."""
-    devices = devices_of(step.topology)
+    devices = devices_of(step.topology)[: step.devices or None]
     engine, state, batch, shared = _given(step, devices)
     began = time.perf_counter()
     if step.kind == "train":
