@@ -20,6 +20,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from merclip_jax import __main__ as commands
 from merclip_jax import app
+from merclip_jax.reports import paper
 from merclip_jax.tfds_builders.synthetic_me import clips
 from merclip_jax.tfds_builders.synthetic_me.corpus import Corpus
 
@@ -120,6 +121,7 @@ def smaller(name: str, arguments: list[str]) -> list[str]:
 @pytest.mark.parametrize("words", [words for words in OURS if words not in MANY], ids=" ".join)
 def test_a_command_runs(words, folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
+    monkeypatch.setattr(paper, "write", lambda *_: None)  # slow; test_paper.py has it
     name, arguments = called(words)
     code = commands.main([name, *arguments, *smaller(name, arguments)])
     assert code == app.DONE, capsys.readouterr().err
