@@ -33,7 +33,6 @@ STANDS_FOR = {  # what a reader has and a test has not -> what takes its place i
     "/corpora/CASME2": "CASME2",  # a corpus under licence
     "epoch_50.pth": str(ROOT / "tests/goldens/tiny/state_dict.safetensors"),  # the release's size
     "openai/clip-vit-base-patch16": "tokenizer",  # on the hub
-    "first-host:1234": "localhost:1234",
 }
 SMALL = {
     "data.data_dir": "data", "data.image_size": 32, "data.frames": 8, "recipe.epochs": 1,
@@ -68,7 +67,7 @@ def lines(block: str) -> list[list[str]]:
 
 SHELL = [words for kind, block in BLOCKS if not kind for words in lines(block)]
 OURS = [words for words in SHELL if "merclip" in words[0] or "merclip_jax." in " ".join(words[:3])]
-MANY = [words for words in OURS if any("coordinator" in word for word in words)]  # many machines
+MANY = [words for words in OURS if any("parallel." in word for word in words)]  # many machines
 PYTHON = [block for kind, block in BLOCKS if kind == "python"]
 
 
