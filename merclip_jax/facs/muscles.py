@@ -54,5 +54,6 @@ def named(unit: str) -> str:
 
 
 def glossary(numbers: Iterable[int]) -> dict[str, str]:
-    """The muscles of units by their names, in the order of their numbers."""
-    return {named(str(number)): MUSCLES.get(number, "") for number in sorted(set(numbers))}
+    """The muscles of units by their names, in the order of their numbers; not of the head's."""
+    of_the_face = sorted(set(numbers) - set(notation.HEAD))
+    return {named(str(number)): MUSCLES.get(number, "") for number in of_the_face}

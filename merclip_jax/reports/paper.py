@@ -63,9 +63,11 @@ def write(folder: Path, charts: Mapping[str, Chart], tables: Mapping[str, pd.Dat
 def _inked(figure: Figure) -> Iterator[None]:
     """The figure in colours of its own, for as long as it is saved."""
     figure.draw_without_rendering()  # only then all ticks are there
+    engine = figure.get_layout_engine()
     figure.set_layout_engine("none")  # it has been laid out: once, not for every format
     _exchange(figure, INKS)
     yield
+    figure.set_layout_engine(engine)
     _exchange(figure, {ink: variable for variable, ink in INKS.items()})
 
 

@@ -104,12 +104,15 @@ def test_a_second_training_in_a_workdir_is_told_who_is_there(tmp_path, holder):
 
 
 def test_a_killed_training_leaves_its_workdir_free_and_its_partial_files_go(tmp_path, holder):
-    (tmp_path / "folds").mkdir()
-    (tmp_path / "folds" / ".a.csv.123.partial").write_text("half")
+    for place in (tmp_path / "strips", tmp_path / "folds" / "s01"):
+        place.mkdir(parents=True)
+        (place / ".a.csv.123.partial").write_text("half")
     holder.kill()
     holder.wait()
     with workdir.held(tmp_path):
-        assert list((tmp_path / "folds").iterdir()) == []
+        assert list((tmp_path / "strips").iterdir()) == []
+        # A fold's go when its own lock is held: other workers may be writing there.
+        assert len(list((tmp_path / "folds" / "s01").iterdir())) == 1
 
 
 def test_who_waits_says_for_whom(tmp_path, holder, capsys):

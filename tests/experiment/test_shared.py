@@ -70,11 +70,14 @@ def test_a_worker_is_killed_and_the_others_finish_the_run(
 
 
 def test_a_fold_that_others_train_is_waited_for_or_refused(tiny_config, tmp_path, monkeypatch):
+    workdir.open_run(tmp_path, tiny_config)
     folder = tmp_path / "folds/s02"
     folder.mkdir(parents=True)
-    workdir.open_run(tmp_path, tiny_config)
+    (folder / ".a.csv.123.partial").write_text("half")
     with (
         workdir.alone(folder / ".lock", "a fold", wait=False),
         pytest.raises(ConfigError, match=r"fold s02 of --workdir=.* is in use by process \d+"),
     ):
         train.run(tiny_config, tmp_path)
+    train.run(tiny_config, tmp_path)
+    assert not list(folder.glob(".*"))
