@@ -26,6 +26,7 @@ from ml_collections import ConfigDict
 
 from merclip_jax import app
 from merclip_jax.configs import base, demo
+from merclip_jax.data import motion
 from merclip_jax.data.inputs import Stored
 from merclip_jax.merclip import task
 from merclip_jax.merclip.sentences import SentenceTable
@@ -76,11 +77,19 @@ def run_times(
     learner, params, model_state, frozen = learner_of(model, config)
     engine = parallel.Engine(learner, folds)
     size, frames, batch = config.data.image_size, config.data.frames, config.recipe.batch_size
-    pixels = np.random.default_rng(0).integers(0, 256, (batch * frames, size, size, 3), np.uint8)
+    parts = {"rgb": (size, size, 3), "motion": (motion.SIDE, motion.SIDE, 2)}
+    stored = Stored(
+        *(
+            np.random.default_rng(0).integers(0, 256, (batch * frames, *shape), np.uint8)
+            if kind in config.data.input
+            else None
+            for kind, shape in parts.items()
+        )
+    )
     rows = np.arange(folds * batch * frames, dtype=np.int32).reshape(folds, batch, frames)
-    rows, zeros = rows % len(pixels), np.zeros((folds, batch), np.int32)
+    rows, zeros = rows % (batch * frames), np.zeros((folds, batch), np.int32)
     texts = jnp.ones((1, 7, model.cfg.text.output_dim))
-    shared = engine.put(Shared(Stored(pixels, None), texts, frozen))
+    shared = engine.put(Shared(stored, texts, frozen))
     state = learner.start(params, model_state, jax.random.key(0))
     state = engine.put(jax.tree.map(lambda x: jnp.stack([x] * folds), state), "fold")
 
