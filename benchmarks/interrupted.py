@@ -189,7 +189,7 @@ def differences(place: Path, whole: Path) -> list[str]:
 
 def _without_times(file: Path) -> dict:
     values = json.loads(file.read_text())
-    for times in ("timing", "speed"):
+    for times in ("timing", "speed", "made"):
         values.pop(times, None)
     return values
 
