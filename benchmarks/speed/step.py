@@ -90,8 +90,7 @@ def run_times(
     rows, zeros = rows % (batch * frames), np.zeros((folds, batch), np.int32)
     texts = jnp.ones((1, 7, model.cfg.text.output_dim))
     shared = engine.put(Shared(stored, texts, frozen))
-    state = learner.start(params, model_state, jax.random.key(0))
-    state = engine.put(jax.tree.map(lambda x: jnp.stack([x] * folds), state), "fold")
+    state = engine.assemble([learner.start(params, model_state, jax.random.key(0))] * folds)
 
     def once() -> dict:
         nonlocal state

@@ -88,10 +88,9 @@ def _damaged(directory: Path, run_folds: list[Fold], seeds: tuple[int, ...]) -> 
 
 def _report(run: Run) -> Report:
     with processes.first_alone("reporting"):
-        if not processes.is_first():
+        others = run.config.parallel.share_folds and collected.is_whole(run)
+        if others or not processes.is_first():  # another process has written it
             return report.build(results.read(run.directory))
-        if run.config.parallel.share_folds and collected.is_whole(run):
-            return report.build(results.read(run.directory))  # another process was the last
         collected.collect(run)
         return report.write(run.directory)
 

@@ -23,7 +23,7 @@ RANDOM_START = (
 def is_whole(run: Run) -> bool:
     """Whether the files of the run are there, written from the same data and settings."""
     place = run.directory / results.MANIFEST
-    if not place.exists() or manifest.faults(place):
+    if manifest.faults(place):
         return False
     written = manifest.read(place)
     return written is not None and written.identity == run.identity

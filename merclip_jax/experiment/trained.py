@@ -33,7 +33,7 @@ def train(run: Run) -> None:
             bar.update((len(run.folds) - len(pending)) * of_a_fold)
             if pending:
                 context = _context(run, seed, len(pending))
-                for group in _groups(run, context, bar, of_a_fold):
+                for group in _groups(run, context, pending, bar, of_a_fold):
                     systems.get(run.config.model.system).train(context, group, bar)
                 run.timing["compile_s"] += context.engine.compile_s
 
@@ -67,10 +67,11 @@ def _context(run: Run, seed: int, pending: int) -> RunContext:
     )
 
 
-def _groups(run: Run, context: RunContext, bar: tqdm, of_a_fold: int) -> Iterator[list[Fold]]:
+def _groups(
+    run: Run, context: RunContext, pending: list[Fold], bar: tqdm, of_a_fold: int
+) -> Iterator[list[Fold]]:
     """Folds to train, held by this process, until all of the run are done."""
     shared, waits = run.config.parallel.share_folds, False
-    pending = run.pending(context.seed)
     while pending:
         most = context.engine.folds if shared else len(pending)
         with _held(run, context.seed, pending, most) as group:

@@ -65,13 +65,13 @@ def wait_for_all(what: str) -> None:
     if jax.process_count() == 1:
         return
     number = jax.process_index()
-    said = threading.Timer(SAID_AFTER_S, sys.stderr.write, [f"process {number} waits: {what}\n"])
-    said.start()
+    timer = threading.Timer(SAID_AFTER_S, sys.stderr.write, [f"process {number} waits: {what}\n"])
+    timer.start()
     try:
         barrier = multihost.get_barrier_sync_fn()
         barrier(key=f"{what} {next(_BARRIERS)}", timeout_ms=PATIENCE_MS)
     finally:
-        said.cancel()
+        timer.cancel()
 
 
 @contextmanager

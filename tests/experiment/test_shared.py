@@ -69,7 +69,7 @@ def test_a_worker_is_killed_and_the_others_finish_the_run(
     assert (run / "report.json").stat().st_mtime_ns == written
 
 
-def test_a_fold_that_others_train_is_waited_for_or_refused(tiny_config, tmp_path, monkeypatch):
+def test_a_fold_that_others_train_is_refused_where_folds_are_not_shared(tiny_config, tmp_path):
     workdir.open_run(tmp_path, tiny_config)
     folder = tmp_path / "folds/s02"
     folder.mkdir(parents=True)
