@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key, UInt8
 from ml_collections import ConfigDict
 
-from merclip_jax.data import augment, motion
+from merclip_jax.data import augment, motion, moves
 from merclip_jax.towers.inputs import Both, ModelInput
 
 
@@ -41,17 +41,25 @@ def seen(stored: Stored) -> ModelInput:
 
 
 def augmented(
-    key: Key[Array, ""], stored: Stored, settings: ConfigDict, axis_name: str | None = None
+    key: Key[Array, ""],
+    stored: Stored,
+    settings: ConfigDict,
+    axis_name: str | None = None,
+    alike: Bool[Array, "b n"] | None = None,
 ) -> ModelInput:
-    """What a model sees of clips [b, t, ...] in training; `settings` are `config.augment`.
+    """What a model sees of clips [b, t, ...] in training.
 
     With `axis_name` they are one device's of a batch.
+
+    Args:
+      settings: `config.augment`.
+      alike: which clips of the whole batch show the same as each of these; None: none is mixed.
     """
     frames = moved = None
     if stored.frames is not None:
         frames = augment.augment(
             key,
-            jnp.asarray(stored.frames),
+            _placed(key, jnp.asarray(stored.frames), settings, axis_name),
             augmix=settings.augmix,
             mirror=settings.flip,
             color=settings.color,
@@ -62,12 +70,29 @@ def augmented(
             axis_name=axis_name,
         )
     if stored.motion is not None:
-        fields = motion.decode(stored.motion)
+        fields = motion.reduced(motion.decode(stored.motion), _side(stored))
+        if alike is not None:
+            fields = moves.mix_halves(key, fields, alike, settings.half_mix, axis_name)
+        fields = _placed(key, fields, settings, axis_name)
         if settings.flip:
             chosen = augment.mirrored(key, len(fields), axis_name)[:, None, None, None, None]
             fields = jnp.where(chosen, motion.mirror(fields), fields)
-        moved = motion.shown(fields, _side(stored))
+        if settings.disturb:
+            fields = moves.disturb(key, fields, settings.disturb, axis_name)
+        moved = motion.shown(fields)
     return _joined(frames, moved)
+
+
+def _placed(
+    key: Key[Array, ""], clips: Array, settings: ConfigDict, axis_name: str | None
+) -> Array:
+    """Frames (uint8) or motion of faces that are larger or smaller, and shifted."""
+    if not (settings.zoom or settings.shift):
+        return clips
+    sizes, shifts = moves.places(key, len(clips), settings.zoom, settings.shift, axis_name)
+    if clips.dtype == jnp.uint8:
+        return jnp.round(moves.place(clips.astype(jnp.float32), sizes, shifts)).astype(jnp.uint8)
+    return moves.grown(moves.place(clips, sizes, shifts), sizes)
 
 
 def held_still(

@@ -95,12 +95,12 @@ def pictures(
     part of its gradient, does not depend on how the head moved; a third part of what is stored is
     the strain that others have measured. Runs inside a compiled step.
     """
-    return shown(decode(stored), side)
+    return shown(reduced(decode(stored), side))
 
 
-def shown(fields: Float[Array, "*b t m m c"], side: int) -> Float[Array, "*b t {side} {side} 3"]:
-    """`pictures` of fields that are decoded."""
-    fields = _reduced(fields, side)
+def shown(fields: Float[Array, "*b t s s c"]) -> Float[Array, "*b t s s 3"]:
+    """`pictures` of fields that are decoded and as small as they are seen."""
+    side = fields.shape[-2]
     displacement, measured = fields[..., :2], fields[..., 2:]
     inside = displacement[..., *head(side), :]
     size = jnp.mean(jnp.square(inside), axis=(-4, -3, -2, -1), keepdims=True)
@@ -117,7 +117,7 @@ def strain(fields: Float[Array, "*n h w 2"]) -> Float[Array, "*n h w 1"]:
     return jnp.sqrt(squared + 1e-12)[..., None]
 
 
-def _reduced(fields: Float[Array, "*n m m c"], side: int) -> Float[Array, "*n s s c"]:
+def reduced(fields: Float[Array, "*n m m c"], side: int) -> Float[Array, "*n {side} {side} c"]:
     """Means over square cells."""
     *rest, rows, _, parts = fields.shape
     cell = rows // side

@@ -111,6 +111,11 @@ def _of_model(config: ConfigDict) -> Iterator[str]:
             f"--config.model.norm_clips={config.model.norm_clips} does not divide "
             f"--config.recipe.batch_size={config.recipe.batch_size}; BatchNorm takes whole groups"
         )
+    if config.augment.half_mix and config.data.input == "rgb+motion":
+        yield (
+            f"--config.augment.half_mix={config.augment.half_mix} mixes the motion of two people, "
+            "and --config.data.input=rgb+motion shows the frames of one: set one to its default"
+        )
     model, saved = config.model, config.model.init_from
     if not saved and model.variant != "tiny" and model.system not in fields.BASELINES:
         yield (
@@ -146,24 +151,21 @@ def _of_model(config: ConfigDict) -> Iterator[str]:
 
 def _idle(config: ConfigDict) -> Iterator[str]:
     """What is set and yet has no effect."""
-    idle = []
-    if config.model.init_from:
-        idle += _changed(config, "model.patch_size", "model.motion_start")
-        reason = "the weights at --config.model.init_from have their own"
+    of_units = [f.name for f in fields.FIELDS if f.name.startswith("au.")]
+    of_classes = ["text.content", "model.head", "model.init_head"]
+    started = ["model.patch_size", "model.motion_start"]
+    mixing = ["augment.face_mix_alpha", "augment.face_mix_self"]
+    moving = ["augment.half_mix", "augment.disturb"]
+    for applies, names, reason in (
+        (config.model.init_from, started, "the weights at --config.model.init_from have their own"),
+        (config.model.system == "merclip", of_units, "they are Micro-AU CLIP's"),
+        (config.model.system == "micro_au", of_classes, "they are MER-CLIP's"),
+        (not config.augment.face_mix, mixing, "--config.augment.face_mix is 0"),
+        (config.data.input == "rgb", moving, "--config.data.input=rgb shows no motion"),
+    ):
+        idle = _changed(config, *names) if applies else []
         if idle:
             yield f"Not used: {', '.join(idle)}; {reason}."
-    if config.model.system == "merclip":
-        idle = _changed(config, *(f.name for f in fields.FIELDS if f.name.startswith("au.")))
-        if idle:
-            yield f"Not used: {', '.join(idle)}; they are Micro-AU CLIP's."
-    if config.model.system == "micro_au":
-        idle = _changed(config, "text.content", "model.head", "model.init_head")
-        if idle:
-            yield f"Not used: {', '.join(idle)}; they are MER-CLIP's."
-    if not config.augment.face_mix:
-        idle = _changed(config, "augment.face_mix_alpha", "augment.face_mix_self")
-        if idle:
-            yield f"Not used: {', '.join(idle)}; --config.augment.face_mix is 0."
 
 
 def _changed(config: ConfigDict, *names: str) -> list[str]:

@@ -14,7 +14,7 @@ from flax import nnx
 from jaxtyping import Array, Int, Key
 from ml_collections import ConfigDict
 
-from merclip_jax.data import augment, inputs
+from merclip_jax.data import augment, inputs, moves
 from merclip_jax.data.augmix import own_draws
 from merclip_jax.training import optim
 from merclip_jax.training.batch import AugmentedBatch, Batch, Predicted, Shared, State
@@ -89,8 +89,11 @@ class Learner:
         """
         augment_key, template_key, _ = self._keys(state)
         stored, sentences = shared.stored.rows(batch.rows), batch.sentences
-        frames = inputs.augmented(augment_key, stored, self.config.augment, axis_name)
-        if self.config.augment.flip:
+        settings, alike = self.config.augment, None
+        if settings.half_mix:
+            alike = moves.same_shown(batch.labels, sentences, axis_name)
+        frames = inputs.augmented(augment_key, stored, settings, axis_name, alike)
+        if settings.flip:
             turned = augment.mirrored(augment_key, len(sentences), axis_name)
             sentences = jnp.where(turned, batch.mirrored, sentences)
 

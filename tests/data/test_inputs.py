@@ -70,6 +70,37 @@ def test_a_mirrored_clip_moves_the_other_way(clip):
     assert mirrored == {True, False}
 
 
+def test_face_and_motion_are_enlarged_and_shifted_as_one(clip):
+    """Motion is grey where frames are; a larger picture has larger motion, too."""
+    settings = base.get_config().augment.unlock()
+    settings.update(augmix=False, color=False, face_mix=0.0, zoom=0.3, shift=0.1)
+    stored = Stored(jnp.full((1, 2, 56, 56, 3), 100, jnp.uint8), jnp.full((1, 2, 56, 56, 2), 128))
+    stored = Stored(
+        stored.frames.at[..., 20:36, 24:40, :].set(200), stored.motion.astype(jnp.uint8)
+    )
+    stored = stored._replace(motion=stored.motion.at[..., 20:36, 24:40, :].set(220))
+    seen = inputs.augmented(jax.random.key(5), stored, settings)
+    bright = np.asarray(seen.frames[0, 0, ..., 0] > augment.normalize(jnp.uint8([150] * 3))[0])
+    moves_most = np.asarray(seen.motion[0, 0, ..., 0] > seen.motion[0, 0, ..., 0].max() / 2)
+    np.testing.assert_array_equal(bright, moves_most)
+    assert bright.sum() != 16 * 16
+
+
+def test_motion_is_disturbed_and_mixed_where_it_is_asked_for(clip):
+    settings = base.get_config().augment.unlock()
+    settings.update(disturb=0.5)
+    plain = inputs.seen(batch(clip, "motion"))
+    other = inputs.augmented(jax.random.key(0), batch(clip, "motion"), settings)
+    assert 0.01 < float(jnp.abs(other - plain).mean()) < 0.5
+    settings.update(disturb=0.0, half_mix=1.0)
+    still = Stored(None, jnp.full((1, 4, 56, 56, 2), 128, jnp.uint8))
+    two = jax.tree.map(
+        lambda *parts: jnp.concatenate(parts), still, Stored(None, batch(clip, "motion").motion[:1])
+    )
+    mixed = inputs.augmented(jax.random.key(0), two, settings, alike=~jnp.eye(2, dtype=bool))
+    assert jnp.abs(mixed[0]).max() > 0.5  # the still clip took a half that moves
+
+
 def test_at_rest_nothing_moves_and_held_still_only_some_cells_do(clip):
     seen = jax.tree.map(lambda part: part[0], inputs.seen(batch(clip, "rgb+motion")))
     rest = inputs.at_rest(seen, 0)

@@ -13,6 +13,7 @@ REFUSED = [
     ("recipe.learning_rate=0", "above 0"),
     ("augment.face_mix=7", "--config.augment.face_mix=7"),
     ("augment.face_mix_alpha=-0.1", "--config.augment.face_mix_alpha=-0.1"),
+    ("augment.zoom=-0.1", "--config.augment.zoom=-0.1"),
     ("checkpoint.every_epochs=0", "--config.checkpoint.every_epochs=0: give at least 1"),
     ("checkpoint.keep=0", "--config.checkpoint.keep=0"),
     ("parallel.form=xmap", "--config.parallel.form='xmap': give 'jit' | 'pmap'"),
@@ -102,6 +103,14 @@ def test_clips_are_not_mirrored_where_left_is_told_from_right():
         checks.check(config)
 
 
+def test_motion_of_two_people_is_not_mixed_beside_the_frames_of_one():
+    config = demo.get_config()
+    config.model.init_from, config.model.init_head, config.model.variant = "", False, "tiny"
+    config.data.input, config.augment.half_mix = "rgb+motion", 0.5
+    with pytest.raises(ConfigError, match=r"--config.augment.half_mix.*--config.data.input"):
+        checks.check(config)
+
+
 @pytest.mark.parametrize("name", ["pmap", "folds"])
 def test_pmap_trains_one_fold_in_one_process(name):
     config = demo.get_config()
@@ -125,6 +134,11 @@ def test_what_another_field_makes_idle_is_said():
         "Not used: --config.model.patch_size=8",
         "Not used: --config.au.heads=2",
         "Not used: --config.augment.face_mix_alpha=0.3",
+    ]
+    frames = pretrain_synthetic.get_config()
+    frames.data.input, frames.augment.disturb = "rgb", 0.5
+    assert [word.split(";")[0] for word in checks.check(frames)] == [
+        "Not used: --config.augment.disturb=0.5"
     ]
     units = synthetic_au.get_config()
     units.model.head = "linear"
