@@ -158,7 +158,9 @@ def compare(
 ) -> Comparison:
     """Paired comparison of two runs: bootstrap interval and permutation test, both over subjects.
 
-    All 2^s swaps are tried where they are no more than `samples`, so the p value is then exact.
+    All 2^s swaps are tried where they are no more than `samples`, so the p value is then exact. The
+    interval also draws seeds, each run's by themselves; the p value is given these seeds. So with
+    few seeds that differ much the interval is the wider statement, and the one to believe.
 
     Args:
       first, second: confusion matrices per seed and subject, subjects in the same order.

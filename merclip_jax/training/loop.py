@@ -255,7 +255,7 @@ def _save(context: RunContext, member: FoldState, state: State) -> None:
 
 
 def _predict(
-    context: RunContext, state: State, clips: Sequence[Int[np.ndarray, " n"]]
+    context: RunContext, state: State, clips: Sequence[Int[np.ndarray, " _"]]
 ) -> list[Predicted]:
     """What is predicted of each fold's clips; batches are padded, no clip is dropped.
 

@@ -1,9 +1,14 @@
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import AxisType, PartitionSpec
 
-from merclip_jax.data import moves
+from merclip_jax.configs import base
+from merclip_jax.data import inputs, moves
+from merclip_jax.data.inputs import Stored
 
 KEY = jax.random.key(3)
 
@@ -100,3 +105,26 @@ def test_the_same_is_shown_by_clips_of_one_label_and_one_sentence():
     expected = np.eye(4, dtype=bool)
     expected[0, 1] = expected[1, 0] = True
     np.testing.assert_array_equal(alike, expected)
+
+
+def test_devices_that_share_a_batch_move_it_as_one():
+    settings = base.get_config().augment.unlock()
+    settings.update(flip=True, zoom=0.2, shift=0.1, half_mix=1.0, disturb=0.5)
+    motion = jax.random.randint(KEY, (8, 2, 56, 56, 2), 0, 256, jnp.uint8)
+    labels, sentences = jnp.arange(8) % 2, jnp.zeros(8, int)
+
+    def augmented(key, motion, labels, sentences, axis_name=None):
+        alike = moves.same_shown(labels, sentences, axis_name)
+        return inputs.augmented(key, Stored(None, motion), settings, axis_name, alike)
+
+    four = jax.shard_map(
+        partial(augmented, axis_name="data"),
+        mesh=jax.make_mesh((4,), ("data",), (AxisType.Auto,)),
+        in_specs=(PartitionSpec(), *(PartitionSpec("data"),) * 3),
+        out_specs=PartitionSpec("data"),
+        check_vma=False,
+    )
+    one = jax.jit(augmented)(KEY, motion, labels, sentences)
+    np.testing.assert_allclose(jax.jit(four)(KEY, motion, labels, sentences), one, rtol=1e-4)
+    plain = inputs.seen(Stored(None, motion))
+    assert (jnp.abs(one - plain).max((1, 2, 3, 4)) > 0.5).all()
