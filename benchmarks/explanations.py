@@ -74,7 +74,8 @@ def drawn(person: int, index: int, info: ModelInfo) -> Clip:
     )
     film = synthetic.film(rig, told, corpus.noise)[told.onset : told.offset + 1]
     length = jnp.array([len(film)])
-    chosen = augment.sample_frames(jax.random.key(0), length, info.count, train=False)[0]
+    key = jax.random.key(0)
+    chosen = augment.sample_frames(key, length, info.count, train=False, form=info.temporal)[0]
     moved = {
         name: amplitude * np.linalg.norm(rig.form(name)[..., :2], axis=-1)
         for name, amplitude in told.amplitudes.items()

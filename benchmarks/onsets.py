@@ -13,6 +13,8 @@ likeliest is right; drawn at random it would be in a third. Intervals (95 %) are
 import sys
 from collections.abc import Sequence
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from absl import flags
@@ -22,9 +24,10 @@ from tqdm import tqdm
 from benchmarks import spotting
 from benchmarks.explanations import with_interval
 from merclip_jax import app
-from merclip_jax.data import inputs
+from merclip_jax.data import augment, inputs
 from merclip_jax.data.inputs import Stored
 from merclip_jax.tfds_builders.synthetic_me.long_videos import Expression
+from merclip_jax.video.model_info import ModelInfo
 from merclip_jax.video.predictor import Predictor
 
 FIRST = 300_400  # number of the first person
@@ -43,10 +46,11 @@ def spans(event: Expression) -> dict[str, tuple[float, float]]:
     } | {name: (start, start + WINDOW_MS) for name, start in windows.items()}
 
 
-def ways(film: Film, count: int, kind: str) -> dict[str, Stored]:
+def ways(film: Film, info: ModelInfo) -> dict[str, Stored]:
     """A window as the model may see it."""
-    middles = (len(film) - 1) * (np.arange(count) + 0.5) / count
-    chosen = np.rint(middles).astype(int)
+    key, length = jax.random.key(0), jnp.array([len(film)])
+    rows = augment.sample_frames(key, length, info.count, train=False, form=info.temporal)
+    chosen, kind = np.asarray(rows[0]), info.input
     return {
         "all frames": inputs.of_frames(film, kind).rows(chosen),
         "read alone": inputs.of_frames(film[chosen], kind),
@@ -63,7 +67,7 @@ def rows_of(person: int, given: flags.FlagValues, reader: Predictor) -> list[dic
         for name, span in spans(event).items():
             first, last = (round(time * told.fps / 1000) for time in span)
             part = film[max(first, 0) : last]
-            for way, stored in ways(part, reader.info.count, reader.info.input).items():
+            for way, stored in ways(part, reader.info).items():
                 seen.append(stored)
                 rows.append({"person": person, "read": name, "way": way, "emotion": emotion})
     said = reader.read(seen).probabilities.argmax(1)

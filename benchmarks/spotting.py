@@ -64,6 +64,7 @@ def cut(
             window_ms=given.window_ms,
             stride_ms=given.stride_ms,
             count=info.count,
+            temporal=info.temporal,
             size=info.size,
             crop="none",
             face="largest",

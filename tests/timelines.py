@@ -21,6 +21,7 @@ INFO = ModelInfo(
     sentences=("raising the chin", "lowering the brows"),
     style="ours",
     count=8,
+    temporal="uniform",
     input="rgb",
     size=32,
     crop="aligned",

@@ -130,7 +130,7 @@ def run_sizes(config: ConfigDict) -> dict[str, Any]:
     """What a run may choose of a video tower whose parameters are given."""
     names = ("drop_path", "global_drop_path", "drop_axis", "norm_clips", "remat")
     chosen = {name: config.model[name] for name in names}
-    return chosen | {"input": config.data.input}
+    return chosen | {"input": config.data.input, "frames": config.data.frames}
 
 
 def _saved(config: ConfigDict, directory: Path, classes: tuple[str, ...], seed: int) -> MerClip:

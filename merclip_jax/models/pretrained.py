@@ -178,6 +178,7 @@ class Pretrained:
             window_ms=whole,
             stride_ms=whole,
             count=info.count,
+            temporal=info.temporal,
             size=info.size,
             crop=info.crop,
             face="largest",

@@ -70,6 +70,7 @@ def record(
         window_ms=settings.window_ms,
         stride_ms=settings.stride_ms,
         count=reader.info.count,
+        temporal=reader.info.temporal,
         size=reader.info.size,
         crop=reader.info.crop,
         face=settings.face,

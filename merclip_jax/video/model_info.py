@@ -68,6 +68,7 @@ class ModelInfo:
       sentences: those a window is compared with; none where there are units.
       style: their wording.
       count: frames of a window.
+      temporal: which these are, as in training.
       input: what it sees, one of `towers.config.INPUTS`.
       size: side of a frame in pixels, also where it sees motion alone.
       crop: how pictures are cut, one of `crops.WAYS`.
@@ -86,6 +87,7 @@ class ModelInfo:
     sentences: tuple[str, ...]
     style: Literal["released", "ours"]
     count: int
+    temporal: Literal["uniform", "ends", "first"]
     input: str
     size: int
     crop: str
@@ -134,6 +136,7 @@ def read(directory: Path, crop: str = "auto") -> ModelInfo:
             sentences=() if units else _sentences(meta, style, notices),
             style=style,
             count=values["vision"]["frames"],
+            temporal=meta.get("config", {}).get("data", {}).get("temporal", "uniform"),
             input=seen,
             size=motion.WORKING if seen == "motion" else values["vision"]["image_size"],
             crop=_crop(meta, crop, notices),

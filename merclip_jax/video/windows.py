@@ -80,6 +80,7 @@ def windows(
     window_ms: float,
     stride_ms: float,
     count: int,
+    temporal: str,
     size: int,
     crop: str,
     face: str,
@@ -97,8 +98,11 @@ def windows(
       frames: in the order of their times; may be endless.
       window_ms: length in milliseconds.
       stride_ms: milliseconds from one start to the next.
-      count: frames per window: those nearest to the middles of as many equal parts of the time
-        between the window's first and last frame, as `augment.sample_frames` has it.
+      count: frames per window.
+      temporal: which, as in training (`config.data.temporal`, `augment.sample_frames`): those
+        nearest to the ends ('ends') or to the middles (any other word, since a window's frames are
+        no chosen ones and its apex is not known) of as many equal parts of the time between the
+        window's first and last frame.
       size: side of the frames in pixels.
       crop: 'aligned', or as `crops.squares` has them 'owner' and 'none'; these two look for no
         face, and everybody is person 0.
@@ -124,7 +128,10 @@ def windows(
         if len(inside) < ENOUGH:
             continue
         for person in _persons(inside, face) if aligned else [0]:
-            yield _window(inside, person, (start, end), count, motions, margin if aligned else None)
+            instants = _instants(inside, count, temporal)
+            yield _window(
+                inside, person, (start, end), instants, motions, margin if aligned else None
+            )
 
 
 def _faces(frames: Iterable[Frame], size: int, face: str) -> Iterator[_Look]:
@@ -211,12 +218,12 @@ def _window(
     looks: Sequence[_Look],
     person: int,
     span: tuple[float, float],
-    count: int,
+    instants: Float[np.ndarray, " count"],
     motions: Motions,
     margin: float | None,
 ) -> Window:
-    """One person's window from the frames inside it."""
-    size = motions.size
+    """One person's window from the frames inside it, seen at some instants."""
+    size, count = motions.size, len(instants)
     matrix, measured = np.eye(2, 3), quality.NOT_LOOKED
     if margin is not None:
         looked_at = [look for look in looks if look.looked] or looks
@@ -225,13 +232,12 @@ def _window(
         if quality.LOST in measured.flags:
             blank = np.zeros((count, size, size, 3), np.uint8)
             still = motion.encode(np.zeros((count, motion.SIDE, motion.SIDE, 2)))
-            times = _middles(looks, count)
-            return Window(person, *span, times, blank, still, 0.0, measured, None)
+            return Window(person, *span, instants, blank, still, 0.0, measured, None)
         meshes = [sight.mesh for sight in sights if sight is not None]
         matrix = faces.alignment(meshes, size, margin)
         looks = [look for look in looks if person in look.patches]
     moved = motions.of(person, {look.time_ms: look.patches[person] for look in looks}, matrix)
-    times, chosen = _nearest(looks, _middles(looks, count))
+    times, chosen = _nearest(looks, instants)
     squares = {i: looks[i].patches[person].cut(matrix, size) for i in set(chosen)}
     frames = np.stack([squares[i] for i in chosen])
     measured = quality.with_blur(measured, frames)
@@ -240,9 +246,10 @@ def _window(
     return Window(person, *span, times, frames, shown, energy(moved), measured, place)
 
 
-def _middles(looks: Sequence[_Look], count: int) -> Float[np.ndarray, " count"]:
+def _instants(looks: Sequence[_Look], count: int, temporal: str) -> Float[np.ndarray, " {count}"]:
     first, last = looks[0].time_ms, looks[-1].time_ms
-    return first + (last - first) * (np.arange(count) + 0.5) / count
+    place = 1.0 if temporal == "ends" else 0.5
+    return first + (last - first) * (np.arange(count) + place) / count
 
 
 def _nearest(

@@ -107,7 +107,7 @@ def test_a_compressed_face_is_aligned_as_the_rendered_one_is(nano_model, tmp_pat
     stream = (decode.Frame(i, 10.0 * i, picture) for i, picture in enumerate(shown))
     (window,) = windows.windows(
         stream, window_ms=whole.window_ms, stride_ms=50.0, count=8, size=32, crop="aligned",
-        face="largest",
+        face="largest", temporal="uniform",
     )  # fmt: skip
     expected = Predictor(nano_model).read([window.seen("rgb")]).probabilities[0]
     row = told.rows[0]

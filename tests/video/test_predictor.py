@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import jax
 import jax.export
@@ -17,6 +18,7 @@ from merclip_jax.errors import ConfigError
 from merclip_jax.micro_au import start
 from merclip_jax.micro_au.model import MicroAu
 from merclip_jax.models import MerClip
+from merclip_jax.towers import files
 from merclip_jax.video import model_info
 from merclip_jax.video.predictor import Predictor
 
@@ -113,6 +115,12 @@ def test_what_a_folder_lacks_is_said(nano_model, copied):
     )
     assert whole.notices == () and whole.calibrated
     assert (whole.crop, whole.sentences, whole.temperature) == ("none", ("raising the chin",), 2.0)
+
+
+def test_a_video_is_sampled_as_the_clips_were_that_a_model_learnt_from():
+    told = model_info.read(Path("assets/demo_model"))
+    learnt = files.metadata("assets/demo_model")["config"]["data"]
+    assert (told.count, told.temporal) == (learnt["frames"], learnt["temporal"]) == (4, "ends")
 
 
 def test_a_folder_without_any_word_of_itself_is_read_with_numbered_classes(copied):

@@ -78,6 +78,7 @@ def test_a_face_that_goes_leaves_windows_that_say_so(videos):
             window_ms=500.0,
             stride_ms=500.0,
             count=4,
+            temporal="uniform",
             size=64,
             crop="aligned",
             face="largest",
@@ -115,6 +116,7 @@ def test_four_blinks_of_the_talking_face_are_seen(videos):
             window_ms=400.0,
             stride_ms=400.0,
             count=2,
+            temporal="uniform",
             size=32,
             crop="aligned",
             face="largest",
@@ -138,7 +140,7 @@ there = [
     window.quality.face
     for window in windows.windows(
         decode.frames(source), window_ms=500.0, stride_ms=1000.0, count=2, size=224,
-        crop="aligned", face="largest",
+        temporal="uniform", crop="aligned", face="largest",
     )
 ]
 print(len(there), sum(there) / len(there), peak_mib())

@@ -20,7 +20,16 @@ from merclip_jax.video.quality import BLINKS, BLURRED, LOST, MOVES, Sight
 from merclip_jax.video.windows import windows
 
 
-def cut(frames, window_ms=400.0, stride_ms=200.0, count=4, size=16, crop="none", **given):
+def cut(
+    frames,
+    window_ms=400.0,
+    stride_ms=200.0,
+    count=4,
+    size=16,
+    crop="none",
+    temporal="uniform",
+    **given,
+):
     given.setdefault("face", "largest")
     return list(
         windows(
@@ -28,6 +37,7 @@ def cut(frames, window_ms=400.0, stride_ms=200.0, count=4, size=16, crop="none",
             window_ms=float(window_ms),
             stride_ms=float(stride_ms),
             count=count,
+            temporal=temporal,
             size=size,
             crop=crop,
             **given,
@@ -75,6 +85,11 @@ def test_of_many_frames_few_are_taken_and_of_few_some_twice():
     assert many[0].times_ms.tolist() == [48, 148, 248, 348]
     few = cut(plain([0, 200]), count=4)[0]
     assert few.times_ms.tolist() == [0, 0, 200, 200]
+
+
+def test_a_model_that_learnt_from_the_ends_of_segments_sees_them():
+    (window,) = cut(plain(range(0, 400, 4)), window_ms=401, temporal="ends")
+    assert window.times_ms.tolist() == [100, 196, 296, 396]  # nearest to 99, 198, 297 and 396
 
 
 def test_a_video_shorter_than_a_window_is_one_window():
@@ -152,6 +167,7 @@ def test_an_endless_stream_is_cut_as_it_comes():
             window_ms=400.0,
             stride_ms=200.0,
             count=4,
+            temporal="uniform",
             size=8,
             crop="none",
             face="largest",
@@ -167,7 +183,14 @@ def test_memory_does_not_grow_with_the_video():
         frames = (Frame(i, i * 10.0, noise + np.uint8(i % 7)) for i in range(100 * seconds))
         tracemalloc.start()
         for _ in windows(
-            frames, window_ms=400.0, stride_ms=400.0, count=4, size=64, crop="none", face="all"
+            frames,
+            window_ms=400.0,
+            stride_ms=400.0,
+            count=4,
+            temporal="uniform",
+            size=64,
+            crop="none",
+            face="all",
         ):
             pass
         _, most = tracemalloc.get_traced_memory()
