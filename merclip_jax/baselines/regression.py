@@ -76,7 +76,7 @@ class RegressionConfig:
             kept, parts = values["kept"], values.get("parts", 2)
             return cls(values["model_type"], outputs, setting, kept, parts)
         except (KeyError, TypeError) as error:
-            raise ConfigError(f"model config: {error}") from error
+            raise ConfigError(f"a field is missing or unknown: {error}") from error
 
 
 class Regression(folder.Saveable):
@@ -117,7 +117,7 @@ class Regression(folder.Saveable):
           DataError: the weights are damaged or do not fit; all misfits are listed.
         """
         directory = files.locate(directory)
-        cfg = RegressionConfig.from_json(files.config(directory))
+        cfg = files.sizes(directory, RegressionConfig.from_json)
         return leaves.fill(cls(cfg), files.read(directory), str(directory))
 
 

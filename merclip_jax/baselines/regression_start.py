@@ -39,7 +39,8 @@ def check(config: ConfigDict, classes: tuple[str, ...]) -> None:
             "--config.recipe.warmup_epochs=0 and --config.eval.selection=last"
         )
     if config.model.init_from:
-        saved = RegressionConfig.from_json(files.config(files.locate(config.model.init_from)))
+        place = files.locate(config.model.init_from)
+        saved = files.sizes(place, RegressionConfig.from_json)
         if saved.outputs != outputs(config, classes):
             raise ConfigError(
                 f"--config.model.init_from={config.model.init_from} tells "

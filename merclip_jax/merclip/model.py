@@ -15,7 +15,6 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
-from merclip_jax.errors import ConfigError
 from merclip_jax.merclip import as_clip, foreign
 from merclip_jax.merclip.foreign import Foreign
 from merclip_jax.towers import clip, files, folder, layers, leaves, similarity
@@ -170,17 +169,12 @@ class MerClip(folder.Saveable):
           DataError: the weights are damaged or do not fit the config; all misfits are listed.
         """
         directory = files.locate(directory)
-        values = files.config(directory)
-        try:
-            own = values.get("model_type") == "merclip"
-            sizes = MerClipConfig.from_json(values) if own else None
-        except ConfigError as error:
-            raise ConfigError(f"{directory / 'config.json'}: {error}") from error
-        weights = (
-            Foreign(str(directory), sizes, as_clip.arrays(sizes, files.read(directory)))
-            if sizes
-            else foreign.towers(directory)
-        )
+        if files.config(directory).get("model_type") == "merclip":
+            sizes = files.sizes(directory, MerClipConfig.from_json)
+            arrays = as_clip.arrays(sizes, files.read(directory))
+            weights = Foreign(str(directory), sizes, arrays)
+        else:
+            weights = foreign.towers(directory)
         cfg = replace(weights.cfg, vision=replace(weights.cfg.vision, **vision))
         if cfg.vision.input == "rgb+motion":
             lacks = "|".join(filter(None, (weights.lacks, MOTION_STEM)))

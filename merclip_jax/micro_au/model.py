@@ -93,7 +93,7 @@ class MicroAuConfig:
             towers = VisionConfig.from_json(own.pop("vision")), TextConfig(**own.pop("text"))
             return cls(*towers, **own | {"units": tuple(own["units"])})
         except (KeyError, TypeError) as error:
-            raise ConfigError(f"model config: {error}") from error
+            raise ConfigError(f"a field is missing or unknown: {error}") from error
 
 
 class AuOutput(NamedTuple):
@@ -265,11 +265,10 @@ class MicroAu(folder.Saveable):
           DataError: the weights are damaged or do not fit the config; all misfits are listed.
         """
         directory = files.locate(directory)
-        values = files.config(directory)
-        if values.get("model_type") != "micro_au":
-            kind = values.get("model_type")
+        kind = files.config(directory).get("model_type")
+        if kind != "micro_au":
             raise ConfigError(f"{directory / 'config.json'}: a {kind} model, not a micro_au one")
-        cfg = MicroAuConfig.from_json(values)
+        cfg = files.sizes(directory, MicroAuConfig.from_json)
         cfg = replace(cfg, vision=replace(cfg.vision, **vision))
         if dtype:
             text = replace(cfg.text, dtype=dtype)

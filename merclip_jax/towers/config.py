@@ -267,4 +267,4 @@ class MerClipConfig:
                 EmotionConfig(**values["emotion"]),
             )
         except (KeyError, TypeError) as error:
-            raise ConfigError(f"model config: {error}") from error
+            raise ConfigError(f"a field is missing or unknown: {error}") from error

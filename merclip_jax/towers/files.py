@@ -4,8 +4,9 @@ import json
 import os
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -15,6 +16,7 @@ from merclip_jax import manifest
 from merclip_jax.errors import ConfigError, DataError
 from merclip_jax.towers import checkpoint
 
+Sizes = TypeVar("Sizes")
 HUB_ID = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
 OPEN_CLIP = "open_clip_config.json"
 OURS = "merclip"  # key of our own sizes in the config.json of a tower that is a CLIP
@@ -84,6 +86,19 @@ def config(directory: Path) -> dict[str, Any]:
     values = json_object(file)
     ours = values.get(OURS)
     return ours if isinstance(ours, dict) else values
+
+
+def sizes(directory: Path, parse: Callable[[dict[str, Any]], Sizes]) -> Sizes:
+    """What `parse` makes of a model folder's config.json.
+
+    Raises:
+      ConfigError: there is none, or `parse` cannot use it; it names the file.
+    """
+    values = config(directory)
+    try:
+        return parse(values)
+    except ConfigError as error:
+        raise ConfigError(f"{directory / 'config.json'}: {error}") from error
 
 
 def json_object(file: Path) -> dict[str, Any]:

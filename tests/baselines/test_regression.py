@@ -181,6 +181,12 @@ def test_action_units_and_the_emotion_by_rules(config, tmp_path):
     assert saved.clips.labels.shape == (12, len(config.au.units))
 
 
+def test_a_config_that_lacks_a_field_is_named_by_file_and_field(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "flow_regression", "setting": {}}')
+    with pytest.raises(ConfigError, match=r"config\.json: a field is missing or unknown: .*grid"):
+        regression.Regression.from_pretrained(tmp_path)
+
+
 def test_what_it_cannot_do(config, tmp_path):
     for name, part, field, value, said in (
         ("flow_regression", "eval", "selection", "inner", "no epochs to choose among"),
