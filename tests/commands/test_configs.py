@@ -13,6 +13,7 @@ from merclip_jax.configs import (
     casme2,
     casme3,
     corpus_au,
+    corpus_motion,
     samm,
     synthetic_au,
 )
@@ -32,6 +33,7 @@ ARGUMENTS = {
     "samm": tuple(samm.PROTOCOLS),
     "synthetic_au": tuple(synthetic_au.SCHEMES),
     "corpus_au": tuple(corpus_au.CORPORA),
+    "corpus_motion": tuple(corpus_motion.CORPORA),
     "ablations.merclip": tuple(merclip.ROWS),
     "ablations.micro_au": tuple(micro_au.ROWS),
 }
