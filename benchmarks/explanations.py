@@ -111,15 +111,17 @@ def _said(model: MerClip | MicroAu, clips: ModelInput) -> jax.Array:
 
 def slope(model: Any, clip: Stored, target: int) -> Map:
     """Gradient at the clip, times the movement."""
-    return np.asarray(_slope(model, inputs.seen(clip), target))
+    return np.asarray(_slope(model, inputs.seen(clip), inputs.at_rest(clip, 0), target))
 
 
 @nnx.jit
-def _slope(model: Any, clip: ModelInput, target: int) -> jax.Array:
+def _slope(model: Any, clip: ModelInput, rest: ModelInput, target: int) -> jax.Array:
     def score(part: ModelInput) -> jax.Array:
         return model.log_odds(jax.tree.map(lambda x: x[None], part), target)[0]
 
-    added = jax.tree.map(lambda slope, x: slope * (x - x[0]), jax.grad(score)(clip), clip)
+    added = jax.tree.map(
+        lambda slope, x, still: slope * (x - still), jax.grad(score)(clip), clip, rest
+    )
     return sum(cells.sums(part, model.cfg.vision.grid) for part in jax.tree.leaves(added))
 
 
@@ -170,9 +172,9 @@ WAYS: dict[str, Way] = {
     "slope": slope,
     "occlusion": occlusion,
     "attention": attention,
-    "movement": lambda model, clip, _: cells.movement(inputs.seen(clip), model.cfg.vision.grid)[
-        None
-    ],
+    "movement": lambda model, clip, _: cells.movement(
+        inputs.seen(clip), inputs.at_rest(clip, 0), model.cfg.vision.grid
+    )[None],
 }
 
 

@@ -6,7 +6,7 @@ import pytest
 from flax import nnx
 
 from merclip_jax import train
-from merclip_jax.configs import synthetic
+from merclip_jax.configs import base
 from merclip_jax.merclip import sentences
 from merclip_jax.models import MerClip
 from merclip_jax.reports import paper
@@ -123,7 +123,7 @@ def nano_model(tmp_path_factory):
 @pytest.fixture
 def tiny_config(data_dir, nano_model):
     """Five synthetic subjects, three clips each, the smallest model, two epochs of three steps."""
-    config = synthetic.get_config()
+    config = base.get_config()
     with config.unlocked():
         config.data.builder_config = "tiny"
         config.data.data_dir = str(data_dir)
@@ -133,6 +133,7 @@ def tiny_config(data_dir, nano_model):
         config.recipe.epochs = 2
         config.recipe.warmup_epochs = 1
         config.recipe.batch_size = 8
+        config.recipe.learning_rate = 5e-4
         config.augment.augmix = False
         config.augment.color = False
         config.parallel.devices = 1
@@ -142,10 +143,10 @@ def tiny_config(data_dir, nano_model):
 
 @pytest.fixture
 def flags_of():
-    """The command-line flags that give a config's values to configs/synthetic.py."""
+    """The command-line flags that give a config's values to configs/base.py."""
 
     def write(config) -> list[str]:
-        given = ["--config=configs/synthetic.py"]
+        given = ["--config=configs/base.py"]
         for name, part in config.items():
             if hasattr(part, "items"):
                 given += [f"--config.{name}.{key}={value}" for key, value in part.items()]

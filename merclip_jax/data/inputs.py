@@ -95,21 +95,27 @@ def _placed(
     return moves.grown(moves.place(clips, sizes, shifts), sizes)
 
 
-def held_still(
-    clips: ModelInput, moving: Bool[Array, "g g"], onset: int | Int[Array, ""]
-) -> ModelInput:
-    """Clips [t, ...] of which only some cells of a grid move; the others stay as at the onset."""
+def held_still(clips: ModelInput, rest: ModelInput, moving: Bool[Array, "g g"]) -> ModelInput:
+    """Clips [t, ...] of which only some cells of a grid move; the others are `at_rest`."""
 
     def part(clip: Float[Array, "t s s 3"], rest: Float[Array, "t s s 3"]) -> Array:
         cell = clip.shape[1] // moving.shape[0]
         return jnp.where(moving.repeat(cell, 0).repeat(cell, 1)[..., None], clip, rest)
 
-    return jax.tree.map(part, clips, at_rest(clips, onset))
+    return jax.tree.map(part, clips, rest)
 
 
-def at_rest(clips: ModelInput, onset: int | Int[Array, ""]) -> ModelInput:
-    """What a model would see of clips [t, ...] if the face stayed as it is at the onset."""
-    return jax.tree.map(lambda clip: jnp.broadcast_to(clip[onset], clip.shape), clips)
+def at_rest(stored: Stored, onset: int) -> ModelInput:
+    """What a model would see of a clip [t, ...] if the face stayed as it is at the onset.
+
+    Motion is none then. Of frames, the one given is shown all the time.
+    """
+    frames, moved = stored
+    if frames is not None:
+        frames = jnp.broadcast_to(jnp.asarray(frames)[onset], frames.shape)
+    if moved is not None:
+        moved = jnp.full(moved.shape, motion.STILL, jnp.uint8)
+    return seen(Stored(frames, moved))
 
 
 def _side(stored: Stored) -> int:

@@ -20,10 +20,12 @@ from jaxtyping import Array, Bool, Float, Float32, UInt8
 from merclip_jax.towers.config import MOTION_SIDE
 
 VERSION = 1  # raise when the same frames give other motion
+PUBLISHED_VERSION = 1  # the same of pictures of flow (`published`)
 REFERENCE = 224  # lengths are pixels of a picture this wide
 WORKING = 112  # pixels: side of the pictures that are compared
 SIDE = MOTION_SIDE  # pixels: side of the motion that is kept
 LARGEST = 8.0  # length that the largest byte stands for
+STILL = 128  # the byte of no motion
 SEEN = 28  # pixels: side of the pictures of motion that a network sees of motion alone
 FLOOR = 0.05  # length below which a clip's motion is not scaled up: noise stays small
 STRAIN = 2.0  # strain is shown so much larger than displacement, whose size it then has
@@ -76,12 +78,12 @@ def without_head(
 def encode(fields: Float[np.ndarray, "*n"]) -> UInt8[np.ndarray, "*n"]:
     """Bytes whose steps grow with the root of the length: finest where motion is small."""
     root = np.sign(fields) * np.sqrt(np.minimum(np.abs(fields) / LARGEST, 1))
-    return np.rint(128 + 127 * root).astype(np.uint8)
+    return np.rint(STILL + 127 * root).astype(np.uint8)
 
 
 def decode(stored: UInt8[Array, "*n"] | UInt8[np.ndarray, "*n"]) -> Float[Array, "*n"]:
     """Lengths from `encode`'s bytes; runs inside a compiled step."""
-    root = (jnp.asarray(stored, jnp.float32) - 128) / 127
+    root = (jnp.asarray(stored, jnp.float32) - STILL) / 127
     return LARGEST * root * jnp.abs(root)
 
 
@@ -253,3 +255,18 @@ def _points(side: int) -> Field:
     """Where each pixel is: to the right and down."""
     along = np.arange(side, dtype=np.float32)
     return np.stack(np.meshgrid(along, along), -1)
+
+
+def published(shown: UInt8[np.ndarray, "t h w 3"]) -> Float32[np.ndarray, "t m m 3"]:
+    """Flow that others publish as pictures, as motion: u, v and strain, each scaled to a byte.
+
+    u and v are displacement to the right and down; strain is what its publisher measured at full
+    size. Every channel of a picture was stretched from its least to its greatest value, so where 0
+    lay and how large a movement was are lost: the median stands for the one, and every channel's
+    root mean square becomes 1.
+    """
+    moved = shown.astype(np.float32)
+    moved -= np.median(moved, (1, 2), keepdims=True)
+    moved /= np.maximum(np.sqrt(np.square(moved).mean((1, 2), keepdims=True)), 1e-6)
+    times = SIDE // shown.shape[1]
+    return moved.repeat(times, 1).repeat(times, 2)

@@ -24,7 +24,7 @@ import tensorflow_datasets as tfds
 from jaxtyping import Int, UInt8
 
 from merclip_jax import manifest, workdir
-from merclip_jax.data import datasets, motion, prepared, published_flow
+from merclip_jax.data import datasets, motion, prepared
 from merclip_jax.data.inputs import Stored
 from merclip_jax.data.records import Records
 from merclip_jax.errors import DataError
@@ -107,8 +107,8 @@ def _motion(
     folder: Path, frames: UInt8[np.ndarray, "n h w 3"], table: pd.DataFrame, flow: bool, lock: Path
 ) -> UInt8[np.ndarray, "n m m c"]:
     """The motion of all packed clips, computed once; with `flow` the frames show it already."""
-    version = f"flow-{published_flow.VERSION}" if flow else f"motion-{motion.VERSION}"
-    measure, parts = (published_flow.fields, 3) if flow else (motion.motion, 2)
+    version = f"flow-{motion.PUBLISHED_VERSION}" if flow else f"motion-{motion.VERSION}"
+    measure, parts = (motion.published, 3) if flow else (motion.motion, 2)
     file = folder / f"{version}.bin"
 
     def encoded(start: int, count: int) -> bytes:

@@ -24,14 +24,17 @@ def highlight(weights: Float[np.ndarray, "t g g"]) -> Bool[np.ndarray, "g g"]:
     return chosen.reshape(over_time.shape) & (over_time > 0)
 
 
-def movement(clip: ModelInput, grid: int, onset: int = 0) -> Float[np.ndarray, "g g"]:
-    """How far each cell is from the onset frame in what a model sees, on average over time."""
+def movement(clip: ModelInput, rest: ModelInput, grid: int) -> Float[np.ndarray, "g g"]:
+    """How far each cell is from its rest in what a model sees, on average over time."""
 
-    def away(part: Float[Array, "t s s 3"]) -> Float[np.ndarray, "g g"]:
-        moved = np.asarray(part, np.float64)
-        return sums(np.abs(moved - moved[onset]), grid).mean(0) / (part.shape[1] // grid) ** 2 / 3
+    def away(
+        part: Float[Array, "t s s 3"], still: Float[Array, "t s s 3"]
+    ) -> Float[np.ndarray, "g g"]:
+        moved = np.asarray(part, np.float64) - np.asarray(still, np.float64)
+        return sums(np.abs(moved), grid).mean(0) / (part.shape[1] // grid) ** 2 / 3
 
-    return np.sum([away(part) for part in jax.tree.leaves(clip)], axis=0)
+    parts = zip(jax.tree.leaves(clip), jax.tree.leaves(rest), strict=True)
+    return np.sum([away(*both) for both in parts], axis=0)
 
 
 def elsewhere(

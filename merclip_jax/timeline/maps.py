@@ -123,7 +123,8 @@ def evidence(
 
     The arguments are those of `explain`.
     """
-    return np.asarray(_evidence(*nnx.split(model), inputs.seen(clip), onset, target), np.float64)
+    seen, rest = inputs.seen(clip), inputs.at_rest(clip, onset)
+    return np.asarray(_evidence(*nnx.split(model), seen, rest, target), np.float64)
 
 
 def tested(
@@ -143,7 +144,7 @@ def tested(
     weights = np.maximum(contributions, 0)
     weights = weights / (weights.sum() or 1.0)
     highlighted = cells.highlight(weights)
-    moved = cells.movement(inputs.seen(clip), len(highlighted), onset)
+    moved = cells.movement(inputs.seen(clip), inputs.at_rest(clip, onset), len(highlighted))
     places = cells.elsewhere(highlighted, moved, CONTROLS, seed)
     moving = np.concatenate(
         [np.ones_like(places[:1]), np.zeros_like(places[:1]), ~highlighted[None], ~places]
@@ -171,13 +172,12 @@ def scores(
     *,
     onset: int = 0,
 ) -> Float[np.ndarray, " n"]:
-    """The target's log-odds where only some cells move and the others show the onset frame.
+    """The target's log-odds where only some cells move and the others are as at the onset.
 
     The other arguments are those of `explain`.
     """
-    return np.asarray(
-        _scores(*nnx.split(model), inputs.seen(clip), onset, moving, target), np.float64
-    )
+    seen, rest = inputs.seen(clip), inputs.at_rest(clip, onset)
+    return np.asarray(_scores(*nnx.split(model), seen, rest, moving, target), np.float64)
 
 
 @partial(jax.jit, static_argnums=0)
@@ -185,12 +185,11 @@ def _evidence(
     graph: Any,
     state: Any,
     clip: ModelInput,
-    onset: Int[Array, ""],
+    rest: ModelInput,
     target: Int[Array, ""],
 ) -> Float[Array, "t g g"]:
     """What the movement in each frame and cell adds to the target's score."""
     model = nnx.merge(graph, state)
-    rest = inputs.at_rest(clip, onset)
     movement = jax.tree.map(jnp.subtract, clip, rest)
 
     def score(part: ModelInput) -> Float[Array, ""]:
@@ -212,14 +211,14 @@ def _scores(
     graph: Any,
     state: Any,
     clip: ModelInput,
-    onset: Int[Array, ""],
+    rest: ModelInput,
     moving: Bool[Array, "n g g"],
     target: Int[Array, ""],
 ) -> Float[Array, " n"]:
     model = nnx.merge(graph, state)
 
     def score(chosen: Bool[Array, "g g"]) -> Float[Array, ""]:
-        part = inputs.held_still(clip, chosen, onset)
+        part = inputs.held_still(clip, rest, chosen)
         return model.log_odds(jax.tree.map(lambda x: x[None], part), target)[0]
 
     return jax.lax.map(score, moving, batch_size=_AT_ONCE)

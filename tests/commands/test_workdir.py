@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from merclip_jax import manifest, workdir
-from merclip_jax.configs import synthetic
+from merclip_jax.configs import base
 from merclip_jax.errors import ConfigError
 
 
@@ -25,7 +25,7 @@ def test_writing_leaves_no_partial_file(tmp_path):
 
 
 def test_another_config_is_refused_and_named(tmp_path):
-    config = synthetic.get_config()
+    config = base.get_config()
     workdir.open_run(tmp_path, config)
     (tmp_path / "folds").mkdir()
     config.recipe.epochs = 7
@@ -34,7 +34,7 @@ def test_another_config_is_refused_and_named(tmp_path):
 
 
 def test_a_run_that_never_trained_leaves_the_workdir_free(tmp_path):
-    config = synthetic.get_config()
+    config = base.get_config()
     workdir.open_run(tmp_path, config)
     config.recipe.epochs = 7
     workdir.open_run(tmp_path, config)
@@ -42,7 +42,7 @@ def test_a_run_that_never_trained_leaves_the_workdir_free(tmp_path):
 
 
 def test_where_a_run_computes_may_change(tmp_path):
-    config = synthetic.get_config()
+    config = base.get_config()
     workdir.open_run(tmp_path, config)
     (tmp_path / "folds").mkdir()
     config.folds.parallel = 4
@@ -53,7 +53,7 @@ def test_where_a_run_computes_may_change(tmp_path):
 def test_a_workdir_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="cannot be used"):
-        workdir.open_run(tmp_path / "file" / "run", synthetic.get_config())
+        workdir.open_run(tmp_path / "file" / "run", base.get_config())
 
 
 def test_a_file_that_cannot_be_written_is_named_and_the_old_one_stays(tmp_path, monkeypatch):

@@ -102,13 +102,15 @@ def test_motion_is_disturbed_and_mixed_where_it_is_asked_for(clip):
 
 
 def test_at_rest_nothing_moves_and_held_still_only_some_cells_do(clip):
-    seen = jax.tree.map(lambda part: part[0], inputs.seen(batch(clip, "rgb+motion")))
-    rest = inputs.at_rest(seen, 0)
+    stored = jax.tree.map(lambda part: part[0], batch(clip, "rgb+motion"))
+    late = stored.rows(np.array([1, 2, 3, 3]))  # it has moved in the first frame that is seen
+    seen, rest = inputs.seen(late), inputs.at_rest(late, 0)
     np.testing.assert_allclose(rest.motion, 0, atol=1e-5)
+    assert np.abs(seen.motion[0]).max() > 0.1
     np.testing.assert_array_equal(rest.frames[3], seen.frames[0])
     moving = np.zeros((7, 7), bool)
     moving[3, 3] = True
-    part = inputs.held_still(seen, jnp.asarray(moving), 0)
+    part = inputs.held_still(seen, rest, jnp.asarray(moving))
     np.testing.assert_array_equal(part.motion[:, 24:32, 24:32], seen.motion[:, 24:32, 24:32])
     np.testing.assert_array_equal(part.frames[:, 24:32, 24:32], seen.frames[:, 24:32, 24:32])
     np.testing.assert_allclose(part.motion[:, :24], 0, atol=1e-5)

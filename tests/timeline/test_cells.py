@@ -45,8 +45,14 @@ def test_other_places_are_where_something_moves():
 def test_movement_is_the_mean_distance_from_the_onset_frame():
     frames = np.full((4, 6, 6, 3), 100, np.float32)
     frames[2, :3, 3:] = 108
-    np.testing.assert_allclose(grid.movement(jnp.asarray(frames), 2), [[0, 2], [0, 0]])
-    np.testing.assert_allclose(grid.movement(jnp.asarray(frames), 2, onset=2), [[0, 6], [0, 0]])
+    np.testing.assert_allclose(
+        grid.movement(jnp.asarray(frames), jnp.asarray(frames[:1]).repeat(len(frames), 0), 2),
+        [[0, 2], [0, 0]],
+    )
+    np.testing.assert_allclose(
+        grid.movement(jnp.asarray(frames), jnp.asarray(frames[2:3]).repeat(len(frames), 0), 2),
+        [[0, 6], [0, 0]],
+    )
 
 
 def test_a_fifth_at_most_is_highlighted_and_nothing_without_evidence():
