@@ -31,7 +31,7 @@ import numpy as np
 import pandas as pd
 from absl import flags
 from flax import nnx
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy import stats
 from tqdm import tqdm
 
@@ -73,14 +73,18 @@ def drawn(person: int, index: int, info: ModelInfo) -> Clip:
         synthetic.identity(corpus.seed, person, info.size),
     )
     film = synthetic.film(rig, told, corpus.noise)[told.onset : told.offset + 1]
-    length = jnp.array([len(film)])
-    key = jax.random.key(0)
-    chosen = augment.sample_frames(key, length, info.count, train=False, form=info.temporal)[0]
     moved = {
         name: amplitude * np.linalg.norm(rig.form(name)[..., :2], axis=-1)
         for name, amplitude in told.amplitudes.items()
     }
-    return Clip(person, inputs.of_frames(film, info.input).rows(np.asarray(chosen)), moved)
+    return Clip(person, inputs.of_frames(film, info.input).rows(sampled(len(film), info)), moved)
+
+
+def sampled(length: int, info: ModelInfo) -> Int[np.ndarray, " n"]:
+    """Which frames of a clip a model was tested on."""
+    key, lengths = jax.random.key(0), jnp.array([length])
+    chosen = augment.sample_frames(key, lengths, info.count, train=False, form=info.temporal)
+    return np.asarray(chosen[0])
 
 
 def target_of(model: MerClip | MicroAu, clip: Clip) -> tuple[int, Float[np.ndarray, "s s"]] | None:

@@ -13,8 +13,6 @@ likeliest is right; drawn at random it would be in a third. Intervals (95 %) are
 import sys
 from collections.abc import Sequence
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from absl import flags
@@ -22,9 +20,9 @@ from jaxtyping import UInt8
 from tqdm import tqdm
 
 from benchmarks import spotting
-from benchmarks.explanations import with_interval
+from benchmarks.explanations import sampled, with_interval
 from merclip_jax import app
-from merclip_jax.data import augment, inputs
+from merclip_jax.data import inputs
 from merclip_jax.data.inputs import Stored
 from merclip_jax.tfds_builders.synthetic_me.long_videos import Expression
 from merclip_jax.video.model_info import ModelInfo
@@ -48,9 +46,7 @@ def spans(event: Expression) -> dict[str, tuple[float, float]]:
 
 def ways(film: Film, info: ModelInfo) -> dict[str, Stored]:
     """A window as the model may see it."""
-    key, length = jax.random.key(0), jnp.array([len(film)])
-    rows = augment.sample_frames(key, length, info.count, train=False, form=info.temporal)
-    chosen, kind = np.asarray(rows[0]), info.input
+    chosen, kind = sampled(len(film), info), info.input
     return {
         "all frames": inputs.of_frames(film, kind).rows(chosen),
         "read alone": inputs.of_frames(film[chosen], kind),

@@ -129,7 +129,8 @@ def _ours(config: ConfigDict) -> dict[str, Float[np.ndarray, " c"]]:
     protocol = selection.get(config.data.protocol)
     clips, rows = experiment.load_clips(config, protocol)
     starts, lengths = map(jnp.asarray, pack.first_rows(rows))
-    chosen = augment.sample_frames(jax.random.key(0), lengths, config.data.frames, train=False)
+    key, data = jax.random.key(0), config.data
+    chosen = augment.sample_frames(key, lengths, data.frames, train=False, form=data.temporal)
     model, _ = systems.get(config.model.system).start(config, protocol.classes, 0)
     graph, state = nnx.split(model)
     stored = clips.stored.rows(np.asarray(starts[:, None] + chosen))

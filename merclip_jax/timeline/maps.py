@@ -123,8 +123,8 @@ def evidence(
 
     The arguments are those of `explain`.
     """
-    seen, rest = inputs.seen(clip), inputs.at_rest(clip, onset)
-    return np.asarray(_evidence(*nnx.split(model), seen, rest, target), np.float64)
+    still = inputs.at_rest(clip, onset)
+    return np.asarray(_evidence(*nnx.split(model), inputs.seen(clip), still, target), np.float64)
 
 
 def tested(
@@ -176,8 +176,10 @@ def scores(
 
     The other arguments are those of `explain`.
     """
-    seen, rest = inputs.seen(clip), inputs.at_rest(clip, onset)
-    return np.asarray(_scores(*nnx.split(model), seen, rest, moving, target), np.float64)
+    still = inputs.at_rest(clip, onset)
+    return np.asarray(
+        _scores(*nnx.split(model), inputs.seen(clip), still, moving, target), np.float64
+    )
 
 
 @partial(jax.jit, static_argnums=0)

@@ -128,10 +128,8 @@ def windows(
         if len(inside) < ENOUGH:
             continue
         for person in _persons(inside, face) if aligned else [0]:
-            instants = _instants(inside, count, temporal)
-            yield _window(
-                inside, person, (start, end), instants, motions, margin if aligned else None
-            )
+            border = margin if aligned else None
+            yield _window(inside, person, (start, end), count, temporal, motions, border)
 
 
 def _faces(frames: Iterable[Frame], size: int, face: str) -> Iterator[_Look]:
@@ -218,12 +216,13 @@ def _window(
     looks: Sequence[_Look],
     person: int,
     span: tuple[float, float],
-    instants: Float[np.ndarray, " count"],
+    count: int,
+    temporal: str,
     motions: Motions,
     margin: float | None,
 ) -> Window:
-    """One person's window from the frames inside it, seen at some instants."""
-    size, count = motions.size, len(instants)
+    """One person's window from the frames inside it."""
+    size = motions.size
     matrix, measured = np.eye(2, 3), quality.NOT_LOOKED
     if margin is not None:
         looked_at = [look for look in looks if look.looked] or looks
@@ -231,13 +230,14 @@ def _window(
         measured = quality.of_face(sights)
         if quality.LOST in measured.flags:
             blank = np.zeros((count, size, size, 3), np.uint8)
-            still = motion.encode(np.zeros((count, motion.SIDE, motion.SIDE, 2)))
-            return Window(person, *span, instants, blank, still, 0.0, measured, None)
+            still = np.full((count, motion.SIDE, motion.SIDE, 2), motion.STILL, np.uint8)
+            times = _instants(looks, count, temporal)
+            return Window(person, *span, times, blank, still, 0.0, measured, None)
         meshes = [sight.mesh for sight in sights if sight is not None]
         matrix = faces.alignment(meshes, size, margin)
         looks = [look for look in looks if person in look.patches]
     moved = motions.of(person, {look.time_ms: look.patches[person] for look in looks}, matrix)
-    times, chosen = _nearest(looks, instants)
+    times, chosen = _nearest(looks, _instants(looks, count, temporal))
     squares = {i: looks[i].patches[person].cut(matrix, size) for i in set(chosen)}
     frames = np.stack([squares[i] for i in chosen])
     measured = quality.with_blur(measured, frames)
