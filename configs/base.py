@@ -15,6 +15,14 @@ def get_config() -> ConfigDict:
     return fields.defaults()
 
 
+def on_motion() -> ConfigDict:
+    """The input of the demo's model: four pictures of motion, whose look is not augmented."""
+    config = get_config()
+    config.data.update(input="motion", image_size=112, frames=4, temporal="ends")
+    config.augment.update(augmix=False, color=False, face_mix=0.0)
+    return config
+
+
 def released_loso(learning_rate: float) -> ConfigDict:
     """The recipe of the MER-CLIP release (@31037e9) for one corpus, one subject left out.
 

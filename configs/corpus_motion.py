@@ -30,13 +30,12 @@ def get_config(corpus: str = "casme2") -> ConfigDict:
     """One of CORPORA; megc2019 needs a folder that holds smic, casme2 and samm."""
     if corpus not in CORPORA:
         raise ValueError(f"corpus_motion.py:{corpus}: give one of {', '.join(CORPORA)}")
-    config = base.get_config()
+    config = base.on_motion()
     dataset, protocol, variants = CORPORA[corpus]
     config.data.update(dataset=dataset, protocol=protocol, builder_config=variants)
-    config.data.update(input="motion", image_size=112, frames=4, temporal="ends", crop="aligned")
+    config.data.crop = "aligned"
     config.model.update(init_from="assets/demo_model", init_head=True)
     config.recipe.update(epochs=30, warmup_epochs=3, batch_size=32, learning_rate=1e-3)
     config.recipe.update(clip_norm=1.0, focal_gamma=0.0, alignment_start=1.0)
-    config.augment.update(augmix=False, color=False, face_mix=0.0)
     config.augment.update(flip=True, zoom=0.1, shift=0.05, disturb=0.7, half_mix=0.5)
     return config

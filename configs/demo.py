@@ -14,13 +14,9 @@ from merclip_jax.configs import base
 
 def get_config() -> ConfigDict:
     """Micro-expressions of twelve people, three classes."""
-    config = base.get_config()
+    config = base.on_motion()
     config.data.dataset = "synthetic_me"
     config.data.builder_config = "demo"
-    config.data.image_size = 112
-    config.data.input = "motion"
-    config.data.frames = 4
-    config.data.temporal = "ends"
     config.model.init_from = "assets/demo_model"
     config.model.init_head = True
     config.recipe.epochs = 2
@@ -29,7 +25,4 @@ def get_config() -> ConfigDict:
     config.recipe.learning_rate = 2e-5
     config.recipe.clip_norm = 1.0
     config.recipe.alignment_start = 1.0
-    config.augment.augmix = False
-    config.augment.color = False
-    config.augment.face_mix = 0.0
     return config

@@ -15,20 +15,13 @@ from merclip_jax.configs import base
 
 def get_config() -> ConfigDict:
     """The motion of your clips' faces, by the towers of the demo's model."""
-    config = base.get_config()
+    config = base.on_motion()
     config.data.dataset = "own_clips"
     config.data.protocol = "own_clips"
-    config.data.image_size = 112
-    config.data.input = "motion"
-    config.data.frames = 4
-    config.data.temporal = "ends"
     config.data.crop = "aligned"
     config.model.init_from = "assets/demo_model"
     config.recipe.epochs = 20
     config.recipe.warmup_epochs = 2
     config.recipe.batch_size = 16
     config.recipe.learning_rate = 2e-4
-    config.augment.augmix = False
-    config.augment.color = False
-    config.augment.face_mix = 0.0
     return config

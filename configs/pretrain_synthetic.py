@@ -20,13 +20,9 @@ from merclip_jax.configs import base
 
 def get_config() -> ConfigDict:
     """Strong, weak and badly recorded expressions, the small model, the text tower trained too."""
-    config = base.get_config()
+    config = base.on_motion()
     config.data.dataset = "synthetic_me"
     config.data.builder_config = "college"
-    config.data.image_size = 112
-    config.data.input = "motion"
-    config.data.frames = 4
-    config.data.temporal = "ends"
     config.model.variant = "tiny"
     config.text.trainable = True
     config.recipe.epochs = 12
@@ -36,9 +32,6 @@ def get_config() -> ConfigDict:
     config.recipe.learning_rate = 2e-3
     config.recipe.clip_norm = 1.0
     config.recipe.alignment_start = 1.0
-    config.augment.augmix = False
-    config.augment.color = False
-    config.augment.face_mix = 0.0
     config.augment.flip = True
     config.augment.cut = 0.5
     config.folds.scheme = "hold_out"
