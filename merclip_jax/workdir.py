@@ -21,6 +21,7 @@ from merclip_jax.errors import ConfigError
 from merclip_jax.settings import fields
 
 PARTIAL = ".partial"  # ends the name of what is not yet whole
+LOCK = ".lock"  # in a folder that one process at a time may write to
 _CODE = Path(__file__).parent
 
 
@@ -145,7 +146,7 @@ def held(workdir: Path, wait: bool = False) -> Iterator[None]:
         workdir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"--workdir={workdir} cannot be used: {error}") from error
-    with alone(workdir / ".lock", f"--workdir={workdir}", wait):
+    with alone(workdir / LOCK, f"--workdir={workdir}", wait):
         remove_partial(workdir, apart_from=workdir / "folds")
         yield
 

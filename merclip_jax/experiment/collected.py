@@ -38,6 +38,8 @@ def collect(run: Run) -> None:
         workdir.write_table(run.directory / f"{kind}.csv", table)
     for fold in run.folds:
         workdir.write(run.folder(fold) / "DONE", "")
+        # One that was killed after the last file of its fold has left its lock.
+        (run.folder(fold) / workdir.LOCK).unlink(missing_ok=True)
     history = workdir.read_table(run.directory / "history.csv")
     train_s = float(history["seconds"].sum())
     trained = len(history) * run.steps_per_epoch * run.config.recipe.batch_size

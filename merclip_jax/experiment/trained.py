@@ -114,7 +114,7 @@ def _hold(run: Run, fold: Fold, held: ExitStack) -> bool:
     folder.mkdir(parents=True, exist_ok=True)
     what = f"fold {fold.name} of --workdir={run.directory}"
     try:
-        held.enter_context(workdir.alone(folder / ".lock", what, wait=False))
+        held.enter_context(workdir.alone(folder / workdir.LOCK, what, wait=False))
     except ConfigError:
         if run.config.parallel.share_folds:
             return False

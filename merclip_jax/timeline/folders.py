@@ -39,7 +39,7 @@ def held(output: Path) -> Iterator[None]:
     Raises:
       ConfigError: it cannot be made, or another process uses it.
     """
-    with workdir.alone(made(output) / ".lock", f"--output={shown(output)}", wait=False):
+    with workdir.alone(made(output) / workdir.LOCK, f"--output={shown(output)}", wait=False):
         yield
 
 

@@ -141,3 +141,11 @@ def test_finished_folds_of_other_weights_are_refused(copy, tiny_config, nano_mod
         tiny_config.model.init_from = str(other)
     with pytest.raises(ConfigError, match="with other settings, weights than there are now"):
         train.run(tiny_config, copy)
+
+
+def test_a_lock_that_a_killed_process_left_in_a_finished_fold_goes(copy, whole_run, tiny_config):
+    unfinish(copy)
+    (copy / "folds/s00" / workdir.LOCK).write_text("process 1 on nowhere, killed\n")
+    train.run(tiny_config, copy)
+    same(copy, whole_run)
+    assert not list(copy.rglob(workdir.LOCK))
