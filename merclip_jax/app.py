@@ -18,8 +18,8 @@ from ml_collections.config_flags.config_flags import is_config_flag
 from merclip_jax.errors import ConfigError, DataError, RunError, unexpected
 
 DONE = 0
-# glibc's malloc.h: no array is mapped on its own, and the heap is neither cut nor grown in bits.
-MALLOC = {-4: 0, -1: 2**31 - 1, -2: 2**28}
+# glibc's malloc.h: no array is mapped on its own, and the heap is never cut nor grown in bits.
+MALLOC = {-4: 0, -1: -1, -2: 2**28}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ measured rate; 'beyond' is the rest: softmax, norms, BatchNorm's statistics, tra
 The parts run alone, so that XLA fuses across none of their borders: their sum is above the step.
 """
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -17,7 +16,7 @@ import jax.numpy as jnp
 from absl import flags
 from flax import nnx
 
-from benchmarks.speed.step import MALLOC, full_model, matmul_rate, timed
+from benchmarks.speed.step import full_model, matmul_rate, timed
 from merclip_jax import app
 from merclip_jax.towers.video import Mode
 
@@ -83,8 +82,6 @@ def define(given: flags.FlagValues, arguments: Sequence[str]) -> None:
 
 def main(given: flags.FlagValues) -> None:
     """Print a table."""
-    if not MALLOC.items() <= os.environ.items():
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | MALLOC)
     rate = matmul_rate()
     sys.stdout.write(f"matrix products: {rate:.0f} GFLOP/s; seconds per clip\n")
     sys.stdout.write(

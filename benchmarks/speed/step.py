@@ -4,8 +4,8 @@ python -m benchmarks.speed.step [--against=torch] [--json=FILE]
 
 The full model (B/16, 16 frames of 224 px, random weights, batch 2) is also held against this
 machine's measured rate of float32 matrix products, in the same run: 406 GFLOP per clip forward,
-1211 in a training step without the text tower. glibc is told to keep its memory, for both sides:
-otherwise it hands every large array back to the kernel, which costs PyTorch 14 %.
+1211 in a training step without the text tower. As in every command glibc keeps its memory (`app`),
+for both sides: otherwise it hands every large array back to the kernel, which costs PyTorch 14 %.
 """
 
 import json
@@ -38,11 +38,6 @@ from merclip_jax.training.batch import AugmentedBatch, Batch, Shared
 FORWARD_GFLOP = 405.5  # vision and head, per clip: the release's count
 STEP_GFLOP = 3 * 405.5 - 5.6  # without the first layer's input gradient and the text tower
 STEPS = 3
-MALLOC = {
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": "30000000000",
-    "MALLOC_TOP_PAD_": "268435456",
-}
 
 
 def timed(call: Callable[[], object], repeats: int) -> float:
@@ -200,8 +195,6 @@ def define(given: flags.FlagValues, arguments: Sequence[str]) -> None:
 
 def main(given: flags.FlagValues) -> None:
     """Print every figure, and write them if asked to."""
-    if not MALLOC.items() <= os.environ.items():
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | MALLOC)
     device = jax.devices()[0]
     figures = {"device": f"{jax.device_count()} x {device.device_kind}", "jax": jax.__version__}
     figures |= small_step() | full_forward()

@@ -87,7 +87,7 @@ class ModelInfo:
     sentences: tuple[str, ...]
     style: Literal["released", "ours"]
     count: int
-    temporal: Literal["uniform", "ends", "first"]
+    temporal: Literal["uniform", "ends", "first", "apex"]
     input: str
     size: int
     crop: str

@@ -283,6 +283,12 @@ def test_a_lost_face_leaves_blank_windows_and_comes_back_as_the_same_person():
     assert found[1].quality.face == pytest.approx(0.5)  # 200 to 600 ms: five of ten frames
 
 
+def test_who_comes_late_is_sampled_over_the_own_frames():
+    (window,) = aligned(nobody(1) + person(9), window_ms=401, count=3, temporal="ends")
+    assert window.quality.flags == ()
+    assert window.times_ms.tolist() == [160, 240, 360]  # 40 ms to 360 ms, in thirds
+
+
 def test_who_is_gone_for_long_keeps_the_number_and_another_gets_one():
     away = nobody(int(tracks.MEMORY_MS / 1000 * 25) + 5)
     film = person(5) + away + person(10, 1) + away + person(10) + away + person(10, 1)
