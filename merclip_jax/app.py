@@ -50,8 +50,10 @@ def run(command: Command, argv: Sequence[str] | None = None) -> int:
     arguments = [_named(argument) for argument in (sys.argv[1:] if argv is None else argv)]
     command.define(given, arguments)
     if {"--help", "-help", "-h"} & set(arguments):
-        shown = "\n".join(filter(None, [command.usage, _flags_help(given), command.more_help()]))
-        sys.stdout.write(f"{shown}\n")
+        help_text = "\n".join(
+            filter(None, [command.usage, _flags_help(given), command.more_help()])
+        )
+        sys.stdout.write(f"{help_text}\n")
         return DONE
     if argv is None:
         _hush_libraries()
@@ -101,9 +103,9 @@ def _flags_help(given: flags.FlagValues) -> str:
             lines.append(f"  --{name}=FILE\n      {flag.help}")
             continue
         choices = getattr(flag.parser, "enum_values", None)
-        shown = "|".join(choices) if choices else flag.flag_type()
+        values = "|".join(choices) if choices else flag.flag_type()
         default = "" if flag.default in (None, "", []) else f" (default: {flag.default})"
-        lines.append(f"  --{name}={shown}\n      {flag.help}{default}")
+        lines.append(f"  --{name}={values}\n      {flag.help}{default}")
     return "\n".join(lines)
 
 

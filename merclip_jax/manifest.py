@@ -75,10 +75,10 @@ def once(made: Path, lock: Path, make: Callable[[], None]) -> None:
         return
     lock.parent.mkdir(parents=True, exist_ok=True)
     with workdir.alone(lock, str(made.parent), wait=True):
-        found = faults(made)
-        for fault in found.values() if made.exists() else ():
+        damaged = faults(made)
+        for fault in damaged.values() if made.exists() else ():
             sys.stderr.write(f"note: {fault}; it is made anew\n")
-        if found:
+        if damaged:
             make()
 
 

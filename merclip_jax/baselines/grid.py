@@ -99,21 +99,21 @@ def fit_classes(
 
     `start` is a solution for most of the same clips: it saves time alone.
     """
-    shown = np.unique(labels)
+    present = np.unique(labels)
     kernel, bias = np.zeros((x.shape[1], count)), np.full(count, -SURE)
-    if len(shown) == 1:
-        bias[shown] = 0
+    if len(present) == 1:
+        bias[present] = 0
         return Fitted(kernel, bias)
     solver = LogisticRegression(C=c, class_weight="balanced", max_iter=STEPS)
-    if start is not None and len(shown) == count > 2:
+    if start is not None and len(present) == count > 2:
         x = x.astype(np.float32)  # finer than the solver's tolerance, and twice as quick
         solver.set_params(warm_start=True)
         solver.coef_, solver.intercept_ = start.kernel.T.copy(), start.bias.copy()
     fitted = solver.fit(x, labels)
-    if len(shown) == 2:  # scikit-learn gives the second's log-odds alone
-        bias[shown], kernel[:, shown[1]] = (0, fitted.intercept_[0]), fitted.coef_[0]
+    if len(present) == 2:  # scikit-learn gives the second's log-odds alone
+        bias[present], kernel[:, present[1]] = (0, fitted.intercept_[0]), fitted.coef_[0]
     else:
-        bias[shown], kernel[:, shown] = fitted.intercept_, fitted.coef_.T
+        bias[present], kernel[:, present] = fitted.intercept_, fitted.coef_.T
     return Fitted(kernel, bias)
 
 
@@ -130,13 +130,13 @@ def fit_units(
     """
     alone = []
     for unit in range(count):
-        known = labels[:, unit] >= 0
-        states = labels[known, unit]
+        annotated = labels[:, unit] >= 0
+        states = labels[annotated, unit]
         if len(np.unique(states)) < 2:
             sign = 1 if states.any() else -1
             alone.append(Fitted(np.zeros((x.shape[1], 1)), np.array([sign * SURE])))
             continue
-        two = fit_classes(x[known], states, 2, c)
+        two = fit_classes(x[annotated], states, 2, c)
         alone.append(Fitted(two.kernel[:, 1:], two.bias[1:]))
     return Fitted(*(np.concatenate(parts, -1) for parts in zip(*alone, strict=True)))
 
@@ -197,14 +197,14 @@ def choose(
       score: of predictions of all of `clips`.
       near: `starts` of the clips kept.
     """
-    found = []
+    predictions = []
     for setting in SETTINGS:
-        said = np.zeros((len(clips.grids), head.count))
+        scores = np.zeros((len(clips.grids), head.count))
         for train, inner in _parts(subjects):
             fitted = fit(head, clips.at(train).and_also(kept), setting, near.get(setting))
-            said[inner] = logits(clips.grids[inner], fitted, setting)
-        found.append((setting, head.predicted(said)))
-    return max(found, key=lambda pair: score(pair[1]))
+            scores[inner] = logits(clips.grids[inner], fitted, setting)
+        predictions.append((setting, head.predicted(scores)))
+    return max(predictions, key=lambda pair: score(pair[1]))
 
 
 def _parts(subjects: Int[np.ndarray, " n"]) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -163,16 +163,16 @@ def _train_fold(
     head, own = _head(cfg), clips.at(fold.train)
     people = context.table.iloc[fold.train].groupby(["dataset", "subject"]).ngroup().to_numpy()
     setting, of_inner = grid.choose(
-        head, own, start.clips, people, lambda said: task.score(fold.train, said), near
+        head, own, start.clips, people, lambda test_pred: task.score(fold.train, test_pred), near
     )
     every = own.and_also(start.clips)
     fitted = grid.fit(head, every, setting, near.get(setting))
-    said = head.predicted(grid.logits(clips.grids[fold.test], fitted, setting))
+    test_pred = head.predicted(grid.logits(clips.grids[fold.test], fitted, setting))
     if context.config.checkpoint.export:
         sizes = replace(cfg, setting=setting, kept=len(every.labels), parts=every.grids.shape[-1])
         model = Regression.of(sizes, fitted, every)
-        export.save_model(context, fold, model, said, of_inner)
-    table = export.predictions(context, fold, said, of_inner, "last", 0)
+        export.save_model(context, fold, model, test_pred, of_inner)
+    table = export.predictions(context, fold, test_pred, of_inner, "last", 0)
     seconds = time.monotonic() - began
     export.write(context, fold, [_history(context, fold, of_inner, setting, seconds)], table)
 
@@ -199,7 +199,7 @@ def _loss(probabilities: np.ndarray, labels: Int[np.ndarray, "n ..."]) -> tuple[
         of_truth = probabilities[np.arange(len(labels)), labels]
         right = probabilities.argmax(1) == labels
     else:
-        known = labels >= 0
-        of_truth = np.where(labels == 1, probabilities, 1 - probabilities)[known]
+        annotated = labels >= 0
+        of_truth = np.where(labels == 1, probabilities, 1 - probabilities)[annotated]
         right = of_truth > 0.5
     return float(-np.log(np.maximum(of_truth, 1e-12)).mean()), float(right.mean())

@@ -130,13 +130,13 @@ def check(data: ConfigDict, protocol: Protocol) -> None:
     lie = places.manual_dirs(data.manual_dir, names)
     variants = places.variants(data.builder_config, names)
     configs = [_config(name, variants[name]) for name in names]
-    shown = (data.input, data.image_size, data.crop)
+    sees = (data.input, data.image_size, data.crop)
     of_flow = [shows_flow(config) for config in configs]
-    if any(of_flow) and shown != ("motion", motion.SEEN, "owner"):
+    if any(of_flow) and sees != ("motion", motion.SEEN, "owner"):
         raise ConfigError(
             f"--config.data.dataset={data.dataset} holds pictures of flow and no faces: set "
-            f"--config.data.input=motion (it is {shown[0]}), --config.data.image_size="
-            f"{motion.SEEN} (it is {shown[1]}) and --config.data.crop=owner (it is {shown[2]})"
+            f"--config.data.input=motion (it is {sees[0]}), --config.data.image_size="
+            f"{motion.SEEN} (it is {sees[1]}) and --config.data.crop=owner (it is {sees[2]})"
         )
     if any(of_flow) and not all(of_flow):
         raise ConfigError(

@@ -66,23 +66,24 @@ def mismatch(
       before: clips.csv as it was then, if it is still whole.
       now: as it would be now.
     """
-    told = "" if before is None else _told(before.astype(str), now.astype(str))
+    differences = "" if before is None else _told(before.astype(str), now.astype(str))
     return ConfigError(
-        f"{where} was computed with other {', '.join(parts)} than there are now{told}. Bring back "
-        "what it was computed with, or give another --workdir: folds of both would be mixed"
+        f"{where} was computed with other {', '.join(parts)} than there are now{differences}. "
+        "Bring back what it was computed with, or give another --workdir: folds of both would be "
+        "mixed"
     )
 
 
 def _told(before: pd.DataFrame, now: pd.DataFrame) -> str:
     """The first clips that differ, and how."""
     old, new = before.set_index("clip_id"), now.set_index("clip_id")
-    said = [f"{name} is gone" for name in old.index.difference(new.index)]
-    said += [f"{name} is new" for name in new.index.difference(old.index)]
+    differences = [f"{name} is gone" for name in old.index.difference(new.index)]
+    differences += [f"{name} is new" for name in new.index.difference(old.index)]
     columns = [name for names in PARTS.values() for name in names if name in old]
     for name in new.index.intersection(old.index):
         for column in columns:
             was, now_is = old.loc[name, column], new.loc[name, column]
             if was != now_is:
-                said.append(f"{name}: {column} {was!r} then, {now_is!r} now")
-    more = f"; {len(said) - NAMED} more" if len(said) > NAMED else ""
-    return f" ({'; '.join(said[:NAMED])}{more})" if said else ""
+                differences.append(f"{name}: {column} {was!r} then, {now_is!r} now")
+    more = f"; {len(differences) - NAMED} more" if len(differences) > NAMED else ""
+    return f" ({'; '.join(differences[:NAMED])}{more})" if differences else ""

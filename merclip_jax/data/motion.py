@@ -51,9 +51,9 @@ def motion(frames: UInt8[np.ndarray, "t h w 3"]) -> Float32[np.ndarray, "t m m 2
     Returns:
       Lengths in pixels of a picture 224 wide, on a grid of SIDE; 0 in the first frame.
     """
-    seen = over_time(np.stack([brightness(frame) for frame in frames]))
-    template = Template(seen.mean(0))
-    return since_first(np.stack([template.motion_to(picture) for picture in seen]))
+    lightness = over_time(np.stack([brightness(frame) for frame in frames]))
+    template = Template(lightness.mean(0))
+    return since_first(np.stack([template.motion_to(picture) for picture in lightness]))
 
 
 def since_first(fields: Float32[np.ndarray, "t m m 2"]) -> Float32[np.ndarray, "t m m 2"]:
@@ -71,8 +71,8 @@ def without_head(
     plane, inside = _plane(fields.shape[1]), head(fields.shape[1])
     weights = plane if steady is None else plane * steady[..., None]
     fit = np.linalg.pinv(weights[inside].reshape(-1, 3))
-    found = fit @ fields[:, *inside].reshape(len(fields), -1, 2)
-    return fields - np.einsum("hwk,tkc->thwc", plane, found, optimize=True)
+    coefficients = fit @ fields[:, *inside].reshape(len(fields), -1, 2)
+    return fields - np.einsum("hwk,tkc->thwc", plane, coefficients, optimize=True)
 
 
 def encode(fields: Float[np.ndarray, "*n"]) -> UInt8[np.ndarray, "*n"]:
@@ -190,11 +190,11 @@ class Template:
         moved = np.zeros((WORKING, WORKING, 2), np.float32)
         gain, offset = 1.0, 0.0
         for _ in range(3):
-            seen = _moved_back(other, moved)
-            change = (seen[inside] - offset) / gain - self.picture[inside]
-            found = self._to_head @ change.ravel()
-            moved = moved - plane @ found[:6].reshape(3, 2)
-            offset, gain = offset + found[7] * gain, gain * (1 + found[6])
+            warped = _moved_back(other, moved)
+            change = (warped[inside] - offset) / gain - self.picture[inside]
+            update = self._to_head @ change.ravel()
+            moved = moved - plane @ update[:6].reshape(3, 2)
+            offset, gain = offset + update[7] * gain, gain * (1 + update[6])
         return moved, (other - np.float32(offset)) / np.float32(gain)
 
     @cached_property
@@ -219,12 +219,12 @@ class Template:
     def _tensors(self) -> list[tuple[Picture, Picture, Picture, Picture]]:
         """Per window the structure tensor with the prior on its diagonal, and its determinant."""
         x, y = self._slopes[..., 0], self._slopes[..., 1]
-        products, found = np.stack([x * x, x * y, y * y], -1), []
+        products, tensors = np.stack([x * x, x * y, y * y], -1), []
         for window in WINDOWS:
             xx, xy, yy = np.moveaxis(_pooled(products, window), -1, 0)
             xx, yy = xx + PRIOR / window**2, yy + PRIOR / window**2
-            found.append((xx, xy, yy, xx * yy - xy * xy))
-        return found
+            tensors.append((xx, xy, yy, xx * yy - xy * xy))
+        return tensors
 
 
 def _detail(picture: Picture) -> Picture:
@@ -257,7 +257,7 @@ def _points(side: int) -> Field:
     return np.stack(np.meshgrid(along, along), -1)
 
 
-def published(shown: UInt8[np.ndarray, "t h w 3"]) -> Float32[np.ndarray, "t m m 3"]:
+def published(stretched: UInt8[np.ndarray, "t h w 3"]) -> Float32[np.ndarray, "t m m 3"]:
     """Flow that others publish as pictures, as motion: u, v and strain, each scaled to a byte.
 
     u and v are displacement to the right and down; strain is what its publisher measured at full
@@ -265,8 +265,8 @@ def published(shown: UInt8[np.ndarray, "t h w 3"]) -> Float32[np.ndarray, "t m m
     lay and how large a movement was are lost: the median stands for the one, and every channel's
     root mean square becomes 1.
     """
-    moved = shown.astype(np.float32)
+    moved = stretched.astype(np.float32)
     moved -= np.median(moved, (1, 2), keepdims=True)
     moved /= np.maximum(np.sqrt(np.square(moved).mean((1, 2), keepdims=True)), 1e-6)
-    times = SIDE // shown.shape[1]
+    times = SIDE // stretched.shape[1]
     return moved.repeat(times, 1).repeat(times, 2)

@@ -69,9 +69,9 @@ def from_csv(path: str | Path) -> OwnClips:
         )
     if not path.exists():
         raise ConfigError(f"{path}: no such file")
-    found = datasets.facts(own.clips())
-    chosen = of_table(found)
-    table = selection.select(chosen, found)
+    facts = datasets.facts(own.clips())
+    chosen = of_table(facts)
+    table = selection.select(chosen, facts)
     return OwnClips(folder, table, chosen, folds.of_protocol(chosen, table))
 
 
@@ -85,8 +85,8 @@ def protocol(data: ConfigDict) -> Protocol:
     named = selection.get(data.protocol)
     if data.protocol != NAME or data.dataset != NAME:
         return named
-    found = datasets.annotations(NAME, data.manual_dir, data.data_dir, data.builder_config)
-    return of_table(found)
+    table = datasets.annotations(NAME, data.manual_dir, data.data_dir, data.builder_config)
+    return of_table(table)
 
 
 def of_table(table: pd.DataFrame) -> Protocol:

@@ -19,12 +19,12 @@ def manual_dirs(manual_dir: str, names: Sequence[str]) -> dict[str, str]:
     Raises:
       ConfigError: a corpus is named that is none of them.
     """
-    said = _shares(manual_dir, names)
-    if said is None and "=" in manual_dir and not Path(manual_dir).expanduser().exists():
+    by_name = _shares(manual_dir, names)
+    if by_name is None and "=" in manual_dir and not Path(manual_dir).expanduser().exists():
         raise _unknown(manual_dir, names, "manual_dir")
-    if said is None and len(names) > 1 and manual_dir:
+    if by_name is None and len(names) > 1 and manual_dir:
         return {name: str(Path(manual_dir) / name) for name in names}
-    return said or dict.fromkeys(names, manual_dir)
+    return by_name or dict.fromkeys(names, manual_dir)
 
 
 def variants(builder_config: str, names: Sequence[str]) -> dict[str, str]:
@@ -33,10 +33,10 @@ def variants(builder_config: str, names: Sequence[str]) -> dict[str, str]:
     Raises:
       ConfigError: a corpus is named that is none of them.
     """
-    said = _shares(builder_config, names)
-    if said is None and "=" in builder_config:
+    by_name = _shares(builder_config, names)
+    if by_name is None and "=" in builder_config:
         raise _unknown(builder_config, names, "builder_config")
-    return said or dict.fromkeys(names, builder_config)
+    return by_name or dict.fromkeys(names, builder_config)
 
 
 def _shares(value: str, names: Sequence[str]) -> dict[str, str] | None:

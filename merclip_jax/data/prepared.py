@@ -94,18 +94,18 @@ def digests(builder: tfds.core.DatasetBuilder) -> list[str]:
     """
     folder = Path(builder.data_dir)
     records = sorted(folder.glob(f"*{RECORDS}*"))
-    found = {path.name: manifest.of_file(path) for path in records}
-    _check(folder, found, RECORDS)
-    return list(found.values())
+    now = {path.name: manifest.of_file(path) for path in records}
+    _check(folder, now, RECORDS)
+    return list(now.values())
 
 
-def _check(folder: Path, found: Mapping[str, str], kind: str) -> None:
-    known = _manifest(folder)
-    listed = known.files if known else {}
+def _check(folder: Path, now: Mapping[str, str], kind: str) -> None:
+    written = _manifest(folder)
+    listed = written.files if written else {}
     faults = [
-        f"{folder / name} {'changed since it was written' if name in found else 'is missing'}"
+        f"{folder / name} {'changed since it was written' if name in now else 'is missing'}"
         for name, digest in listed.items()
-        if kind in name and found.get(name) != digest
+        if kind in name and now.get(name) != digest
     ]
     if faults:
         raise DataError(f"{folder} is damaged: delete it, and run again", faults)
@@ -120,8 +120,8 @@ def check_annotation(builder: tfds.core.DatasetBuilder, corpus: Corpus) -> None:
       DataError: with the cells that differ.
     """
     folder = Path(builder.data_dir)
-    known = _manifest(folder)
-    if known is None or known.identity == _identity(corpus):
+    written = _manifest(folder)
+    if written is None or written.identity == _identity(corpus):
         return
     faults = list(_differences(builder, corpus))
     if faults:

@@ -23,10 +23,10 @@ class DataError(ValueError):
         self.faults = tuple(faults)
 
     def __str__(self) -> str:
-        shown = [f"  - {fault}" for fault in self.faults[:20]]
-        if len(self.faults) > len(shown):
-            shown.append(f"  ... and {len(self.faults) - len(shown)} more")
-        return "\n".join([super().__str__(), *shown])
+        lines = [f"  - {fault}" for fault in self.faults[:20]]
+        if len(self.faults) > len(lines):
+            lines.append(f"  ... and {len(self.faults) - len(lines)} more")
+        return "\n".join([super().__str__(), *lines])
 
 
 class RunError(RuntimeError):

@@ -58,32 +58,32 @@ def explained(error: Exception, places: Sequence[Path] = ()) -> Told:
       error: what was raised.
       places: folders that the command writes into, to tell which one's file system is full.
     """
-    said = _first_line(error)
+    reason = _first_line(error)
     if NO_SPACE in str(error):
         return RunError(f"{_full(places)}; make room there, then give the same command again")
     if isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY):
         return RunError(
-            f"out of memory ({said}): take smaller batches (--config.recipe.batch_size and "
+            f"out of memory ({reason}): take smaller batches (--config.recipe.batch_size and "
             "--config.eval.batch_size, or --batch_size), one fold at once "
             "(--config.folds.parallel=1), or --config.data.placement=memmap"
         )
     if isinstance(error, OSError):
         named = "" if error.filename is None else os.fsdecode(error.filename)
-        return RunError(": ".join(filter(None, [error.strerror or said, named])))
+        return RunError(": ".join(filter(None, [error.strerror or reason, named])))
     library = _at_work(error)
     if library:
         kind, cannot, remedy = LIBRARIES[library]
-        return kind(f"{cannot} ({said}): {remedy}")
+        return kind(f"{cannot} ({reason}): {remedy}")
     return RunError(
-        f"{type(error).__name__}: {said}. This is a fault of merclip-jax, not of what you gave; "
+        f"{type(error).__name__}: {reason}. This is a fault of merclip-jax, not of what you gave; "
         f"please report it with {_kept(error)}. What was computed before is kept."
     )
 
 
 def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
-    said = lines[0] if lines else type(error).__name__
-    return said if len(said) <= 300 else f"{said[:297]}..."
+    line = lines[0] if lines else type(error).__name__
+    return line if len(line) <= 300 else f"{line[:297]}..."
 
 
 def _full(places: Sequence[Path]) -> str:

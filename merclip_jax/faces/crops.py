@@ -89,9 +89,9 @@ def align(
       ConfigError: the package with the face networks is not installed.
     """
     looked_at = np.unique(np.linspace(0, len(frames) - 1, LOOKED_AT).round().astype(int))
-    found = [face.landmarks(frames[i]) for i in looked_at]
-    meshes = [mesh for mesh in found if mesh is not None]
-    faces = len(meshes) / len(found)
+    detected = [face.landmarks(frames[i]) for i in looked_at]
+    meshes = [mesh for mesh in detected if mesh is not None]
+    faces = len(meshes) / len(detected)
     if faces < ENOUGH:
         plain = [resize_and_crop(frame, size) for frame in frames]
         return plain, dict(zip(MEASURED, (faces, np.nan, np.nan), strict=True))

@@ -59,18 +59,18 @@ def matrix(clips: Iterable[notation.ActionUnits], units: Sequence[str]) -> Label
 
 def statistics(labels: Labels) -> Statistics:
     """Correlation and weights of the units over clips that must be a fold's training side."""
-    known = (labels != UNKNOWN).astype(float)
-    shown = (labels == 1).astype(float)
-    n = known.T @ known  # clips where both are known
-    both, one = shown.T @ shown, shown.T @ known  # one[a, b]: a is shown, b is known
+    annotated = (labels != UNKNOWN).astype(float)
+    present = (labels == 1).astype(float)
+    n = annotated.T @ annotated  # clips where both are annotated
+    both, one = present.T @ present, present.T @ annotated  # one[a, b]: a is present, b annotated
     covariance = n * both - one * one.T
     spread = one * (n - one)
     scale = np.sqrt(spread * spread.T)
     phi = np.divide(covariance, scale, out=np.zeros_like(scale), where=scale > 0)
     correlation = phi * n / (n + SHRINKAGE)
     np.fill_diagonal(correlation, 1.0)
-    with_it = shown.sum(0)
-    without = known.sum(0) - with_it
+    with_it = present.sum(0)
+    without = annotated.sum(0) - with_it
     weight = np.clip(np.sqrt(without / np.maximum(with_it, 1)), 1 / HEAVIEST, HEAVIEST)
     return Statistics(correlation, np.where(with_it > 0, weight, 1.0))
 

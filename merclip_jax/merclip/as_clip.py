@@ -85,17 +85,17 @@ def tensors(cfg: MerClipConfig, arrays: Arrays) -> dict[str, np.ndarray]:
     }
 
 
-def arrays(cfg: MerClipConfig, found: Arrays) -> Arrays:
+def arrays(cfg: MerClipConfig, weights: Arrays) -> Arrays:
     """The way back: our arrays of a saved folder, in whichever layout it is."""
-    theirs = {name: tensor for name, tensor in found.items() if name.startswith(THEIRS)}
+    theirs = {name: tensor for name, tensor in weights.items() if name.startswith(THEIRS)}
     if not theirs:
-        return found
+        return weights
     placed, _ = torch_keys.translate(theirs, torch_keys.HUGGING_FACE)
     if cfg.vision.temporal_downsample:
         kernel = placed[KERNEL]
         placed[KERNEL] = np.concatenate([0 * kernel, kernel, 0 * kernel])
     empty = np.zeros(cfg.vision.width, np.float32)
-    own = {name: tensor for name, tensor in found.items() if name not in theirs}
+    own = {name: tensor for name, tensor in weights.items() if name not in theirs}
     return placed | own | {"vision.video_embedding": empty, "vision.balance": empty}
 
 

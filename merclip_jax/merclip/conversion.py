@@ -40,7 +40,7 @@ def convert(given: Any) -> str:
     model.save_pretrained(given.output, tokenizer, meta)
     anew = [name for name in leaves.arrays(model) if weights.starts_anew(name)]
     lines = [f"{part}: {origin}" for part, origin in parts.items()]
-    opened = {one.path.name: one.found for one in weights.parts.values() if one.found}
+    opened = {one.path.name: one.unwrapped for one in weights.parts.values() if one.unwrapped}
     lines += [f"opened in {name}: {found}" for name, found in opened.items()]
     modules = {name.rpartition(".")[0] for name in anew}
     lines.append(f"{len(modules)} modules start anew (seed {given.seed}){_summary(anew)}")
@@ -60,13 +60,13 @@ def _found(given: Any) -> tuple[foreign.Foreign, dict[str, str | None]]:
     heads = foreign.Heads(
         given.video_heads, given.global_heads, given.emotion_heads, given.text_heads
     )
-    wanted = foreign.Given(heads, given.classes, _layers(given.global_layers))
+    sizes = foreign.Given(heads, given.classes, _layers(given.global_layers))
     if given.source == "merclip":
-        return foreign.official(given.input, wanted), {"model": given.input}
+        return foreign.official(given.input, sizes), {"model": given.input}
     lone_text = given.source == "viclip"
     vision = given.vision if lone_text else given.input
     text = given.input if lone_text else given.text
-    weights = foreign.towers(vision, text, given.inflation, given.context, wanted, given.activation)
+    weights = foreign.towers(vision, text, given.inflation, given.context, sizes, given.activation)
     main = weights.parts.get("text" if lone_text else "vision") or next(
         iter(weights.parts.values())
     )
@@ -82,15 +82,15 @@ def _layers(given: list[str]) -> tuple[int, ...] | None:
         raise ConfigError(f"--global_layers={','.join(given)}: give numbers, as 4,5,6") from error
 
 
-def _origin(part: str, name: str | None, found: foreign.Part | None) -> str:
+def _origin(part: str, name: str | None, source: foreign.Part | None) -> str:
     """Where a part is from: a hub id and its commit, a path without the folders of this machine."""
-    if name is None or found is None:
+    if name is None or source is None:
         return NOTHING.format(part)
     if Path(name).exists():
-        return f"{Path(name).name}: {found.about}"
-    commit = found.path.parent.name  # the hub's cache keeps each commit in a folder of its name
+        return f"{Path(name).name}: {source.about}"
+    commit = source.path.parent.name  # the hub's cache keeps each commit in a folder of its name
     at = f" at commit {commit}" if re.fullmatch("[0-9a-f]{40}", commit) else ""
-    return f"{name}{at}: {found.about}"
+    return f"{name}{at}: {source.about}"
 
 
 def _warn_of(tokenizer: files.Tokenizer, weights: foreign.Foreign, source: str) -> None:

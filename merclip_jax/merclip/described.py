@@ -56,42 +56,45 @@ class Described:
 
 
 def describe(
-    found: Checkpoint, kind: torch_keys.Source, activation: str | None = None
+    weights: Checkpoint, kind: torch_keys.Source, activation: str | None = None
 ) -> Described:
     """What is known of a checkpoint beside its tensors.
 
     Args:
-      found: the checkpoint.
+      weights: the checkpoint.
       kind: what it was recognised as.
       activation: said by the user; it counts before the config's.
 
     Raises:
       ConfigError: a config of another kind of model, a damaged one, or none where one is needed.
     """
-    told = _told(found, kind, activation)
+    described = _told(weights, kind, activation)
     if activation:
-        vision, text = (replace(tower, activation=activation) for tower in (told.vision, told.text))
-        told = replace(told, vision=vision, text=text)
-    return told
+        vision, text = (
+            replace(tower, activation=activation) for tower in (described.vision, described.text)
+        )
+        described = replace(described, vision=vision, text=text)
+    return described
 
 
-def _told(found: Checkpoint, kind: torch_keys.Source, activation: str | None) -> Described:
+def _told(weights: Checkpoint, kind: torch_keys.Source, activation: str | None) -> Described:
     if kind.activation:
         tower = Tower(activation=kind.activation)
         return Described(f"{kind.name}, trained on {kind.seen}", tower, tower)
-    folder = found.path.parent
+    folder = weights.path.parent
     if kind is torch_keys.HUGGING_FACE and (folder / TRANSFORMERS).is_file():
         return _transformers(folder / TRANSFORMERS)
     if kind is torch_keys.OPENAI and (folder / files.OPEN_CLIP).is_file():
         return _open_clip(folder / files.OPEN_CLIP)
-    if found.scripted or "input_resolution" in found.tensors:  # OpenAI alone publishes these
+    if weights.scripted or "input_resolution" in weights.tensors:  # OpenAI alone publishes these
         return Described(f"OpenAI's own CLIP, trained on 400 million {kind.seen}")
     if activation:
         return Described(f"{kind.name}, with no config; trained on {kind.seen}")
-    wanted = files.OPEN_CLIP if kind is torch_keys.OPENAI else TRANSFORMERS
+    config_file = files.OPEN_CLIP if kind is torch_keys.OPENAI else TRANSFORMERS
     raise ConfigError(
-        f"{found.path}: nothing says whether its MLPs compute gelu or quick_gelu, which are 1e-2 "
-        f"apart: put its {wanted} beside it, or say --activation=gelu or --activation=quick_gelu"
+        f"{weights.path}: nothing says whether its MLPs compute gelu or quick_gelu, which are 1e-2 "
+        f"apart: put its {config_file} beside it, or say --activation=gelu or "
+        "--activation=quick_gelu"
     )
 
 

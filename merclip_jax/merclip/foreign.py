@@ -30,13 +30,13 @@ class Part:
       path: the file, or the index of several.
       kind: what it was recognised as.
       about: what the weights are and were trained on, in words.
-      found: what was unwrapped to get at the tensors.
+      unwrapped: what held the tensors.
     """
 
     path: Path
     kind: torch_keys.Source
     about: str
-    found: str
+    unwrapped: str
 
 
 @dataclass(frozen=True)
@@ -87,13 +87,13 @@ def official(path: str | os.PathLike, given: Given) -> Foreign:
     Raises:
       ConfigError, DataError: as `towers`, or it is another kind of checkpoint.
     """
-    found = _recognised(locate(path), None)
-    kind = found.part.kind
+    recognised = _recognised(locate(path), None)
+    kind = recognised.part.kind
     if kind is not torch_keys.OFFICIAL:
         raise DataError(f"{path}: not {torch_keys.OFFICIAL.name}; it looks like {kind.name}")
-    cfg = sizes.config(path, found.arrays, given, found.described, found.described)
-    parts = {"model": found.part}
-    return Foreign(str(path), cfg, found.arrays, faults=tuple(found.faults), parts=parts)
+    cfg = sizes.config(path, recognised.arrays, given, recognised.described, recognised.described)
+    parts = {"model": recognised.part}
+    return Foreign(str(path), cfg, recognised.arrays, faults=tuple(recognised.faults), parts=parts)
 
 
 def towers(
@@ -137,18 +137,20 @@ def towers(
 
 
 def _recognised(path: Path, activation: str | None) -> _Recognised:
-    found = checkpoint.read(path)
-    tensors = torch_keys.of_whole_clip(found.tensors)
+    weights = checkpoint.read(path)
+    tensors = torch_keys.of_whole_clip(weights.tensors)
     try:
         kind = torch_keys.recognise(tensors)
     except ConfigError as error:
-        raise ConfigError(f"{found.path}: {error}") from error
+        raise ConfigError(f"{weights.path}: {error}") from error
     if kind is None:
         kinds = "; ".join(source.name for source in torch_keys.SOURCES)
-        raise DataError(f"{found.path}: no known kind of checkpoint. Known are: {kinds}")
-    told = described.describe(found, kind, activation)
+        raise DataError(f"{weights.path}: no known kind of checkpoint. Known are: {kinds}")
+    dialect = described.describe(weights, kind, activation)
     arrays, faults = torch_keys.translate(tensors, kind)
-    return _Recognised(arrays, faults, Part(found.path, kind, told.about, found.found), told)
+    return _Recognised(
+        arrays, faults, Part(weights.path, kind, dialect.about, weights.unwrapped), dialect
+    )
 
 
 def _check_pictures(path: Path, side: int | None, cfg: MerClipConfig) -> None:

@@ -87,7 +87,7 @@ def _vision_sizes(arrays: Arrays, given: Given, described: Described, shared: in
     patch = math.isqrt(square // taps)
     grid = math.isqrt(len(arrays["vision.positional_embedding"]) - 1)
     layers = _count(arrays, r"vision\.blocks\.(\d+)\..*")
-    heads, told = given.heads, described.vision
+    heads, tower = given.heads, described.vision
     mean, std = described.colours or (None, None)
     down = arrays.get("vision.blocks.0.lmhra1.down.bias")
     project = arrays.get("vision.proj")
@@ -97,15 +97,15 @@ def _vision_sizes(arrays: Arrays, given: Given, described: Described, shared: in
         temporal_downsample=taps == 3,
         width=width,
         layers=layers,
-        heads=heads.video or told.heads or max(1, width // 64),
+        heads=heads.video or tower.heads or max(1, width // 64),
         mlp_ratio=arrays["vision.blocks.0.mlp.c_fc.bias"].size / width,
         local_width=int(width // 1.5) if down is None else down.size,
         global_layers=_global_layers(arrays, layers, given.global_layers),
-        global_heads=heads.global_blocks or heads.video or told.heads or max(1, width // 64),
+        global_heads=heads.global_blocks or heads.video or tower.heads or max(1, width // 64),
         global_mlp_ratio=_hidden(arrays, "vision.global_blocks.0", 4 * width) / width,
         output_dim=shared if project is None else project.shape[1],
-        activation=told.activation,
-        eps=told.eps,
+        activation=tower.activation,
+        eps=tower.eps,
         pixel_mean=mean,
         pixel_std=std,
     )
@@ -113,13 +113,13 @@ def _vision_sizes(arrays: Arrays, given: Given, described: Described, shared: in
 
 def _global_layers(arrays: Arrays, layers: int, given: tuple[int, ...] | None) -> tuple[int, ...]:
     """The blocks that a global block follows; of new global blocks as many as given."""
-    found = _count(arrays, r"vision\.global_blocks\.(\d+)\..*")
+    count = _count(arrays, r"vision\.global_blocks\.(\d+)\..*")
     if given is None:
-        return tuple(range(layers - (found or min(GLOBAL_BLOCKS, layers)), layers))
-    if found and len(given) != found:
+        return tuple(range(layers - (count or min(GLOBAL_BLOCKS, layers)), layers))
+    if count and len(given) != count:
         raise ConfigError(
             f"global_layers={','.join(map(str, given))}: {len(given)} layers, but the checkpoint "
-            f"has {found} global blocks"
+            f"has {count} global blocks"
         )
     if list(given) != sorted(set(given)):
         raise ConfigError(f"global_layers={','.join(map(str, given))}: give them in rising order")
@@ -127,18 +127,18 @@ def _global_layers(arrays: Arrays, layers: int, given: tuple[int, ...] | None) -
 
 
 def _text_sizes(arrays: Arrays, heads: Heads, described: Described, shared: int) -> TextConfig:
-    told, project = described.text, arrays.get("text.text_projection")
+    tower, project = described.text, arrays.get("text.text_projection")
     vocab_size, width = arrays["text.token_embedding"].shape
     return TextConfig(
         vocab_size=vocab_size,
         context=len(arrays["text.positional_embedding"]),
         width=width,
         layers=_count(arrays, r"text\.blocks\.(\d+)\..*"),
-        heads=heads.text or told.heads or max(1, width // 64),
+        heads=heads.text or tower.heads or max(1, width // 64),
         mlp_ratio=arrays["text.blocks.0.mlp.c_fc.bias"].size / width,
         output_dim=shared if project is None else project.shape[1],
-        activation=told.activation,
-        eps=told.eps,
+        activation=tower.activation,
+        eps=tower.eps,
         end_token=described.end_token,
     )
 

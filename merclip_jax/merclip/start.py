@@ -57,13 +57,13 @@ def check_weights(config: ConfigDict) -> None:
     except ConfigError as error:
         raise ConfigError(f"--config.model.init_from: {error}") from error
     vision = values.get("vision") or values.get("vision_config", {})  # ours, or CLIP's
-    seen, size = vision.get("input", "rgb"), vision.get("image_size", config.data.image_size)
-    if seen != config.data.input and (seen, config.data.input) != ("rgb", "rgb+motion"):
+    kind, size = vision.get("input", "rgb"), vision.get("image_size", config.data.image_size)
+    if kind != config.data.input and (kind, config.data.input) != ("rgb", "rgb+motion"):
         raise ConfigError(
-            f"--config.model.init_from={saved} sees {seen}: set --config.data.input to that (it is "
+            f"--config.model.init_from={saved} sees {kind}: set --config.data.input to that (it is "
             f"{config.data.input})"
         )
-    if seen != "motion" and size != config.data.image_size:
+    if kind != "motion" and size != config.data.image_size:
         raise ConfigError(
             f"--config.model.init_from={saved} was trained at {size} px: set "
             f"--config.data.image_size to that (it is {config.data.image_size})"

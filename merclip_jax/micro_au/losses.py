@@ -72,8 +72,8 @@ def visual_loss(
     of_unit = features.swapaxes(0, 1)
     scores = _paired("kbe,kce->kbc", of_unit, of_unit) / VISUAL_TEMPERATURE
     states = labels.T
-    known = (states[:, :, None] >= 0) & (states[:, None, :] >= 0)
-    others = known & ~jnp.eye(len(labels), dtype=bool)
+    annotated = (states[:, :, None] >= 0) & (states[:, None, :] >= 0)
+    others = annotated & ~jnp.eye(len(labels), dtype=bool)
     same = others & (states[:, :, None] == states[:, None, :])
     alike, unlike = same.sum(2, keepdims=True), (others & ~same).sum(2, keepdims=True)
     share, weight = others.astype(scores.dtype), (alike > 0).astype(scores.dtype)
@@ -113,9 +113,9 @@ def dependency_loss_centred(
     Both over the batch's clips, so that features which tell every state have no loss; as told:
     along each unit's own direction. Units of one state in the batch take no part.
     """
-    known = labels >= 0
-    truth, varies = _correlation((labels == 1).astype(features.dtype), known)
-    as_told, _ = _correlation(told(features, texts), known)
+    annotated = labels >= 0
+    truth, varies = _correlation((labels == 1).astype(features.dtype), annotated)
+    as_told, _ = _correlation(told(features, texts), annotated)
     off = ~jnp.eye(labels.shape[1], dtype=bool)
     return _mean((as_told - truth) ** 2, off & varies[:, None] & varies)
 
@@ -133,10 +133,10 @@ def dependency_loss_by_instance(
     features: Float[Array, "b k e"], labels: Int[Array, "b k"]
 ) -> Float[Array, ""]:
     """GDLoss, instance form: two units are alike in the clips that show both, and in no other."""
-    shown = labels == 1
-    together = (shown[:, :, None] & shown[:, None, :]).astype(jnp.float32)
-    known = (labels[:, :, None] >= 0) & (labels[:, None, :] >= 0)
-    off = known & ~jnp.eye(labels.shape[1], dtype=bool)
+    present = labels == 1
+    together = (present[:, :, None] & present[:, None, :]).astype(jnp.float32)
+    annotated = (labels[:, :, None] >= 0) & (labels[:, None, :] >= 0)
+    off = annotated & ~jnp.eye(labels.shape[1], dtype=bool)
     each = optax.sigmoid_binary_cross_entropy(INSTANCE_SCALE * _alike(features), together)
     return _mean(each, off)
 
@@ -152,16 +152,16 @@ def _paired(sum_of: str, features: Array, others: Array) -> Array:
 
 
 def _correlation(
-    x: Float[Array, "b k"], known: Bool[Array, "b k"]
+    x: Float[Array, "b k"], annotated: Bool[Array, "b k"]
 ) -> tuple[Float[Array, "k k"], Bool[Array, " k"]]:
     """Pearson's coefficient of every two columns, and which columns vary.
 
     Each column is taken from the mean of its known cells; a pair is compared where both are known.
     """
-    count = jnp.maximum(known.sum(0), 1)
-    centred = jnp.where(known, x - jnp.where(known, x, 0).sum(0) / count, 0)
-    squares = (centred**2).T @ known  # [a, b]: of a, where b is known
-    spread = jnp.maximum(squares, FLOOR * known.astype(x.dtype).T @ known)
+    count = jnp.maximum(annotated.sum(0), 1)
+    centred = jnp.where(annotated, x - jnp.where(annotated, x, 0).sum(0) / count, 0)
+    squares = (centred**2).T @ annotated  # [a, b]: of a, where b is annotated
+    spread = jnp.maximum(squares, FLOOR * annotated.astype(x.dtype).T @ annotated)
     scale = jax.lax.rsqrt(jnp.maximum(spread * spread.T, 1e-12))
     coefficient = centred.T @ centred * scale
     return coefficient, jnp.diag(squares) > 0

@@ -107,8 +107,8 @@ class Task:
             scalars["loss_dependency"] = _dependency(settings, model, features, labels)
             value += settings.dependency_weight * scalars["loss_dependency"]
         right = (logits > 0) == (labels == 1)
-        known = labels >= 0
-        accuracy = jnp.where(known, right, 0).sum() / jnp.maximum(known.sum(), 1)
+        annotated = labels >= 0
+        accuracy = jnp.where(annotated, right, 0).sum() / jnp.maximum(annotated.sum(), 1)
         return value, {"loss": value, **scalars, "accuracy": accuracy}
 
     def predict(self, model: MicroAu, frames: ModelInput, texts: Array) -> Predicted:
@@ -168,8 +168,8 @@ class Task:
 
     def aggregate(self, indices: Int[np.ndarray, " n"], predicted: Predicted) -> Predicted:
         """With the attention of single clips summed over those that are known to show a unit."""
-        shown = self.labels[indices] == 1
-        return predicted._replace(sums=attention.over(predicted.sums, shown))
+        present = self.labels[indices] == 1
+        return predicted._replace(sums=attention.over(predicted.sums, present))
 
     def score(self, indices: Int[np.ndarray, " n"], predicted: Predicted) -> float:
         """Mean binary F1 over the units shown."""

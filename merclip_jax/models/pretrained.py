@@ -61,13 +61,13 @@ class Pretrained:
 
     def __repr__(self) -> str:
         info = self._reader.info
-        said = [
+        parts = [
             f"{len(names)} {kind} ({', '.join(names)})"
             for kind, names in (("classes", self.classes), ("action units", self.units))
             if names
         ]
         return (
-            f"<{info.title} from {self._directory}: {'; '.join(said)}; sees {info.input} of "
+            f"<{info.title} from {self._directory}: {'; '.join(parts)}; sees {info.input} of "
             f"{info.count} frames, {info.size} x {info.size} pixels, crop={info.crop!r}>"
         )
 
@@ -88,8 +88,8 @@ class Pretrained:
         texts = [texts] if isinstance(texts, str) else list(texts)
         self._check_words(texts)
         style = self._reader.info.style
-        found = sentences.embedded(self._reader.model, self._tokenizer, texts, style)
-        return np.asarray(similarity.unit(found))
+        features = sentences.embedded(self._reader.model, self._tokenizer, texts, style)
+        return np.asarray(similarity.unit(features))
 
     def similarity(self, frames: Any, texts: str | Sequence[str]) -> Float[np.ndarray, "b n"]:
         """Cosine of each clip with each sentence, from -1 to 1.
@@ -223,8 +223,8 @@ class Pretrained:
             )
 
     def _strange(self, text: str, unknown: int | None) -> Iterator[str]:
-        found = self._tokenizer.encode(text)
-        for token, (first, last) in zip(found.ids, found.offsets, strict=True):
+        encoding = self._tokenizer.encode(text)
+        for token, (first, last) in zip(encoding.ids, encoding.offsets, strict=True):
             if token == unknown:
                 yield text[first:last]
 

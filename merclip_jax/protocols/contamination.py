@@ -49,14 +49,15 @@ def check(
             "subjects were among them, the scores are too high."
         ]
     tested = table.iloc[[i for fold in folds for i in fold.test]]
-    known = {
+    trained_on = {
         person for name, names in seen.items() for each in names for person in _people(name, each)
     }
     met = [
         f"{name}/{subject}"
         for name, subject in tested[["dataset", "subject"]].drop_duplicates().values
         if any(
-            {(corpus, each), (corpus, EVERYONE)} & known for corpus, each in _people(name, subject)
+            {(corpus, each), (corpus, EVERYONE)} & trained_on
+            for corpus, each in _people(name, subject)
         )
     ]
     if not met:

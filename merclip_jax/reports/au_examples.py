@@ -21,9 +21,9 @@ def best_and_worst(run: Results) -> dict[str, list[dict]]:
     """
     predictions = run.headline
     labels, predicted = predictions.au_labels, predictions.au_probabilities[0] > 0.5
-    found = (labels == 1) & predicted
+    hit = (labels == 1) & predicted
     missed, added = (labels == 1) & ~predicted, (labels == 0) & predicted
-    hits, mistakes = found.sum(1), missed.sum(1) + added.sum(1)
+    hits, mistakes = hit.sum(1), missed.sum(1) + added.sum(1)
     f1 = scores(hits, mistakes)
     rows = np.flatnonzero(hits + mistakes)
     best = rows[np.lexsort((-hits[rows], -f1[rows]))][: min(EACH, (len(rows) + 1) // 2)]
@@ -33,7 +33,7 @@ def best_and_worst(run: Results) -> dict[str, list[dict]]:
     def described(row: int) -> dict:
         names = {
             name: [unit for unit, yes in zip(predictions.units, which[row], strict=True) if yes]
-            for name, which in (("found", found), ("missed", missed), ("added", added))
+            for name, which in (("found", hit), ("missed", missed), ("added", added))
         }
         clip = run.clips.iloc[row]
         facts = {"clip_id": clip["clip_id"], "subject": clip["subject"], "f1": float(f1[row])}

@@ -108,21 +108,21 @@ def _paper(run: Results) -> dict | None:
 
 def lines(values: dict) -> list[str]:
     """The scores beside their marks, as text for a terminal."""
-    shown = ["", f"{'Action units':26}value   95 % interval"]
+    rows = ["", f"{'Action units':26}value   95 % interval"]
     for key, name in NAMES.items():
         interval = templates.interval(values[key]["ci95"])
-        shown.append(f"  {name:24}{values[key]['value']:.3f}   {interval}")
+        rows.append(f"  {name:24}{values[key]['value']:.3f}   {interval}")
     if values["paper"]:
-        shown += ["", f"{'Epoch chosen on the test subjects (a leak)':44}F1      gain"]
+        rows += ["", f"{'Epoch chosen on the test subjects (a leak)':44}F1      gain"]
         paper = values["paper"]
         value, gap = paper["metrics"]["f1"]["value"], paper["gap"]["f1"]
-        shown.append(f"{'  as published code does it':44}{value:.3f}  {gap:+.3f}")
-    shown += ["", "F1 without any model"]
+        rows.append(f"{'  as published code does it':44}{value:.3f}  {gap:+.3f}")
+    rows += ["", "F1 without any model"]
     for key, mark in values["bounds"].items():
-        shown.append(f"  {au_baselines.MEANINGS[key][0]:24}{mark['f1']:.3f}")
+        rows.append(f"  {au_baselines.MEANINGS[key][0]:24}{mark['f1']:.3f}")
     if values["parts"]:
-        shown += ["", f"{'F1 part by part':26}value   95 % interval    every unit, always"]
+        rows += ["", f"{'F1 part by part':26}value   95 % interval    every unit, always"]
     for name, part in values["parts"].items():
         interval, always = templates.interval(part["f1"]["ci95"]), part["always"]["f1"]
-        shown.append(f"  {name:24}{part['f1']['value']:.3f}   {interval}   {always:.3f}")
-    return shown
+        rows.append(f"  {name:24}{part['f1']['value']:.3f}   {interval}   {always:.3f}")
+    return rows

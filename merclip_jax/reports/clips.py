@@ -18,7 +18,7 @@ class Shown:
       clip_id, subject, n_frames: as in clips.csv.
       aus: its action units as annotated, '' for none.
       truth, predicted: classes; '' where the protocol has none.
-      said: the action units that the run found, of those that it tells.
+      predicted_aus: the action units that the run found, of those that it tells.
       right: whether the class, or without classes every annotated unit, was told.
       confidence: the largest probability of a class; without classes the mean over the units of
         that of the state that was said.
@@ -32,7 +32,7 @@ class Shown:
     aus: str
     truth: str
     predicted: str
-    said: str
+    predicted_aus: str
     right: bool
     confidence: float
     strip: str
@@ -43,15 +43,15 @@ def of_run(run: Results) -> list[Shown]:
     """All clips, the wrong ones first, and of these the surest."""
     predictions, names = run.headline, run.class_names
     units = predictions.au_probabilities[0]
-    found = units > 0.5
+    predicted_units = units > 0.5
     labels = predictions.au_labels
     if names:
         right = predictions.classes[0] == run.labels
         confidence = predictions.probabilities[0].max(1)
     else:
-        right = ((found == (labels == 1)) | (labels == -1)).all(1)
+        right = ((predicted_units == (labels == 1)) | (labels == -1)).all(1)
         confidence = np.maximum(units, 1 - units).mean(1)
-    shown = [
+    rows = [
         Shown(
             clip_id=clip["clip_id"],
             subject=clip["subject"],
@@ -59,9 +59,9 @@ def of_run(run: Results) -> list[Shown]:
             aus=clip["aus"],
             truth=clip["class"],
             predicted=names[predictions.classes[0, row]] if names else "",
-            said=", ".join(
+            predicted_aus=", ".join(
                 f"AU{unit}"
-                for unit, moved in zip(predictions.units, found[row], strict=True)
+                for unit, moved in zip(predictions.units, predicted_units[row], strict=True)
                 if moved
             ),
             right=bool(right[row]),
@@ -71,7 +71,7 @@ def of_run(run: Results) -> list[Shown]:
         )
         for row, clip in enumerate(run.clips.to_dict("records"))
     ]
-    return sorted(shown, key=lambda clip: (clip.right, -clip.confidence))
+    return sorted(rows, key=lambda clip: (clip.right, -clip.confidence))
 
 
 def picture(run: Results, clip_id: str, kind: str = "") -> str:

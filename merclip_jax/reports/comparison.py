@@ -168,11 +168,11 @@ def disagreements(names: Sequence[str], runs: Sequence[Results]) -> pd.DataFrame
         return pd.DataFrame(columns=["clip", "class", *names])
     classes = np.array(runs[0].class_names, object)
     first = runs[0].clips
-    said = {
+    named = {
         name: pd.Series(classes[run.headline.classes[0]], run.clips["clip_id"])[first["clip_id"]]
         for name, run in zip(names, runs, strict=True)
     }
-    columns = {name: column.to_numpy() for name, column in said.items()}
+    columns = {name: column.to_numpy() for name, column in named.items()}
     table = pd.DataFrame({"clip": first["clip_id"], "class": first["class"], **columns})
     return table[table[list(names)].nunique(axis=1) > 1].reset_index(drop=True)
 

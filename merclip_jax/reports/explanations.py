@@ -32,14 +32,14 @@ def agreement(run: Results) -> dict | None:
         for clip, numbers in zip(clips["action_units"], units, strict=True)
     }
     folds = clips["fold"].to_numpy()
-    shown = [i for i, numbers in enumerate(units) if numbers]
-    tested = [i for i in shown if i < len(run.clips) and all(nearest[:, i, 0])]
+    annotated = [i for i, numbers in enumerate(units) if numbers]
+    tested = [i for i in annotated if i < len(run.clips) and all(nearest[:, i, 0])]
 
     def nearest_share(i: int) -> float:
         return float(np.mean([_jaccard(units[i], of_sentence[name]) for name in nearest[:, i, 0]]))
 
     def chance(i: int) -> float:
-        others = [_jaccard(units[i], units[j]) for j in shown if folds[j] != folds[i]]
+        others = [_jaccard(units[i], units[j]) for j in annotated if folds[j] != folds[i]]
         return float(np.mean(others))
 
     table = pd.DataFrame(

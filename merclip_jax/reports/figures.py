@@ -78,12 +78,12 @@ class Chart:
         return text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
 
 
-def _sized(found: re.Match[str]) -> str:
+def _sized(match: re.Match[str]) -> str:
     """A size that the page scales: `--letters` and `--strokes` are below 1 in a wide column.
 
     Letters that were made small for want of room grow with the picture.
     """
-    name, size = found.groups()
+    name, size = match.groups()
     if "font" in name and float(size) < SMALL:
         return f"{name}{size}px"
     return f"{name}calc({size}px * var(--{'letters' if 'font' in name else 'strokes'}, 1))"
@@ -139,11 +139,11 @@ def confusion_chart(counts: Num[np.ndarray, "c c"], classes: Sequence[str]) -> C
     ]
     grid(axes, cells, shares, classes)
     axes.set(xlabel="predicted", ylabel="true")
-    said = "; ".join(
+    spoken = "; ".join(
         f"true {name}: " + ", ".join(f"{counts[i, j]:g} {other}" for j, other in enumerate(classes))
         for i, name in enumerate(classes)
     )
-    return Chart(figure, f"Confusion matrix, clips by true and predicted class. {said}.")
+    return Chart(figure, f"Confusion matrix, clips by true and predicted class. {spoken}.")
 
 
 def together_chart(counts: Num[np.ndarray, "u u"], units: Sequence[str]) -> Chart:

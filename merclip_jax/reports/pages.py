@@ -76,24 +76,24 @@ def is_synthetic(run: Results) -> bool:
 
 def notices(run: Results, values: dict) -> list[str]:
     """What a reader must know before the scores: the run's own notices, then what we see here."""
-    protocol, found = values["protocol"], [SYNTHETIC] if is_synthetic(run) else []
-    found += run.run["notices"]
+    protocol, lines = values["protocol"], [SYNTHETIC] if is_synthetic(run) else []
+    lines += run.run["notices"]
     absent = [name for name, count in protocol["counts"].items() if count == 0]
     if absent:
-        found.append(
+        lines.append(
             f"No clip shows {', '.join(absent)}. F1 and recall of a class without clips count 0, "
             "so UF1 and UAR cannot reach 1."
         )
     if len(run.only_trained):
-        found.append(
+        lines.append(
             f"Hold-out: {len(run.only_trained)} further clips were only trained on. Counts, "
             "fingerprint and scores are those of the tested clips."
         )
     if protocol["n_subjects"] < 10:
-        found.append(
+        lines.append(
             f"{protocol['n_subjects']} subjects are few: take the intervals as a rough guide."
         )
-    return found
+    return lines
 
 
 def _mean_of_folds(run: Results) -> float:

@@ -53,10 +53,10 @@ def _base_rate(
         train, test = labels[folds != fold], labels[folds == fold]
         rate = (train == 1).sum(0) / np.maximum((train >= 0).sum(0), 1)
         for state in (0, 1):
-            shown = (test == state).sum(0)
-            predicted = rng.binomial(shown, rate, (REPETITIONS, len(rate)))
+            actual = (test == state).sum(0)
+            predicted = rng.binomial(actual, rate, (REPETITIONS, len(rate)))
             pooled[..., state, 1] += predicted
-            pooled[..., state, 0] += shown - predicted
+            pooled[..., state, 0] += actual - predicted
     return pooled
 
 

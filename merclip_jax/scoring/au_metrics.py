@@ -59,9 +59,9 @@ def pooled_f1(form: Callable[[Counts], np.ndarray]) -> metrics.Metric:
     """The mean of `binary_f1` or `macro_f1` over the units that are shown, of `subject_counts`."""
 
     def metric(flat: np.ndarray) -> np.ndarray:
-        found = flat.reshape(*flat.shape[:-2], -1, 2, 2)
-        shown = found[..., 1, :].sum(-1) > 0
-        return np.asarray((form(found) * shown).sum(-1) / np.maximum(shown.sum(-1), 1))
+        confusions = flat.reshape(*flat.shape[:-2], -1, 2, 2)
+        occurs = confusions[..., 1, :].sum(-1) > 0
+        return np.asarray((form(confusions) * occurs).sum(-1) / np.maximum(occurs.sum(-1), 1))
 
     return metric
 
@@ -76,9 +76,9 @@ def auc(labels: Int[np.ndarray, "n k"], scores: Float[np.ndarray, "n k"]) -> lis
     """Area under the ROC curve of each unit; None where only one state is shown."""
     areas: list[float | None] = []
     for truth, score in zip(labels.T, scores.T, strict=True):
-        known = truth >= 0
-        both = len(np.unique(truth[known])) == 2
-        areas.append(float(sk.roc_auc_score(truth[known], score[known])) if both else None)
+        annotated = truth >= 0
+        both = len(np.unique(truth[annotated])) == 2
+        areas.append(float(sk.roc_auc_score(truth[annotated], score[annotated])) if both else None)
     return areas
 
 

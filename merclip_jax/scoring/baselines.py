@@ -46,9 +46,9 @@ def random_best_of_epochs(
     prior = np.bincount(labels, minlength=n_classes) / len(labels)
     pooled = np.zeros((repetitions, n_classes, n_classes), np.int64)
     for subject in np.unique(subjects):
-        shown = np.bincount(labels[subjects == subject], minlength=n_classes)
+        truth = np.bincount(labels[subjects == subject], minlength=n_classes)
         # Guesses for the clips of one class are a multinomial row of the confusion matrix.
-        guesses = rng.multinomial(shown, prior, (repetitions, epochs, n_classes))
+        guesses = rng.multinomial(truth, prior, (repetitions, epochs, n_classes))
         best = metrics.present_uf1(guesses).argmax(1)  # the first best, as a checkpoint is kept
         pooled += guesses[np.arange(repetitions), best]
     return scored(pooled)
@@ -96,35 +96,36 @@ def au_oracle_ceiling(
     below the true ceiling. Nothing that only reads AUs can be expected above it.
     """
     sets, _, row = _membership(au_sets)
-    shown = _class_counts(row, labels, len(sets), n_classes)
+    occurrences = _class_counts(row, labels, len(sets), n_classes)
     rng = np.random.default_rng(seed)
-    likely = shown / np.maximum(shown.sum(0), 1)  # as if the classes were equally frequent
+    # as if the classes were equally frequent
+    likely = occurrences / np.maximum(occurrences.sum(0), 1)
     guesses = rng.integers(0, n_classes, (restarts, len(sets)))
-    starts = np.concatenate([[shown.argmax(1)], [likely.argmax(1)], guesses])
-    reached = _ascend(shown, starts, rng)
+    starts = np.concatenate([[occurrences.argmax(1)], [likely.argmax(1)], guesses])
+    reached = _ascend(occurrences, starts, rng)
     return scored(reached[metrics.uf1(reached).argmax()])
 
 
 def _ascend(
-    shown: Int[np.ndarray, "u c"], answers: Int[np.ndarray, "r u"], rng: np.random.Generator
+    occurrences: Int[np.ndarray, "u c"], answers: Int[np.ndarray, "r u"], rng: np.random.Generator
 ) -> Int[np.ndarray, "r c c"]:
     """Change one set's answer at a time while UF1 rises, in all r maps at once.
 
     Returns the confusion matrices that the maps end with.
     """
-    n_classes, maps = shown.shape[1], np.arange(len(answers))
+    n_classes, maps = occurrences.shape[1], np.arange(len(answers))
     every = np.arange(n_classes)
     answers = answers.copy()
-    counts = np.einsum("ut,rup->rtp", shown, np.eye(n_classes, dtype=np.int64)[answers])
+    counts = np.einsum("ut,rup->rtp", occurrences, np.eye(n_classes, dtype=np.int64)[answers])
     improved = True
     while improved:
         improved = False
-        for index in rng.permutation(len(shown)):
+        for index in rng.permutation(len(occurrences)):
             old = answers[:, index]
             without = counts.copy()
-            without[maps, :, old] -= shown[index]
+            without[maps, :, old] -= occurrences[index]
             options = np.repeat(without[:, None], n_classes, axis=1)
-            options[:, every, :, every] += shown[index]
+            options[:, every, :, every] += occurrences[index]
             scores = metrics.uf1(options)
             better = scores.max(1) > scores[maps, old] + 1e-12  # rounding is no improvement
             new = np.where(better, scores.argmax(1), old)

@@ -95,8 +95,9 @@ def fit(logits: Float[np.ndarray, "n k"], labels: Int[np.ndarray, "n k"], chosen
     if not chosen:
         return Fitted(np.zeros(units), 1.0)
     threshold = np.array([_best(logits[:, i], labels[:, i]) for i in range(units)])
-    known = labels >= 0
-    shifted, truth = (np.asarray(logits, np.float64) - threshold)[known], (labels == 1)[known]
+    annotated = labels >= 0
+    shifted = (np.asarray(logits, np.float64) - threshold)[annotated]
+    truth = (labels == 1)[annotated]
 
     def cost(log_temperature: float) -> float:
         z = shifted / np.exp(log_temperature)
@@ -107,8 +108,8 @@ def fit(logits: Float[np.ndarray, "n k"], labels: Int[np.ndarray, "n k"], chosen
 
 def _best(logits: Float[np.ndarray, " n"], labels: Int[np.ndarray, " n"]) -> float:
     """The threshold of the best F1; 0 where the unit is not shown in both states."""
-    known = labels >= 0
-    scores, truth = np.asarray(logits, np.float64)[known], labels[known] == 1
+    annotated = labels >= 0
+    scores, truth = np.asarray(logits, np.float64)[annotated], labels[annotated] == 1
     if truth.all() or not truth.any():
         return 0.0
     order = np.sort(np.unique(scores))

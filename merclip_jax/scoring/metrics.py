@@ -125,15 +125,15 @@ def pooled(counts: Int[np.ndarray, "k s r c"], scores: Mapping[str, Metric]) -> 
 
     `value` is the mean over the k seeds, `ci95` its interval over subjects (and seeds).
     """
-    found = {}
+    by_metric = {}
     for name, metric in scores.items():
         seeds = metric(counts.sum(1))
-        found[name] = {
+        by_metric[name] = {
             "value": float(seeds.mean()),
             "ci95": list(bootstrap_interval(counts, metric)),
             "seeds": seeds.tolist(),
         }
-    return found
+    return by_metric
 
 
 @dataclass(frozen=True)

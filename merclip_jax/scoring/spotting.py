@@ -130,9 +130,9 @@ def recognition(
     strange = sorted(set(map(str, spots["emotion"])) - set(classes))
     if strange:
         raise DataError(f"spots name the emotion {strange[0]!r}; known are {', '.join(classes)}")
-    shown = pd.Index(classes).get_indexer(truth["emotion"].to_numpy()[pairs[:, 0]])
+    labels = pd.Index(classes).get_indexer(truth["emotion"].to_numpy()[pairs[:, 0]])
     predicted = pd.Index(classes).get_indexer(spots["emotion"].to_numpy()[pairs[:, 1]])
-    return metrics.confusion(shown[shown >= 0], predicted[shown >= 0], len(classes))
+    return metrics.confusion(labels[labels >= 0], predicted[labels >= 0], len(classes))
 
 
 def f1(counts: Int[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch"]:

@@ -126,10 +126,10 @@ def chart(
     curves = [_curve(MOTION, most or 1.0, x, motion / (most or 1.0), holes)]
     bands = _bands(events, unit_ms)
     for i, name in enumerate(info.classes if events else ()):
-        told = [one.row.probabilities for one in events.values()]
+        probabilities = [one.row.probabilities for one in events.values()]
         bars = [
             (band.left, band.right, values[i])
-            for band, values in zip(bands, told, strict=True)
+            for band, values in zip(bands, probabilities, strict=True)
             if values
         ]
         curves.append(Curve(name, 1.0, bars=tuple(bars)))

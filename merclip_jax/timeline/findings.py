@@ -81,8 +81,8 @@ def look_again(
     """
     ranked = sorted(range(len(findings)), key=lambda i: -findings[i].event.score)
     explained = list(findings)
-    shown = [findings[i] for i in ranked[:SHOWN]]
-    strips, films = _taken(shown, source, reader.info)
+    strongest = [findings[i] for i in ranked[:SHOWN]]
+    strips, films = _taken(strongest, source, reader.info)
     for i, strip in zip(ranked, strips, strict=False):
         explained[i] = replace(findings[i], strip=strip)
     if films:
@@ -98,9 +98,9 @@ def _explained(finding: Finding, film: Film, reader: Predictor) -> Finding:
     row, info = finding.row, reader.info
     names = [f"AU{unit}" for unit in info.units] or info.classes
     target = int(np.argmax(row.units or row.probabilities))
-    shown = np.array(row.times_ms)
-    onset = int(np.abs(shown - finding.event.onset_ms).argmin())
-    chosen = np.abs(np.array(list(film)) - shown[:, None]).argmin(1)
+    times = np.array(row.times_ms)
+    onset = int(np.abs(times - finding.event.onset_ms).argmin())
+    chosen = np.abs(np.array(list(film)) - times[:, None]).argmin(1)
     frames = np.stack(list(film.values()))
     clip = inputs.of_frames(frames, info.input).rows(chosen)
     explanation = maps.explain(reader.model, clip, target, names[target], onset=onset)

@@ -89,15 +89,15 @@ def _changed(file: Path, expected: dict[str, Any]) -> list[str]:
     """What differs, in words."""
     try:
         stored = json.loads(file.read_text(encoding="utf-8"))
-        found = {name: stored.get(name) for name in expected}
+        there = {name: stored.get(name) for name in expected}
     except FileNotFoundError:
         return [f"{SETTINGS} is missing, so nothing says what the rows in {ROWS} are of"]
     except (ValueError, AttributeError) as error:
         return [f"{SETTINGS} is damaged: {error}"]
     return [
-        f"{name}: {_short(found[name])} there, {_short(value)} now"
+        f"{name}: {_short(there[name])} there, {_short(value)} now"
         for name, value in expected.items()
-        if found[name] != value
+        if there[name] != value
     ]
 
 

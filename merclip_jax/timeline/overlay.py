@@ -39,8 +39,8 @@ def write(
             image = frame.image.copy()
             for person, own in persons.items():
                 nearest = own[int(np.abs(middles[person] - frame.time_ms).argmin())]
-                told = _told(findings, person, frame.time_ms, info)
-                _draw(image, nearest, frame.time_ms, info, told)
+                label = _told(findings, person, frame.time_ms, info)
+                _draw(image, nearest, frame.time_ms, info, label)
             put(image, frame.time_ms)
 
 
@@ -53,7 +53,7 @@ def _told(findings: Sequence[Finding], person: int, time_ms: float, info: ModelI
 
 
 def _draw(
-    image: UInt8[np.ndarray, "h w 3"], row: Row, time_ms: float, info: ModelInfo, told: str
+    image: UInt8[np.ndarray, "h w 3"], row: Row, time_ms: float, info: ModelInfo, label: str
 ) -> None:
     """Box and label of one person, drawn into the picture."""
     if not row.is_read or not row.start_ms <= time_ms < row.end_ms:
@@ -65,8 +65,8 @@ def _draw(
         box = (square @ back[:, :2].T + back[:, 2]).round().astype(np.int32)
         cv2.polylines(image, [box], True, ORANGE, 2, cv2.LINE_AA)
         corner = tuple(np.clip(box.min(axis=0), 8, None).tolist())
-    if told:
-        _label(image, told, corner)
+    if label:
+        _label(image, label, corner)
 
 
 def _words(row: Row, info: ModelInfo) -> str:

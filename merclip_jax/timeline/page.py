@@ -100,7 +100,7 @@ def _card(number: int, one: Finding, info: ModelInfo) -> dict[str, Any]:
         "title": title,
         "undecided": timeline.undecided(row.probabilities),
         "likeliest": likeliest,
-        "moved": sorted(moved, key=lambda told: -told[2]),
+        "moved": sorted(moved, key=lambda entry: -entry[2]),
         "nearest": row.nearest,
         "flags": row.flags,
         "from_s": event.onset_ms / 1000,

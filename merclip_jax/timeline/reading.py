@@ -132,8 +132,8 @@ def _in_short(result: Timeline) -> dict[str, Any]:
 def summary(result: Timeline, folder: Path) -> str:
     """What the terminal says of one video."""
     length = result.end.duration_ms / 1000
-    found = f"{len(result.findings)} events" if result.is_read else NO_FACE
-    lines = [f"{result.source.name}: {found} in {length:.1f} s of video"]
+    outcome = f"{len(result.findings)} events" if result.is_read else NO_FACE
+    lines = [f"{result.source.name}: {outcome} in {length:.1f} s of video"]
     for one in result.findings:
         event = one.event
         name = timeline.leading(one.row.probabilities, result.info.classes)

@@ -22,12 +22,12 @@ def made_from(start: str) -> dict[str, Any]:
     """
     if not start:
         return {}
-    known = files.metadata(start).get("made_from")
+    origin = files.metadata(start).get("made_from")
     folder = files.locate(start)
     named = folder.name if Path(start).exists() else start
     kind = files.config(folder).get("model_type")
     foreign = {"towers": f"{named}: {kind}"} if kind in ("clip", "open_clip") else None
-    return {"made_from": found} if (found := known or foreign) else {}
+    return {"made_from": first} if (first := origin or foreign) else {}
 
 
 def model_card(cfg: Any, meta: Mapping[str, Any]) -> str:

@@ -39,13 +39,13 @@ class Checkpoint:
     Attributes:
       path: the file, or the index of several.
       tensors: floating numbers widened to float32 at least; counters as they are.
-      found: what was unwrapped to get at them, in words; '' of plain tensors.
+      unwrapped: what held the tensors, in words; '' of plain tensors.
       scripted: whether it is a TorchScript archive, as OpenAI publishes its own weights.
     """
 
     path: Path
     tensors: dict[str, np.ndarray]
-    found: str = ""
+    unwrapped: str = ""
     scripted: bool = False
 
 
@@ -91,7 +91,7 @@ def read(path: Path) -> Checkpoint:
     faults = [f"{name}: {fault}" for name, one in tensors.items() if (fault := _fault(one))]
     if faults:
         raise DataError(f"{path}: these are no weights to compute with", faults)
-    notes = [f"{len(parts)} files"] * (len(parts) > 1) + [parts[0].found] + notes
+    notes = [f"{len(parts)} files"] * (len(parts) > 1) + [parts[0].unwrapped] + notes
     return Checkpoint(path, tensors, "; ".join(filter(None, notes)), parts[0].scripted)
 
 
@@ -103,11 +103,11 @@ def _one(path: Path) -> Checkpoint:
         raise ConfigError(f"{path}: unknown kind of file; name one of {kinds}")
     tree, numbers = pickled.load(path)
     scripted = isinstance(tree, pickled.Scripted)
-    lazy, found = (
+    lazy, wrapper = (
         (_of_modules(tree), "TorchScript, not run") if scripted else _unwrapped(path, tree)
     )
     tensors = {name: _numbers(path, name, one, numbers) for name, one in lazy.items()}
-    return Checkpoint(path, tensors, found, scripted)
+    return Checkpoint(path, tensors, wrapper, scripted)
 
 
 def _fault(tensor: np.ndarray) -> str:
@@ -168,13 +168,13 @@ def _unwrapped(path: Path, tree: Any) -> tuple[dict[str, pickled.Tensor], str]:
 
 def _of_modules(module: pickled.Scripted, prefix: str = "") -> dict[str, pickled.Tensor]:
     """Tensors of a tree of TorchScript modules, by dotted name."""
-    found: dict[str, pickled.Tensor] = {}
+    tensors: dict[str, pickled.Tensor] = {}
     for name, part in module.parts.items():
         if isinstance(part, pickled.Scripted):
-            found |= _of_modules(part, f"{prefix}{name}.")
+            tensors |= _of_modules(part, f"{prefix}{name}.")
         elif isinstance(part, pickled.Tensor):
-            found[f"{prefix}{name}"] = part
-    return found
+            tensors[f"{prefix}{name}"] = part
+    return tensors
 
 
 def _stripped(tensors: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:

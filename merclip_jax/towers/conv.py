@@ -174,11 +174,11 @@ class BatchNorm(nnx.Module):
         if not self.clips:
             return self._batch_statistics(x, axis_name, where)
         groups = x.reshape(-1, self.clips, *x.shape[1:])
-        found = [self._batch_statistics(one, None, where) for one in groups]
-        mean, var = (jnp.stack([one[i] for one in found]) for i in (0, 1))
+        by_group = [self._batch_statistics(one, None, where) for one in groups]
+        mean, var = (jnp.stack([one[i] for one in by_group]) for i in (0, 1))
         of_clip = (len(x), *[1] * (x.ndim - 2), x.shape[-1])
         mean, var = (jnp.repeat(part, self.clips, 0).reshape(of_clip) for part in (mean, var))
-        return mean, var, found[0][2]
+        return mean, var, by_group[0][2]
 
     def _over_all(self, value: Array, axis_name: str | None) -> Float[Array, " c"]:
         """The mean over groups and devices; of the whole batch there is one value already."""

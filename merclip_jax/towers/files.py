@@ -136,8 +136,8 @@ def read(name: str | os.PathLike) -> dict[str, np.ndarray]:
 
 def _check_unchanged(path: Path) -> None:
     about = path.with_name("merclip.json")
-    known = metadata(path.parent).get(DIGEST) if about.is_file() else None
-    if known and path.name == checkpoint.WEIGHTS[0] and known != manifest.of_file(path):
+    digest = metadata(path.parent).get(DIGEST) if about.is_file() else None
+    if digest and path.name == checkpoint.WEIGHTS[0] and digest != manifest.of_file(path):
         raise DataError(
             f"{path} changed since it was written: its digest is not the {DIGEST} in {about}. "
             "Copy the folder again, or export the model anew"

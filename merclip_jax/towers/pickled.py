@@ -210,12 +210,12 @@ def _stream(path: Path) -> tuple[Any, Callable[[Storage], bytes]]:
     reader = _checked(file)
     tree, keys = reader.load(), _checked(file).load()
     rest, at = memoryview(file.getvalue())[file.tell() :], 0
-    found: dict[str, memoryview] = {}
+    storages: dict[str, memoryview] = {}
     for key in map(str, keys):
         count = int.from_bytes(rest[at : at + 8], "little")
         end = at + 8 + count * reader.storages[key].dtype.itemsize
-        found[key], at = rest[at + 8 : end], end
-    return tree, lambda storage: bytes(found[storage.key])
+        storages[key], at = rest[at + 8 : end], end
+    return tree, lambda storage: bytes(storages[storage.key])
 
 
 def _checked(file: io.BytesIO, scripted: bool = False) -> _Unpickler:

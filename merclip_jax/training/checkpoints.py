@@ -96,8 +96,8 @@ class FoldCheckpoints:
         try:
             yield
         except Exception as error:  # noqa: BLE001 - of a full disk Orbax says it in many ways
-            said = f"checkpoint {step} cannot be written ({_first_line(error)})"
-            raise OSError(errno.EIO, said, str(self._directory)) from error
+            message = f"checkpoint {step} cannot be written ({_first_line(error)})"
+            raise OSError(errno.EIO, message, str(self._directory)) from error
 
     def restore(self, state: Any) -> tuple[Saved | None, list[str]]:
         """The newest whole checkpoint, None if there is none; and what is to be said of others.
@@ -113,8 +113,8 @@ class FoldCheckpoints:
             try:
                 saved = self._load(step, state)
             except Exception as error:  # noqa: BLE001 - Orbax raises many kinds for a damaged file
-                said = _first_line(error)
-                notices.append(f"checkpoint {step} cannot be read ({said}); it is set aside")
+                reason = _first_line(error)
+                notices.append(f"checkpoint {step} cannot be read ({reason}); it is set aside")
                 continue
             if notices:
                 self.set_aside(after=step)

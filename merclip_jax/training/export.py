@@ -98,7 +98,7 @@ def save_model(
 ) -> None:
     """Save a fold's model to predict with or to start from, and say what it has seen."""
     test = context.table.iloc[fold.test]
-    seen = context.table.iloc[np.concatenate([fold.train, fold.inner])]
+    clips = context.table.iloc[np.concatenate([fold.train, fold.inner])]
     metadata = {
         **context.task.model_info(),
         **context.task.fold_metadata(fold, val_pred),
@@ -106,7 +106,7 @@ def save_model(
         "dataset": "+".join(context.protocol.datasets),
         "crop": context.config.data.crop,
         **_margin(context, fold),
-        "seen": contamination.with_clips(context.seen, seen),
+        "seen": contamination.with_clips(context.seen, clips),
         "seed": context.seed,
         "scores": {
             "n_clips": len(test),

@@ -45,8 +45,8 @@ def check_identity(workdir: Path, clips: pd.DataFrame, now: dict[str, str]) -> N
     """
     for path in sorted(workdir.glob(f"folds/*/{_mark(Path(), '*')}")):
         with contextlib.suppress(DataError):  # a damaged one: its fold is trained again
-            known = manifest.read(path)
-            if known and (parts := identity.differing(known.identity, now)):
+            made = manifest.read(path)
+            if made and (parts := identity.differing(made.identity, now)):
                 before = None
                 with contextlib.suppress(OSError, ValueError):
                     before = files.read_table(workdir / "clips.csv")

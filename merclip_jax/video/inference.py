@@ -151,8 +151,8 @@ def _rows(reader: Predictor, several: list[windows.Window], watch: Stopwatch) ->
         with watch.on("compile"):
             reader.compile()
     with watch.on("model"):
-        seen = [window.seen(reader.info.input) for window in with_face]
-        readings = iter(_one_by_one(reader.read(seen))) if with_face else iter(())
+        inputs = [window.seen(reader.info.input) for window in with_face]
+        readings = iter(_one_by_one(reader.read(inputs))) if with_face else iter(())
     sentences = reader.info.sentences
     return [
         _row(window, next(readings) if LOST not in window.quality.flags else None, sentences)

@@ -126,7 +126,7 @@ def read(directory: Path, crop: str = "auto") -> ModelInfo:
     if units and (settings.get("emotion", "rules") != "rules" or settings.get("rules")):
         notices.append(OTHER_RULES)
     guess = np.repeat([[UNKNOWN_RATE], [1 - UNKNOWN_RATE]], len(units), axis=1)
-    seen = values.get("vision", {}).get("input", "rgb")
+    kind = values.get("vision", {}).get("input", "rgb")
     try:
         return ModelInfo(
             system=values["model_type"],
@@ -137,8 +137,8 @@ def read(directory: Path, crop: str = "auto") -> ModelInfo:
             style=style,
             count=values["vision"]["frames"],
             temporal=meta.get("config", {}).get("data", {}).get("temporal", "uniform"),
-            input=seen,
-            size=motion.WORKING if seen == "motion" else values["vision"]["image_size"],
+            input=kind,
+            size=motion.WORKING if kind == "motion" else values["vision"]["image_size"],
             crop=_crop(meta, crop, notices),
             margin=float(meta.get("margin", face.MARGIN)),
             calibrated=bool(calibration),

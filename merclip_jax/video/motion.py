@@ -71,25 +71,25 @@ class Motions:
           patches: the window's frames by their times, in order.
           matrix: the window's cut of the face.
         """
-        began, known = min(patches), self._references.get(person)
-        if known is None or not known.serves(began, matrix, self.size):
-            known = self._begin(patches, matrix)
-        for time in [time for time in known.fields if time < began]:
-            del known.fields[time]
+        began, begun = min(patches), self._references.get(person)
+        if begun is None or not begun.serves(began, matrix, self.size):
+            begun = self._begin(patches, matrix)
+        for time in [time for time in begun.fields if time < began]:
+            del begun.fields[time]
         for time, patch in patches.items():
-            if time not in known.fields:
-                known.fields[time] = known.template.motion_to(self._seen(patch, known.matrix))
+            if time not in begun.fields:
+                begun.fields[time] = begun.template.motion_to(self._seen(patch, begun.matrix))
         self._references = {
             other: reference
             for other, reference in self._references.items()
             if reference.until_ms > began - self._window_ms
-        } | {person: known}
-        fields = np.stack([known.fields[time] for time in patches])
+        } | {person: begun}
+        fields = np.stack([begun.fields[time] for time in patches])
         return motion.since_first(motion.over_time(fields))
 
     def _begin(self, patches: Mapping[float, Patch], matrix: Matrix) -> _Reference:
-        seen = np.stack([self._seen(patch, matrix) for patch in patches.values()])
-        template = motion.Template(motion.over_time(seen).mean(0))
+        lightness = np.stack([self._seen(patch, matrix) for patch in patches.values()])
+        template = motion.Template(motion.over_time(lightness).mean(0))
         return _Reference(min(patches) + self._window_ms, matrix, template, {})
 
     def _seen(self, patch: Patch, matrix: Matrix) -> motion.Picture:

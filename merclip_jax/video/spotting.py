@@ -77,12 +77,12 @@ def spot(
     if len(times_ms) < 3:
         return []
     times, height = _smooth(times_ms, motion)
-    known = np.isfinite(height)
-    if not known.any():
+    measured = np.isfinite(height)
+    if not measured.any():
         return []
     usual, spread = _usual(times, height)
-    energy = np.where(known, np.exp(height), -np.inf)
-    score = np.where(known, (height - usual) / spread, -np.inf)
+    energy = np.where(measured, np.exp(height), -np.inf)
+    score = np.where(measured, (height - usual) / spread, -np.inf)
     peaks, _ = find_peaks(np.pad(score, 1, constant_values=-np.inf), height=threshold)
     events, taken = [], np.zeros(len(times), bool)
     for peak in sorted((peaks - 1).tolist(), key=lambda i: -score[i]):
@@ -110,10 +110,10 @@ def _smooth(
     far = np.diff(np.round((times_ms - times_ms[0]) / step).astype(int))
     near = np.minimum(far, round(AROUND_MS / step) + 1)
     place = np.concatenate([[0], near.cumsum()])
-    known = np.isfinite(energy)
+    measured = np.isfinite(energy)
     share, height = np.zeros((2, place[-1] + 1))
-    share[place[known]] = 1
-    height[place[known]] = np.log(energy[known] + FLOOR)
+    share[place[measured]] = 1
+    height[place[measured]] = np.log(energy[measured] + FLOOR)
     width = SMOOTH_MS / step
     around = gaussian_filter1d(share, width, mode="constant")
     smoothed = gaussian_filter1d(height, width, mode="constant") / np.maximum(around, 1e-9)

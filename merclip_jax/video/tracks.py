@@ -70,9 +70,9 @@ class Tracker:
             mesh = faces.landmarks(image, each)
             if mesh is None:
                 continue
-            seen = likeness.look(image, mesh)
+            appearance = likeness.look(image, mesh)
             lost = (t for t in self._tracks if not t.found and _same(_box(t.mesh), each.box))
-            track = next(lost, None) or self._back(seen)
+            track = next(lost, None) or self._back(appearance)
             if track is None:
                 track = _Track(self._persons, mesh, time_ms)
                 self._persons += 1
@@ -86,10 +86,10 @@ class Tracker:
                 track.looks.append(likeness.look(image, track.mesh))
                 track.remembered_ms = time_ms
 
-    def _back(self, seen: likeness.Look) -> _Track | None:
+    def _back(self, appearance: likeness.Look) -> _Track | None:
         """Who of those that are not in the picture looks most like this face, if alike enough."""
         absent = [*self._gone, *(track for track in self._tracks if not track.found)]
-        scores = [max(likeness.likeness(seen, look) for look in t.looks) for t in absent]
+        scores = [max(likeness.likeness(appearance, look) for look in t.looks) for t in absent]
         if not scores or max(scores) < likeness.ALIKE:
             return None
         track = absent[int(np.argmax(scores))]

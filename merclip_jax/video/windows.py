@@ -242,8 +242,8 @@ def _window(
     frames = np.stack([squares[i] for i in chosen])
     measured = quality.with_blur(measured, frames)
     place = None if margin is None else matrix
-    shown = motion.encode(moved[chosen])
-    return Window(person, *span, times, frames, shown, energy(moved), measured, place)
+    encoded = motion.encode(moved[chosen])
+    return Window(person, *span, times, frames, encoded, energy(moved), measured, place)
 
 
 def _instants(looks: Sequence[_Look], count: int, temporal: str) -> Float[np.ndarray, " {count}"]:

@@ -28,9 +28,13 @@ def test_the_table_says_how_far_ours_is_ahead_of_each(run, tmp_path):
         run, {name: np.eye(3)[i] for name, i in zip(run.clips["clip_id"], run.labels, strict=True)}
     )
     theirs = results.read(make_workdir(tmp_path / "theirs", right=0.2, draw=1))
-    lines = photographs.table({"ours": run, "as it is": perfect, "theirs": theirs}).splitlines()
+    runs = {"ours": run, "as it is": perfect, "theirs": theirs}
+    people = np.array([True, False, *[True] * (len(set(run.subjects)) - 2)])
+    lines = photographs.table(runs, people | True).splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     assert rows[0][3:] == ["UF1 of ours less this", "UF1 of as it is less this"]
     assert rows[3] == ["as it is", "1.000 (1.000 to 1.000)", "1.000 (1.000 to 1.000)", "", ""]
     assert rows[4][0] == "theirs"
     assert rows[4][4].startswith(f"{1 - float(rows[4][1].split()[0]):+.3f} (")
+    fewer = photographs.table(runs, people).splitlines()
+    assert fewer[3] == lines[3] and fewer[4] != lines[4]

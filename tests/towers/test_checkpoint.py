@@ -24,7 +24,7 @@ def sharded(folder, **changes):
 
 def test_shards_are_one_model(tmp_path):
     found = checkpoint.read(sharded(tmp_path))
-    assert found.tensors.keys() == TENSORS.keys() and found.found == "2 files"
+    assert found.tensors.keys() == TENSORS.keys() and found.unwrapped == "2 files"
     with pytest.raises(ConfigError, match="one of several files of a model; name their folder"):
         checkpoint.read(tmp_path / "model-00001-of-00002.safetensors")
 
@@ -57,7 +57,7 @@ def test_what_wrappers_put_before_names_is_taken_off_and_said(names, kept, notes
     path = tmp_path / "a.safetensors"
     safetensors.numpy.save_file({name: np.ones(2, np.float32) for name in names}, path)
     found = checkpoint.read(path)
-    assert (sorted(found.tensors), found.found) == (kept, notes)
+    assert (sorted(found.tensors), found.unwrapped) == (kept, notes)
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_a_message_hub_is_passed_over(tmp_path):
     objects = a_dict(message_hub=hub, state_dict=a_dict(weight=tensor()))
     found = checkpoint.read(saved(tmp_path / "epoch_50.pth", objects))
     assert list(found.tensors) == ["weight"]
-    assert found.found == "its state_dict (beside message_hub)"
+    assert found.unwrapped == "its state_dict (beside message_hub)"
 
 
 def test_torchscript_is_read_and_never_run(tmp_path):
@@ -111,7 +111,7 @@ def test_torchscript_is_read_and_never_run(tmp_path):
         archive.writestr("archive/code/__torch__/model.py", b"raise SystemExit(1)")
     found = checkpoint.read(path)
     assert list(found.tensors) == ["visual.proj"] and found.scripted
-    assert found.found == "TorchScript, not run"
+    assert found.unwrapped == "TorchScript, not run"
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,9 @@ def test_all_that_torch_itself_writes(form, tmp_path):
     path = tmp_path / "a.pth"
     torch.save(whole, path, _use_new_zipfile_serialization=form == "zip")
     found = checkpoint.read(path)
-    assert found.found == "its model_state_dict (beside epoch, optimizer); names without 'module.'"
+    assert found.unwrapped == (
+        "its model_state_dict (beside epoch, optimizer); names without 'module.'"
+    )
     for name, one in state.items():
         expected = one.detach().numpy() if name == "counter" else one.detach().double().numpy()
         np.testing.assert_array_equal(found.tensors[name], expected, err_msg=name)

@@ -84,24 +84,24 @@ def frames(
         if not n_frames:
             raise _not_one_frame(path)
         lost_s = reader.stated_s - reader.read_s
-    said = []
+    faults = []
     # Containers state up to a few percent more than they have.
     cut_off = lost_s > max(min(0.05 * reader.stated_s, 1.0), 0.002 * step_ms, 0.05)
     if cut_off:
-        said.append(
+        faults.append(
             f"the file is cut off: {n_frames} frames could be read, of {reader.stated_s:.1f} s "
             f"the last {lost_s:.1f} s are missing; what was read is used"
         )
     if reader.n_damaged > cut_off:  # the cut goes through one
-        said.append(f"{reader.n_damaged} damaged frames were left out; copy the file again")
+        faults.append(f"{reader.n_damaged} damaged frames were left out; copy the file again")
     if clock.backwards:
-        said.append(
+        faults.append(
             f"its clock stands still or steps back {clock.backwards} times; frames whose times are "
             "over were put one usual step behind the one before"
         )
     if n_resized:
-        said.append(f"{n_resized} frames are of another size than the first; they were stretched")
-    notices += [f"{named(path)}: {text}" for text in said]
+        faults.append(f"{n_resized} frames are of another size than the first; they were stretched")
+    notices += [f"{named(path)}: {text}" for text in faults]
 
 
 @contextmanager
@@ -195,18 +195,18 @@ class _Clock:
 
     def ms(self, pts: int | None) -> float:
         """When the frame of a time stamp is shown, milliseconds since the first."""
-        shown, due = -np.inf, self._last + self._step_ms
+        time, due = -np.inf, self._last + self._step_ms
         if pts is not None and self._unit_ms:
             stated = self._unit_ms * pts
             self.backwards += stated <= self._stated
             self._stated = stated
             self._begin = stated - due if self._begin is None else self._begin
-            shown = stated - self._begin
-        if shown < self._last + 0.001:
+            time = stated - self._begin
+        if time < self._last + 0.001:
             self.mended += 1
-            shown = due
-        self._last = shown
-        return shown
+            time = due
+        self._last = time
+        return time
 
 
 def _rate(steps_ms: np.ndarray) -> float:
