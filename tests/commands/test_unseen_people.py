@@ -34,6 +34,20 @@ def test_every_run_can_run_on_the_same_clips(given, corpus):
         assert bool(config.model.init_from) == (not folder.endswith("_a"))
 
 
+def test_networks_leave_what_they_have_learnt_as_gently_as_ours(given):
+    runs = {folder: config.recipe for folder, _, config in unseen_people.rows(given, "demo")}
+    for name in ("off_apexnet", "ststnet", "htnet"):
+        gentle, own = runs[f"{name}_b"], runs[f"{name}_a"]
+        assert gentle.epochs == runs["ours"].epochs and gentle.learning_rate < own.learning_rate
+    assert runs["flow_regression_b"] == runs["flow_regression_a"]
+
+
+def test_one_form_alone_can_be_asked_for(given):
+    given.forms = ["b"]
+    runs = [folder for folder, *_ in unseen_people.rows(given, "demo")]
+    assert runs[0] == "ours" and all(folder.endswith("_b") for folder in runs[1:])
+
+
 def test_baselines_know_the_people_that_the_model_was_trained_on(given):
     for system in unseen_people.BASELINES:
         config = unseen_people.known_people(given, system)

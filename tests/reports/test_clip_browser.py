@@ -60,8 +60,8 @@ def test_without_classes_a_clip_is_right_if_every_known_unit_is(tmp_path):
     run = replace(run, run=run.run | {"protocol": {"name": "x", "classes": []}})
     shown = {clip.clip_id: clip for clip in clips.of_run(run)}
     first, second = (shown[clip_id] for clip_id in run.clips["clip_id"][:2])
-    assert first.right and first.said == "AU4, AUL12"
-    assert not second.right and second.said == "AUR12"
+    assert first.right and first.predicted_aus == "AU4, AUL12"
+    assert not second.right and second.predicted_aus == "AUR12"
     assert second.confidence == pytest.approx((0.8 + 0.8 + 0.6) / 3)
     assert first.strip == first.change == ""
 
