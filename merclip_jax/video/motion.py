@@ -71,20 +71,20 @@ class Motions:
           patches: the window's frames by their times, in order.
           matrix: the window's cut of the face.
         """
-        began, begun = min(patches), self._references.get(person)
-        if begun is None or not begun.serves(began, matrix, self.size):
-            begun = self._begin(patches, matrix)
-        for time in [time for time in begun.fields if time < began]:
-            del begun.fields[time]
+        began, basis = min(patches), self._references.get(person)
+        if basis is None or not basis.serves(began, matrix, self.size):
+            basis = self._begin(patches, matrix)
+        for time in [time for time in basis.fields if time < began]:
+            del basis.fields[time]
         for time, patch in patches.items():
-            if time not in begun.fields:
-                begun.fields[time] = begun.template.motion_to(self._seen(patch, begun.matrix))
+            if time not in basis.fields:
+                basis.fields[time] = basis.template.motion_to(self._seen(patch, basis.matrix))
         self._references = {
             other: reference
             for other, reference in self._references.items()
             if reference.until_ms > began - self._window_ms
-        } | {person: begun}
-        fields = np.stack([begun.fields[time] for time in patches])
+        } | {person: basis}
+        fields = np.stack([basis.fields[time] for time in patches])
         return motion.since_first(motion.over_time(fields))
 
     def _begin(self, patches: Mapping[float, Patch], matrix: Matrix) -> _Reference:
